@@ -1,0 +1,332 @@
+// MailStore: the waist of the server. All that a shell (IMAP, LMTP, …) can ask for, and nothing
+// else.
+//
+// Shells see users, mailboxes and messages; they know nothing of RocksDB, replication or roles. The
+// interface is made of plain values, so that it can also be served over gRPC to a detached shell.
+//
+// Completions. Every call takes a Done<T>, called exactly once: perhaps before the call returns,
+// perhaps later on a thread of the store. A shell hands in completions that hop to its own thread.
+// No call blocks on a peer or on a sync.
+//
+// What a success means. A write's success is *acked*: durable here and, as the pair's mode asks, on
+// the standby; it is visible to every reader before the completion runs. Reads answer from the
+// visible snapshot only: no client ever sees what a failover could take back.
+//
+// Errors a shell must know:
+//   kUnavailable     nothing was done (writes blocked, queues full); IMAP NO [UNAVAILABLE], LMTP
+//   451 kOutcomeUnknown  enqueued but not acked in time: close the connection without a tagged
+//   answer kFenced          this node is not primary (any more): BYE kOverQuota, kNotFound,
+//   kAlreadyExists, kLimit, kInvalidArgument, kPermissionDenied: as they say
+//
+// Reading is pulling: ReadIndex and Fetch answer one bounded batch and say where to go on. The
+// store holds no lock, snapshot or worker between two batches, however slow the client is.
+//
+// Implementations: store::LocalMailStore (the real one), MemoryMailStore in tests/support (the
+// model).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/limits.h"
+#include "common/status.h"
+#include "common/types.h"
+#include "common/uid_set.h"
+
+namespace twinspool {
+
+template <typename T>
+using Done = std::function<void(Result<T>)>;
+/// For calls that answer nothing but success.
+struct Unit {};
+
+// --- values
+// ---------------------------------------------------------------------------------------------
+
+/// The five system flags (RFC 3501 §2.3.2; \Recent is not kept), as bits.
+using SystemFlags = std::uint8_t;
+inline constexpr SystemFlags kSeen = 1;
+inline constexpr SystemFlags kAnswered = 2;
+inline constexpr SystemFlags kFlagged = 4;
+inline constexpr SystemFlags kDeleted = 8;
+inline constexpr SystemFlags kDraft = 16;
+
+/// Keywords of one message as bits into its mailbox's keyword table (MailboxState::keywords).
+struct KeywordBits {
+  std::uint64_t words[2] = {0, 0};
+  bool Test(std::size_t bit) const { return (words[bit / 64] >> (bit % 64) & 1) != 0; }
+  void Set(std::size_t bit) { words[bit / 64] |= std::uint64_t{1} << (bit % 64); }
+  void Clear(std::size_t bit) { words[bit / 64] &= ~(std::uint64_t{1} << (bit % 64)); }
+  bool Any() const { return (words[0] | words[1]) != 0; }
+  bool operator==(const KeywordBits&) const = default;
+};
+static_assert(limits::kKeywordsPerMailboxMax <= 128);
+
+/// Flags as a client names them. Keywords compare case-insensitively and keep their first spelling.
+struct FlagList {
+  SystemFlags system = 0;
+  std::vector<std::string> keywords;
+};
+
+/// What changes about a message: its line in the mailbox's index.
+struct IndexEntry {
+  Uid uid;
+  SystemFlags flags = 0;
+  bool expunged = false;
+  Modseq modseq;
+  KeywordBits keywords;
+};
+
+/// What never changes about a message.
+struct MessageRecord {
+  Guid guid;
+  BodyNo body;
+  std::uint64_t size = 0;          // octets, CRLF line ends as stored
+  std::int64_t internal_date = 0;  // seconds since 1970 UTC
+  std::int16_t zone_minutes = 0;   // zone the date was given in, minutes east of UTC
+  std::int64_t save_date = 0;      // when it came into this mailbox (RFC 8514)
+  Modseq created;
+};
+
+/// SPECIAL-USE attributes (RFC 6154), as bits.
+using SpecialUse = std::uint8_t;
+inline constexpr SpecialUse kUseAll = 1;
+inline constexpr SpecialUse kUseArchive = 2;
+inline constexpr SpecialUse kUseDrafts = 4;
+inline constexpr SpecialUse kUseFlagged = 8;
+inline constexpr SpecialUse kUseJunk = 16;
+inline constexpr SpecialUse kUseSent = 32;
+inline constexpr SpecialUse kUseTrash = 64;
+
+struct UserRef {
+  UserId id;
+  std::string name;  // case-folded login name
+};
+
+/// A mailbox by its id; every message call takes one. The owner holds all state and the lock.
+struct MailboxRef {
+  UserId owner;
+  MailboxId id;
+};
+
+/// A line of LIST. A subscription without a mailbox has a nil id (RFC 5258 \NonExistent).
+struct MailboxListing {
+  MailboxId id;
+  std::string name;  // UTF-8, NFC, separator '/'
+  SpecialUse use = 0;
+  bool subscribed = false;
+};
+
+/// A mailbox as of one moment: what SELECT and STATUS report.
+struct MailboxState {
+  MailboxRef ref;
+  std::string name;
+  UidValidity uid_validity;
+  Uid uid_next;
+  Modseq highest_modseq;
+  /// Expunges at or below are forgotten: a QRESYNC client older than this gets its whole UID list
+  /// checked.
+  Modseq purge_floor;
+  std::uint32_t exists = 0;
+  std::uint32_t unseen = 0;
+  std::uint32_t deleted = 0;
+  std::uint64_t bytes = 0;
+  SpecialUse use = 0;
+  /// Keyword table: bit i of KeywordBits is keywords[i]. Only ever grows.
+  std::shared_ptr<const std::vector<std::string>> keywords;
+};
+
+// --- reading
+// --------------------------------------------------------------------------------------------
+
+struct IndexQuery {
+  /// Only entries with a higher modseq, expunged ones included; 0: all live entries, no expunged.
+  Modseq since;
+  /// Only these UIDs; nothing: all.
+  std::optional<UidSet> uids;
+  /// Go on here (IndexBatch::next of the batch before).
+  Uid from{1};
+  std::size_t limit = limits::kIndexBatchEntries;
+};
+
+/// `state` and `entries` come from one snapshot. When since > 0, `vanished` holds expunged UIDs
+/// with a higher modseq; if since is below the purge floor (or lost to a forced promotion), every
+/// absent UID below uid_next.
+struct IndexBatch {
+  MailboxState state;
+  std::vector<IndexEntry> entries;  // UID order, live ones
+  UidSet vanished;
+  std::optional<Uid> next;  // more to read from here
+};
+
+/// What a Fetch brings per message, as bits.
+using FetchParts = std::uint8_t;
+inline constexpr FetchParts kFetchIndex = 1;   // flags, modseq (as of this batch's snapshot)
+inline constexpr FetchParts kFetchRecord = 2;  // GUID, size, dates
+inline constexpr FetchParts kFetchSummary =
+    4;  // cached envelope and structure (opaque to the store)
+
+struct FetchRequest {
+  UidSet uids;
+  FetchParts parts = 0;
+  /// Octets wanted from the start of each body; the answer holds min(this, size, kFetchBatchBytes).
+  std::uint64_t body_bytes = 0;
+  std::size_t batch_bytes = limits::kFetchBatchBytes;
+};
+
+struct FetchedMessage {
+  Uid uid;
+  IndexEntry entry;      // kFetchIndex
+  MessageRecord record;  // always there when anything but kFetchIndex is asked
+  std::string summary;   // kFetchSummary
+  std::string octets;    // body_bytes > 0
+};
+
+/// Messages in UID order; those already purged are left out (expunged ones are still served).
+struct FetchBatch {
+  std::vector<FetchedMessage> messages;
+  std::shared_ptr<const std::vector<std::string>> keywords;
+  /// UIDs of the request not yet answered; empty: done. Hand it back as the next request's uids.
+  UidSet rest;
+};
+
+// --- writing
+// --------------------------------------------------------------------------------------------
+
+/// A body on its way in. Small ones stay in memory; larger ones are staged in the store chunk by
+/// chunk, invisible until a message refers to them. Destroying an unused stage abandons it. Used by
+/// one session; not thread-safe.
+class BodyStage {
+ public:
+  virtual ~BodyStage() = default;
+  /// Takes the next octets. `done` runs when more may come (back-pressure); one call at a time.
+  virtual void Write(std::string octets, Done<Unit> done) = 0;
+  virtual std::uint64_t size() const = 0;
+};
+
+struct AppendMessage {
+  std::unique_ptr<BodyStage> body;
+  FlagList flags;
+  std::optional<std::int64_t> internal_date;  // nothing: now
+  std::int16_t zone_minutes = 0;
+};
+
+struct AppendResult {
+  UidValidity uid_validity;
+  UidSet uids;    // in the order of the messages, rising
+  Modseq modseq;  // the highest of them
+};
+
+enum class FlagChange { kReplace, kAdd, kRemove };
+
+struct StoreRequest {
+  UidSet uids;
+  FlagChange change = FlagChange::kReplace;
+  FlagList flags;
+  /// UNCHANGEDSINCE (RFC 7162 §3.1.3): messages changed after it are left alone and reported.
+  std::optional<Modseq> unchanged_since;
+};
+
+struct StoreResult {
+  /// Really changed, with the modseq each part got (a large STORE is several transactions).
+  std::vector<std::pair<UidSet, Modseq>> changed;
+  UidSet modified;  // refused by unchanged_since
+  UidSet missing;   // expunged or never there: skipped
+};
+
+struct ExpungeResult {
+  UidSet expunged;
+  Modseq modseq;
+};
+
+struct CopyResult {
+  UidValidity uid_validity;  // of the destination
+  /// source[i] -> destination[i], in source order; expunged sources are skipped.
+  std::vector<std::pair<Uid, Uid>> pairs;
+};
+
+struct DeliverRequest {
+  UserRef user;
+  std::string sender;     // MAIL FROM
+  std::string recipient;  // RCPT TO as given
+  std::unique_ptr<BodyStage> body;
+};
+
+struct DeliverResult {
+  Uid uid;
+  bool duplicate = false;  // a retry of a delivery that is stored already
+};
+
+/// Keeps a watch alive; destroying it ends it (a wake-up already under way may still arrive).
+class Watch {
+ public:
+  virtual ~Watch() = default;
+};
+
+// --- the interface
+// ----------------------------------------------------------------------------------------
+
+class MailStore {
+ public:
+  virtual ~MailStore() = default;
+
+  // People. kUnauthenticated does not tell an unknown user from a wrong password, nor does its
+  // timing.
+  virtual void Authenticate(std::string user, std::string password, Done<UserRef> done) = 0;
+  /// The user that mail for `address` goes to: whole, then local part in configured domains, then
+  /// without "+detail". kNotFound: 550.
+  virtual void FindRecipient(std::string address, Done<UserRef> done) = 0;
+
+  // Mailboxes. Names are UTF-8 in NFC with '/' between levels; "INBOX" (any case) is the inbox.
+  /// Every mailbox and subscription of the user, sorted by name, INBOX first.
+  virtual void ListMailboxes(UserId user, Done<std::vector<MailboxListing>> done) = 0;
+  virtual void FindMailbox(UserId user, std::string name, Done<MailboxState> done) = 0;
+  /// The state alone, without entries. kNotFound once deleted.
+  virtual void GetState(MailboxRef mailbox, Done<MailboxState> done) = 0;
+  /// Missing parents are made too.
+  virtual void CreateMailbox(UserId user, std::string name, SpecialUse use,
+                             Done<MailboxState> done) = 0;
+  virtual void DeleteMailbox(UserId user, std::string name, Done<Unit> done) = 0;
+  /// With all children, as one commit. Renaming INBOX moves its mail and leaves a new, empty INBOX.
+  virtual void RenameMailbox(UserId user, std::string from, std::string to, Done<Unit> done) = 0;
+  virtual void Subscribe(UserId user, std::string name, bool subscribed, Done<Unit> done) = 0;
+
+  // Reading.
+  virtual void ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexBatch> done) = 0;
+  virtual void Fetch(MailboxRef mailbox, FetchRequest request, Done<FetchBatch> done) = 0;
+  /// Octets [offset, offset + length) of a body; shorter at its end.
+  virtual void ReadBody(UserId owner, BodyNo body, std::uint64_t offset, std::size_t length,
+                        Done<std::string> done) = 0;
+
+  // Writing.
+  /// `size` as announced (0: unknown). Refuses at once what would not fit.
+  virtual Result<std::unique_ptr<BodyStage>> StageBody(UserId owner, std::uint64_t size) = 0;
+  /// All messages or none (MULTIAPPEND, RFC 3502).
+  virtual void Append(MailboxRef mailbox, std::vector<AppendMessage> messages,
+                      Done<AppendResult> done) = 0;
+  virtual void StoreFlags(MailboxRef mailbox, StoreRequest request, Done<StoreResult> done) = 0;
+  /// Expunges those of `uids` (nothing: all) that carry \Deleted.
+  virtual void Expunge(MailboxRef mailbox, std::optional<UidSet> uids,
+                       Done<ExpungeResult> done) = 0;
+  virtual void Copy(MailboxRef from, UidSet uids, MailboxRef to, Done<CopyResult> done) = 0;
+  /// Each message is in exactly one of both at every moment (RFC 6851).
+  virtual void Move(MailboxRef from, UidSet uids, MailboxRef to, Done<CopyResult> done) = 0;
+  virtual void Deliver(DeliverRequest request, Done<DeliverResult> done) = 0;
+
+  // News.
+  /// Calls `wake` (any thread, must not block) after something about the mailbox became visible;
+  /// several changes may share one call. Deletion of the mailbox wakes too.
+  virtual std::unique_ptr<Watch> WatchMailbox(MailboxRef mailbox, std::function<void()> wake) = 0;
+
+  /// Whether this node answers clients now: OK, or kFenced with the sentence for BYE / 421.
+  virtual Status Serving() = 0;
+  virtual std::uint64_t message_bytes_max() const = 0;
+};
+
+}  // namespace twinspool

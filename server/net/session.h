@@ -1,0 +1,77 @@
+// Session and SessionHost: a protocol shell without sockets, and what it may ask of whoever feeds
+// it.
+//
+// A Session is sans-I/O: bytes are pushed in by Input, bytes are pushed out through host.Write. It
+// runs on one logical thread: the host calls all its methods, and runs all functions given to
+// host.Post, one at a time. Hosts: net::Connection (TCP, TLS), and test drivers that feed strings.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace twinspool::net {
+
+/// What TLS tells about a connection.
+struct TlsInfo {
+  bool active = false;
+  std::string version;  // "TLSv1.3"
+  std::string cipher;
+  std::string client_name;  // subject name of a verified client certificate, or empty
+};
+
+/// The session's way out. All methods but Post are for the session's own thread.
+class SessionHost {
+ public:
+  virtual ~SessionHost() = default;
+
+  /// Runs `fn` on the session's thread, soon; from any thread. Dropped once the session is gone, so
+  /// a completion may safely capture the session's raw pointer when it passes through here.
+  virtual void Post(std::function<void()> fn) = 0;
+
+  /// Queues bytes for the client. All writes of one call into the session leave together.
+  virtual void Write(std::string_view bytes) = 0;
+  /// Bytes queued and not yet taken by the client.
+  virtual std::size_t output_pending() const = 0;
+
+  /// Stops or resumes reading from the client (back-pressure). Bytes already read may still come.
+  virtual void PauseInput(bool paused) = 0;
+
+  /// After what is queued has left, hands the connection to TLS; input buffered before is dropped
+  /// (RFC 3501 §6.2.1 and the injection attack). Session::OnTls follows.
+  virtual void StartTls() = 0;
+  virtual bool tls_available() const = 0;
+  virtual const TlsInfo& tls() const = 0;
+  /// Plain-text passwords are fine here: TLS, or loopback with the explicit option.
+  virtual bool secure_enough() const = 0;
+  /// Address of the client, for logs and limits.
+  virtual const std::string& peer_address() const = 0;
+
+  /// Calls Session::OnTimeout once after this long without input; replaces the previous one.
+  virtual void SetTimeout(std::int64_t ms) = 0;
+  /// Flushes, then closes. Nothing is called after.
+  virtual void Close() = 0;
+};
+
+/// A protocol shell for one client.
+class Session {
+ public:
+  virtual ~Session() = default;
+  /// First call: greet.
+  virtual void Start() = 0;
+  /// Bytes of the client, any cut. The session keeps what it cannot use yet, within its limits.
+  virtual void Input(std::string_view bytes) = 0;
+  /// Output fell below limits::kOutputLowBytes after having been above kOutputHighBytes.
+  virtual void OnDrained() {}
+  virtual void OnTls() {}
+  virtual void OnTimeout() = 0;
+  /// The node stops serving (shutdown, demotion): say goodbye with `reason` and Close.
+  virtual void OnShutdown(std::string_view reason) = 0;
+};
+
+/// Makes the session of a new connection. The host outlives the session.
+using SessionFactory = std::function<std::unique_ptr<Session>(SessionHost& host)>;
+
+}  // namespace twinspool::net
