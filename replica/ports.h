@@ -1,0 +1,246 @@
+// What the conversation of two nodes needs from a store and from a wire. Declared here, implemented
+// elsewhere: server/store implements the store's ports, replica/grpc_link the wire; tests have both
+// in memory. Nothing of RocksDB, gRPC or server/ is visible from replica/ but through this file.
+//
+// Threads are named per interface. Values are plain.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proto/replication.pb.h"
+#include "proto/types.pb.h"
+
+#include "common/status.h"
+#include "common/types.h"
+
+namespace twinspool::replica {
+
+// --- the write path of the primary
+// -----------------------------------------------------------------
+
+/// A commit group that has just become durable here.
+struct CommittedGroup {
+  EntryId id;
+  /// The encoded proto::Frame, ready to send; null in `single` (nobody will ever ask for it).
+  std::shared_ptr<const std::string> frame;
+};
+
+/// Told of every durable group, in order, on the store's commit thread; must not block.
+class CommitListener {
+ public:
+  virtual ~CommitListener() = default;
+  virtual void OnCommitted(CommittedGroup group) = 0;
+};
+
+/// What this node may do, as the role machine last decided. Published to the store as a whole.
+struct ServingState {
+  bool primary = false;
+  /// Readers may be answered (from the visible snapshot).
+  bool reads = false;
+  /// OK, or why writes are refused beforehand (the text reaches clients).
+  Status writes = Unavailable("this node has just started");
+  Epoch epoch;
+  Incarnation incarnation;
+  /// Entries are kept for a peer (false: `single`, commits are only numbered).
+  bool keep_outbox = false;
+  /// Appends stop at the UID distance from what the peer surely knows (false: `single`).
+  bool limit_uid_distance = false;
+};
+
+/// The store's side of acknowledging. Any thread.
+class Visibility {
+ public:
+  virtual ~Visibility() = default;
+  /// Everything up to `seq` is acked: readers see it from now on, waiting commands complete.
+  /// Never goes back; later calls with a lower seq are ignored.
+  virtual void AdvanceTo(CommitSeq seq) = 0;
+  /// Everything up to `seq` is durable on the peer (for the UID distance and trimming; not
+  /// visibility).
+  virtual void PeerHas(CommitSeq seq) = 0;
+  /// Takes effect before it returns: when `primary` becomes false, no transaction of the old time
+  /// is still under way and every waiting command was completed with kOutcomeUnknown.
+  virtual void SetServing(const ServingState& state) = 0;
+  /// The peer's free disk bytes as last told; decides the soft and hard reserves with our own.
+  virtual void SetPeerFreeBytes(std::uint64_t bytes) = 0;
+  virtual std::uint64_t FreeBytes() = 0;
+};
+
+// --- the log and pictures of the store, read by a primary
+// ----------------------------------------------
+
+/// The outbox. Any thread.
+class ChangeLog {
+ public:
+  virtual ~ChangeLog() = default;
+  /// End of the log; seq 0 and epoch 0 when empty.
+  virtual EntryId last() = 0;
+  /// Entries above this can still be read. A node without its history says last().seq.
+  virtual CommitSeq low_water() = 0;
+  /// Identity of the entry at `seq`; kNotFound outside (low_water, last]; at low_water itself the
+  /// remembered identity of the newest dropped entry, if known.
+  virtual Result<EntryId> Identify(CommitSeq seq) = 0;
+  /// Forgets entries up to `upto`.
+  virtual void Trim(CommitSeq upto) = 0;
+  virtual std::uint64_t entries() = 0;
+  virtual std::uint64_t bytes() = 0;
+  /// Runs `fn` on the commit thread between two groups: everything up to the given position is
+  /// durable, nothing above exists yet.
+  virtual void AtBarrier(std::function<void(EntryId)> fn) = 0;
+};
+
+/// One consistent picture of the store, for catch-up, refill and comparing. Holds a snapshot until
+/// it is destroyed. One thread.
+class Picture {
+ public:
+  virtual ~Picture() = default;
+  /// The log position that the picture shows.
+  virtual EntryId position() const = 0;
+
+  /// Coalesced catch-up: newest state of everything touched after `after`, user by user, in units
+  /// of at most limits::kCatchUpUnitBytes. Call StartSince once, then NextUnit until it answers
+  /// nothing.
+  virtual Status StartSince(CommitSeq after) = 0;
+  /// Whole of one user; bodies named in `have` (number and GUID equal) are not sent again.
+  virtual Status StartUser(UserId user, std::vector<proto::BodyRef> have) = 0;
+  /// Whole of one mailbox (its header, records, entries, the bodies they name), as a repair.
+  virtual Status StartMailbox(MailboxId mailbox) = 0;
+  virtual Result<std::optional<proto::CatchUpUnit>> NextUnit() = 0;
+
+  /// Every user with its digest (over its own rows and all its mailboxes), in id order.
+  virtual Result<std::vector<proto::UserDigest>> Users() = 0;
+  /// Digests of mailboxes in id order, at most `limit` after `after`.
+  virtual Result<std::vector<proto::MailboxDigest>> MailboxDigests(MailboxId after,
+                                                                   std::size_t limit) = 0;
+};
+
+class PictureSource {
+ public:
+  virtual ~PictureSource() = default;
+  virtual Result<std::unique_ptr<Picture>> TakePicture() = 0;
+};
+
+// --- the write path of a standby
+// --------------------------------------------------------------------------
+
+/// What came of applying frames.
+struct ApplyOutcome {
+  /// End of the log now; durable.
+  EntryId last;
+  /// Set when a frame led to a digest other than its primary's: nothing of that frame was kept.
+  struct Mismatch {
+    CommitSeq seq;
+    UserId user;
+    std::vector<MailboxId> mailboxes;
+    std::string reason;
+  };
+  std::optional<Mismatch> mismatch;
+};
+
+/// What undoing one entry would lose, saved before it is undone.
+struct SalvageRecord {
+  EntryId entry;
+  UserId user;
+  std::string user_name;
+  MailboxId mailbox;
+  std::string mailbox_name;
+  Uid uid;
+  /// "append", "flags", "expunge", "mailbox", "user", "misc", "purge", "body"
+  std::string kind;
+  proto::RecordHeader record;     // append: all of it
+  proto::EntryState entry_state;  // the losing state
+  proto::EntryState previous;     // the state it replaced
+  std::vector<std::string> keywords;
+  std::string header;     // mailbox, user, misc: the losing bytes
+  bool has_body = false;  // append: octets are read by ReadSalvageBody
+};
+
+/// Where a standby's store takes frames, units and undo steps. One thread at a time (the stream's
+/// handler). All calls are durable when they return.
+class ChangeSink {
+ public:
+  virtual ~ChangeSink() = default;
+  virtual EntryId last() = 0;
+  /// Applies contiguous frames with one sync. A frame at or below last() is skipped; a gap is
+  /// kConflict; a body that a frame names and nobody brought is kDataLoss.
+  virtual Result<ApplyOutcome> Apply(const std::vector<proto::Frame>& frames) = 0;
+
+  // Catch-up. The caller has made its own `incomplete` mark durable before the first unit.
+  /// False: the digest after the user's last unit differs from the unit's; the user is marked
+  /// incomplete.
+  virtual Result<bool> ApplyUnit(const proto::CatchUpUnit& unit) = 0;
+  virtual Result<std::vector<proto::UserDigest>> Users() = 0;
+  virtual Result<std::vector<proto::BodyRef>> BodiesOf(UserId user) = 0;
+  virtual Status DropUser(UserId user) = 0;
+  /// The log ends at `target` from now on, with nothing below it; no user is incomplete.
+  virtual Status FinishCatchUp(EntryId target) = 0;
+
+  // Rewind.
+  /// What undoing the newest entry would lose.
+  virtual Result<std::vector<SalvageRecord>> ReadForSalvage() = 0;
+  virtual Result<std::string> ReadSalvageBody(UserId user, BodyNo body, std::uint64_t offset,
+                                              std::size_t length) = 0;
+  /// Undoes the newest entry and removes it from the log, atomically; derived state (counters,
+  /// digests) of what it touched may be stale until FinishRewind. Users whose change cannot be
+  /// undone are marked and listed by FinishRewind.
+  virtual Status UndoLast() = 0;
+  /// Recounts what undo steps touched, drops all memory of the old time, and answers the users that
+  /// must be sent whole.
+  virtual Result<std::vector<UserId>> FinishRewind() = 0;
+
+  /// Digests of the applied state, as Picture's.
+  virtual Result<std::vector<proto::MailboxDigest>> MailboxDigests(MailboxId after,
+                                                                   std::size_t limit) = 0;
+};
+
+/// Takes back, on the new primary, a message that only the old one had accepted (semantics R10):
+/// already live or expunged there: dropped; mailbox gone: into INBOX; otherwise appended under a
+/// new UID. The token makes repeating harmless. `done` runs when the outcome is acked.
+class TakeBack {
+ public:
+  virtual ~TakeBack() = default;
+  virtual void Take(proto::GiveBack message, std::string octets,
+                    std::function<void(Result<proto::GivenBack>)> done) = 0;
+};
+
+/// Everything replica::Pair needs of a store. The store outlives the Pair.
+struct StorePorts {
+  Visibility* visibility = nullptr;
+  ChangeLog* log = nullptr;
+  PictureSource* pictures = nullptr;
+  ChangeSink* sink = nullptr;
+  TakeBack* take_back = nullptr;
+};
+
+// --- the wire
+// ------------------------------------------------------------------------------------------------
+
+/// Receives what comes over the wire. Calls for one link are made one at a time, on the link's
+/// reading thread; a slow handler is back-pressure on the peer.
+class LinkListener {
+ public:
+  virtual ~LinkListener() = default;
+  virtual void OnLinkUp() = 0;
+  virtual void OnMessage(proto::PeerMessage message) = 0;
+  virtual void OnLinkDown(const Status& why) = 0;
+};
+
+/// One end of the pair's stream, whoever dialled. Reconnects by itself with bounded back-off.
+class PeerLink {
+ public:
+  virtual ~PeerLink() = default;
+  /// Begins to listen or dial; `listener` outlives the link.
+  virtual void Start(LinkListener* listener) = 0;
+  /// Blocks while the wire's window is full; false when the link is down (the message is lost, as
+  /// any message may be). Any thread; messages of one thread stay in order.
+  virtual bool Send(const proto::PeerMessage& message) = 0;
+  /// Drops the present connection (the peer is silent or misbehaves); OnLinkDown follows.
+  virtual void Drop(const Status& why) = 0;
+  virtual void Stop() = 0;
+};
+
+}  // namespace twinspool::replica
