@@ -69,6 +69,8 @@ struct MailboxHeaderPart {
 /// kDataLoss when the bytes are no header.
 Result<std::shared_ptr<const MailboxHeaderPart>> ParseMailboxHeader(std::string bytes);
 Result<std::shared_ptr<const UserHeaderPart>> ParseUserHeader(std::string bytes);
+/// Keywords compare without regard to ASCII case.
+std::string FoldKeyword(std::string_view keyword);
 
 struct HeadMailbox {
   MailboxId id;
@@ -135,6 +137,8 @@ class StripeLock {
   Ticket last_ticket() const;
 
  private:
+  friend class HeadEdit;
+
   HeadState& head_;
   std::vector<std::size_t> stripes_;  // ascending, unique
 };
@@ -151,13 +155,12 @@ class HeadEdit {
   // Reading. Pointers stay valid until the same object is edited, or this is destroyed. Objects
   // that do not exist are answered with a null header (users, mailboxes) or empty (pages).
   Result<const HeadUser*> User(UserId user);
-  /// The owner's stripe must be locked; a mailbox of another owner is answered as not existing.
+  /// The owner's stripe must be locked; kDataLoss when the mailbox is another user's.
   Result<const HeadMailbox*> Mailbox(UserId owner, MailboxId mailbox);
   Result<const Page*> ReadPage(UserId owner, MailboxId mailbox, std::uint32_t page);
   /// Nothing: no such row. Not for pages and not for rows of users and mailboxes' state.
   Result<std::optional<std::string>> Row(UserId owner, Family family, const std::string& key);
-  /// Every row whose key begins with `prefix`, in key order, from `prefix + after` exclusive when
-  /// given; `fn` answers false to stop.
+  /// Every row whose key begins with `prefix`, in key order; `fn` answers false to stop.
   Status ScanRows(UserId owner, Family family, std::string_view prefix,
                   const std::function<bool(std::string_view key, std::string_view value)>& fn);
   /// Page numbers of a mailbox that have entries, ascending, from `first` on.
