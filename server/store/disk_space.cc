@@ -1,4 +1,4 @@
-#include "server/store/disk_reserve.h"
+#include "server/store/disk_space.h"
 
 #include <fcntl.h>
 #include <unistd.h>
