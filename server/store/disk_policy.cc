@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "server/store/disk_reserve.h"
+#include "server/store/disk_space.h"
 
 namespace twinspool::store {
 namespace {

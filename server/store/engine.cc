@@ -31,17 +31,6 @@ rocksdb::ReadOptions ReadAt(const Snapshot* snapshot) {
   return options;
 }
 
-Status OpenError(const std::string& directory, const rocksdb::Status& status) {
-  const std::string text = "the store in " + directory + " cannot be opened: " + status.ToString() +
-                           ". " + RemedyText(directory);
-  const bool missing =
-      status.IsPathNotFound() || status.IsNotFound() ||
-      (status.IsIOError() && status.ToString().find("No such file") != std::string::npos);
-  // RocksDB says InvalidArgument for a CURRENT, MANIFEST or option that makes no sense to it.
-  return status.IsCorruption() || status.IsInvalidArgument() || missing ? DataLoss(text)
-                                                                        : IoError(text);
-}
-
 }  // namespace
 
 struct Engine::Impl {
@@ -77,7 +66,7 @@ Status Engine::Impl::OpenDatabase(const std::string& directory, const EngineOpti
     std::vector<std::string> names;
     const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(db_options, directory, &names);
     if (!listed.ok()) {
-      return OpenError(directory, listed);
+      return OpenError(options, directory, listed);
     }
     const auto known = [&](const std::string& name) {
       return std::ranges::find(families, name, &rocksdb::ColumnFamilyDescriptor::name) !=
@@ -94,7 +83,7 @@ Status Engine::Impl::OpenDatabase(const std::string& directory, const EngineOpti
       rocksdb::DB::Open(db_options, directory, families, &handles, &opened);
   if (!status.ok()) {
     handles.clear();
-    return OpenError(directory, status);
+    return OpenError(options, directory, status);
   }
   db.reset(opened);
   return OkStatus();

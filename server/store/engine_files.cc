@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <rocksdb/sst_file_reader.h>
+
 #include "server/store/engine_setup.h"
 
 namespace twinspool::store {
@@ -26,6 +28,22 @@ bool IsDatabaseFile(const std::string& name) {
          EndsWith(name, ".log") || EndsWith(name, ".dbtmp");
 }
 
+/// RocksDB blames its MANIFEST for tables that it can't read: look which one it is. Empty: none.
+std::string DamagedTable(const EngineOptions& options, const std::string& directory) {
+  rocksdb::Env* env = options.env != nullptr ? options.env : rocksdb::Env::Default();
+  std::vector<std::string> names;
+  env->GetChildren(directory, &names).PermitUncheckedError();
+  rocksdb::Options reading;
+  reading.env = env;
+  for (const std::string& name : names) {
+    if (EndsWith(name, ".sst") &&
+        !rocksdb::SstFileReader(reading).Open(directory + "/" + name).ok()) {
+      return directory + "/" + name;
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 Status FromRocks(const rocksdb::Status& status, std::string_view doing) {
@@ -40,6 +58,25 @@ Status FromRocks(const rocksdb::Status& status, std::string_view doing) {
     return Internal(std::move(text));
   }
   return IoError(std::move(text));
+}
+
+Status OpenError(const EngineOptions& options, const std::string& directory,
+                 const rocksdb::Status& status) {
+  std::string cause = status.ToString();
+  // RocksDB tries the name of old versions last and reports that one.
+  if (const std::size_t old = cause.find(".ldb"); old != std::string::npos) {
+    cause.replace(old, 4, ".sst");
+  }
+  std::string text = "the store in " + directory + " cannot be opened: " + cause + ". ";
+  if (const std::string table = DamagedTable(options, directory); !table.empty()) {
+    text += "The file " + table + " is damaged. ";
+  }
+  text += RemedyText(directory);
+  const bool missing = status.IsPathNotFound() || status.IsNotFound() ||
+                       (status.IsIOError() && cause.find("No such file") != std::string::npos);
+  // RocksDB says InvalidArgument for a CURRENT, MANIFEST or option that makes no sense to it.
+  return status.IsCorruption() || status.IsInvalidArgument() || missing ? DataLoss(text)
+                                                                        : IoError(text);
 }
 
 std::string RemedyText(const std::string& directory) {

@@ -49,6 +49,11 @@ class StoreDirectory {
   rocksdb::FileLock* lock_ = nullptr;
 };
 
+/// Why RocksDB did not open the directory, for people: names the damaged file, where that can be
+/// found out, and the remedy.
+Status OpenError(const EngineOptions& options, const std::string& directory,
+                 const rocksdb::Status& status);
+
 /// "Remedy: …" for a store that can't be opened.
 std::string RemedyText(const std::string& directory);
 

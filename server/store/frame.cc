@@ -34,16 +34,4 @@ std::string EncodeFrame(const FrameParts& parts) {
   return out;
 }
 
-std::string EncodeOutboxEntry(const EntryId& id, std::int64_t wall_ns, std::string_view items,
-                              std::uint64_t frame_bytes) {
-  proto::OutboxEntry entry;
-  entry.set_epoch(id.epoch.value());
-  entry.set_incarnation(id.incarnation.value());
-  entry.set_wall_ns(wall_ns);
-  entry.set_frame_bytes(frame_bytes);
-  std::string out = entry.SerializeAsString();
-  out.append(items);
-  return out;
-}
-
 }  // namespace twinspool::store

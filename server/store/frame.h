@@ -1,7 +1,5 @@
-// The octets of frames and outbox entries, put together from parts that were encoded once.
-//
-// Both nodes must write the same outbox entry for a group: the primary builds it here when it
-// commits, the standby when it applies the frame. Pure functions.
+// The octets of frames, put together from parts that were encoded once. Outbox entries: see
+// change_log.h. Pure functions.
 #pragma once
 
 #include <cstdint>
@@ -25,11 +23,6 @@ struct FrameParts {
 };
 /// An encoded proto::Frame.
 std::string EncodeFrame(const FrameParts& parts);
-
-/// An encoded proto::OutboxEntry. `items` are its OutboxItems as ApplyResult has them,
-/// `frame_bytes` is the size of the encoded frame.
-std::string EncodeOutboxEntry(const EntryId& id, std::int64_t wall_ns, std::string_view items,
-                              std::uint64_t frame_bytes);
 
 /// Field numbers used above; checked against the generated code by a test.
 inline constexpr std::uint32_t kFrameChangesField = 4;

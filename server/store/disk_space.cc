@@ -1,4 +1,4 @@
-#include "server/store/disk_reserve.h"
+#include "server/store/disk_space.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -48,7 +48,7 @@ Status MakeBallast(const std::string& directory, std::uint64_t bytes) {
   ::unlink(path.c_str());
   const std::string text = "cannot allocate " + std::to_string(bytes) + " bytes for " + path +
                            ": " + std::strerror(error);
-  return error == ENOSPC ? OverQuota(text) : IoError(text);
+  return error == ENOSPC || error == EFBIG ? OverQuota(text) : IoError(text);
 }
 
 Status DropBallast(const std::string& directory) {
