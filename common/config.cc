@@ -287,7 +287,7 @@ Result<ListenAddress> ParseListenAddress(const std::string& text) {
 Result<CommandLine> ParseCommandLine(int argc, const char* const* argv) {
   po::options_description all = Describe();
   all.add_options()("config,c", po::value<std::string>())("help,h", "")("version", "")(
-      "check-config", "");
+      "check-config", "")("sample-config", "");
   CommandLine line;
   po::variables_map values;
   try {
@@ -298,11 +298,12 @@ Result<CommandLine> ParseCommandLine(int argc, const char* const* argv) {
   line.help = values.contains("help");
   line.version = values.contains("version");
   line.check_config = values.contains("check-config");
+  line.sample_config = values.contains("sample-config");
   if (values.contains("config")) {
     TRY(ReadFile(values["config"].as<std::string>(), &values));
   }
   TRY(Apply(values, &line.config));
-  if (!line.help && !line.version) {
+  if (!line.help && !line.version && !line.sample_config) {
     TRY(CheckConfig(line.config));
   }
   return line;
@@ -337,6 +338,7 @@ std::string ConfigHelp() {
       "\n"
       "  -c, --config FILE   read options from FILE; unknown keys are errors\n"
       "      --check-config  check the configuration, print what is in force, and end\n"
+      "      --sample-config print a configuration file with every option, and end\n"
       "      --version       print the version and end\n"
       "  -h, --help          this text\n"
       "\n";

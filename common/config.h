@@ -70,6 +70,7 @@ struct CommandLine {
   bool help = false;
   bool version = false;
   bool check_config = false;
+  bool sample_config = false;
 };
 
 /// Reads argv and the file named by --config. kInvalidArgument names the key, the value and the

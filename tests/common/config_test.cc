@@ -1,6 +1,7 @@
 #include "common/config.h"
 
 #include <fstream>
+#include <iterator>
 
 #include <gtest/gtest.h>
 
@@ -73,6 +74,12 @@ TEST(Config, SampleFileIsValidOnceUncommented) {
   const auto line = Parse({"--config", path.c_str()});
   ASSERT_TRUE(line.ok()) << line.status().ToString();
   EXPECT_EQ(EffectiveConfig(line->config), EffectiveConfig(Parse({})->config));
+}
+
+TEST(Config, ShippedSampleIsTheGeneratedOne) {
+  std::ifstream file(std::string(TWINSPOOL_SOURCE_DIR) + "/deploy/twinspool.conf");
+  const std::string shipped((std::istreambuf_iterator<char>(file)), {});
+  EXPECT_EQ(shipped, SampleConfig()) << "twinspoold --sample-config > deploy/twinspool.conf";
 }
 
 TEST(Config, AddressesRoundTrip) {
