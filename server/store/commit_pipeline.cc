@@ -1,11 +1,13 @@
 #include "server/store/commit_pipeline.h"
 
-#include <cstdio>
 #include <cstdlib>
 #include <unordered_map>
 #include <utility>
 
+#include "common/executor.h"
 #include "common/limits.h"
+#include "common/log.h"
+#include "server/store/change_log.h"
 #include "server/store/engine.h"
 #include "server/store/frame.h"
 
@@ -36,11 +38,9 @@ std::vector<DigestBytes> MergeDigests(
 }
 
 [[noreturn]] void EndProcess(const Status& status) {
-  std::fprintf(stderr,
-               "twinspool: a write to the store failed and this process ends; the next start "
-               "decides what is kept: %s\n",
-               status.ToString().c_str());
-  std::fflush(stderr);
+  LogError("store_write_failed",
+           {{"status", status.ToString()},
+            {"consequence", "this process ends now; the next start decides what is kept"}});
   std::_Exit(kExitFailedWrite);
 }
 
@@ -54,9 +54,9 @@ std::size_t QueuedTxn::bytes() const {
   return total;
 }
 
-CommitPipeline::CommitPipeline(Engine& engine, HeadState& head, VisibilityControl& visibility,
-                               Clock& clock)
-    : engine_(engine), head_(head), visibility_(visibility), clock_(clock) {}
+CommitPipeline::CommitPipeline(Engine& engine, OutboxLog& log, HeadState& head,
+                               VisibilityControl& visibility, Clock& clock)
+    : engine_(engine), log_(log), head_(head), visibility_(visibility), clock_(clock) {}
 
 CommitPipeline::~CommitPipeline() {
   Stop();
@@ -82,10 +82,10 @@ void CommitPipeline::SetListener(replica::CommitListener* listener) {
   listener_ = listener;
 }
 
-void CommitPipeline::Restart(CommitSeq last, const replica::ServingState& state) {
+void CommitPipeline::Restart(const replica::ServingState& state) {
   const std::lock_guard<std::mutex> lock(mutex_);
   TWINSPOOL_CHECK(queue_.empty() && !busy_, "the log changes hands while writes are queued");
-  last_ = EntryId{state.epoch, state.incarnation, last};
+  last_ = EntryId{state.epoch, state.incarnation, log_.last().seq};
   keep_outbox_ = state.keep_outbox;
 }
 
@@ -126,6 +126,7 @@ void CommitPipeline::NoteTrim(CommitSeq upto) {
 }
 
 void CommitPipeline::Loop() {
+  NameThisThread("commit");
   std::unique_lock<std::mutex> lock(mutex_);
   while (true) {
     work_.wait(lock, [this] { return stop_ || !queue_.empty() || !barriers_.empty(); });
@@ -174,6 +175,33 @@ std::vector<CommitPipeline::Waiting> CommitPipeline::TakeGroupLocked() {
   return group;
 }
 
+std::shared_ptr<const std::string> CommitPipeline::AddToLog(const std::vector<Waiting>& group,
+                                                            RowBatch* rows) {
+  if (!keep_outbox_) {
+    log_.AddNumber(last_, rows);
+    return nullptr;
+  }
+  FrameParts parts;
+  parts.id = last_;
+  parts.wall_ns = clock_.WallNs();
+  std::string outbox_items;
+  std::vector<std::pair<TouchedDigest, DigestBytes>> touched;
+  for (const Waiting& waiting : group) {
+    parts.changes.insert(parts.changes.end(), waiting.txn.changes.begin(),
+                         waiting.txn.changes.end());
+    outbox_items += waiting.txn.outbox_items;
+    touched.insert(touched.end(), waiting.txn.digests.begin(), waiting.txn.digests.end());
+  }
+  parts.digests = MergeDigests(touched);
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    parts.trim_upto = trim_upto_;
+  }
+  auto frame = std::make_shared<const std::string>(EncodeFrame(parts));
+  log_.AddEntry({last_, parts.wall_ns, frame->size()}, outbox_items, rows);
+  return frame;
+}
+
 void CommitPipeline::Commit(std::vector<Waiting> group) {
   // last_, keep_outbox_ and listener_ change only while nothing is queued, so they stand still
   // here.
@@ -181,52 +209,32 @@ void CommitPipeline::Commit(std::vector<Waiting> group) {
   durable.seq = last_.seq;
   durable.last_ticket = group.back().ticket;
   RowBatch rows;
-  FrameParts parts;
-  std::string outbox_items;
-  std::vector<std::pair<TouchedDigest, DigestBytes>> touched;
   for (Waiting& waiting : group) {
-    QueuedTxn& txn = waiting.txn;
-    durable.users.push_back(txn.user);
-    durable.bytes += txn.bytes();
-    for (const std::string& changes : txn.changes) {
-      parts.changes.push_back(changes);
+    durable.users.push_back(waiting.txn.user);
+    durable.bytes += waiting.txn.bytes();
+    for (const auto& [object, digest] : waiting.txn.digests) {
+      if (!object.mailbox.nil()) {
+        durable.touched.push_back(object.mailbox);
+      }
     }
-    outbox_items += txn.outbox_items;
-    touched.insert(touched.end(), txn.digests.begin(), txn.digests.end());
-  }
-  for (const auto& [object, digest] : touched) {
-    if (!object.mailbox.nil()) {
-      durable.touched.push_back(object.mailbox);
-    }
-  }
-  for (Waiting& waiting : group) {
     rows.Append(std::move(waiting.txn.rows));
   }
   if (group.size() > 1) {
     rows.Coalesce();
   }
-  std::shared_ptr<const std::string> frame;
-  if (keep_outbox_) {
-    parts.id = last_;
-    parts.digests = MergeDigests(touched);
-    parts.wall_ns = clock_.WallNs();
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      parts.trim_upto = trim_upto_;
-    }
-    frame = std::make_shared<const std::string>(EncodeFrame(parts));
-    rows.Put(Family::kOutbox, OutboxKey(last_.seq),
-             EncodeOutboxEntry(last_, parts.wall_ns, outbox_items, frame->size()));
-  }
-  rows.Put(Family::kMeta, std::string(kMetaLast), PackEntryId(last_));
+  const std::size_t before = rows.bytes();
+  const std::shared_ptr<const std::string> frame = AddToLog(group, &rows);
+  const std::size_t added = rows.bytes() - before;
   if (const Status written = engine_.Write(rows, WriteMode::kSync); !written.ok()) {
     EndProcess(written);
   }
   durable.snapshot = engine_.TakeSnapshot();
+  log_.SetDurable(last_, keep_outbox_ ? added : 0,
+                  keep_outbox_ ? std::nullopt : std::optional(last_.seq));
   head_.SetDurable(durable.last_ticket);
   visibility_.OnDurable(std::move(durable));
   if (listener_ != nullptr) {
-    listener_->OnCommitted({last_, std::move(frame)});
+    listener_->OnCommitted({last_, frame});
   }
 }
 

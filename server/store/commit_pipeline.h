@@ -28,6 +28,7 @@
 namespace twinspool::store {
 
 class Engine;
+class OutboxLog;
 
 /// A transaction on its way to the disk: everything encoded already.
 struct QueuedTxn {
@@ -45,7 +46,8 @@ struct QueuedTxn {
 class CommitPipeline {
  public:
   /// None is owned; all outlive the pipeline.
-  CommitPipeline(Engine& engine, HeadState& head, VisibilityControl& visibility, Clock& clock);
+  CommitPipeline(Engine& engine, OutboxLog& log, HeadState& head, VisibilityControl& visibility,
+                 Clock& clock);
   ~CommitPipeline();
   CommitPipeline(const CommitPipeline&) = delete;
   CommitPipeline& operator=(const CommitPipeline&) = delete;
@@ -56,9 +58,9 @@ class CommitPipeline {
   /// Null: nobody. Only while nothing is queued.
   void SetListener(replica::CommitListener* listener);
 
-  /// A new time: entries go on after `last`, under the epoch and incarnation of `state`; with
-  /// keep_outbox false they are only numbered. Only while nothing is queued.
-  void Restart(CommitSeq last, const replica::ServingState& state);
+  /// A new time: entries go on after the end of the log, under the epoch and incarnation of
+  /// `state`; with keep_outbox false they are only numbered. Only while nothing is queued.
+  void Restart(const replica::ServingState& state);
 
   /// Any thread, with the transaction's stripe locked: the order of calls is the order of tickets.
   Ticket Enqueue(QueuedTxn txn);
@@ -79,8 +81,11 @@ class CommitPipeline {
   void Loop();
   std::vector<Waiting> TakeGroupLocked();
   void Commit(std::vector<Waiting> group);
+  /// Adds the group's entry (or number) to its rows; answers the frame, if one is wanted.
+  std::shared_ptr<const std::string> AddToLog(const std::vector<Waiting>& group, RowBatch* rows);
 
   Engine& engine_;
+  OutboxLog& log_;
   HeadState& head_;
   VisibilityControl& visibility_;
   Clock& clock_;
