@@ -27,6 +27,8 @@ inline constexpr std::size_t kMailboxNameBytesMax = 1000;
 inline constexpr std::size_t kMailboxDepthMax = 100;
 inline constexpr std::size_t kMailboxesPerUserMax = 100'000;
 inline constexpr std::size_t kUserNameBytesMax = 255;
+/// Former names that a mailbox remembers; the oldest goes first.
+inline constexpr std::size_t kNameHistoryMax = 50;
 /// STORE, EXPUNGE and MOVE are cut into transactions of this many messages.
 inline constexpr std::size_t kMessagesPerWrite = 8192;
 /// COPY and MULTIAPPEND stay atomic up to this, and are refused beyond.
@@ -92,6 +94,11 @@ inline constexpr std::size_t kOutputLowBytes = 256u << 10;
 inline constexpr std::size_t kInputBytesMax = 256u << 10;
 inline constexpr int kBadCommandsMax = 50;
 inline constexpr int kLoginFailuresMax = 5;
+/// Logins that wait for a password check; more are turned away.
+inline constexpr std::size_t kAuthWaitingMax = 2000;
+/// A checked password is remembered (as a keyed hash) for so long, and so many of them.
+inline constexpr std::int64_t kLoginRememberedMs = 5 * 60'000;
+inline constexpr std::size_t kLoginsRememberedMax = 20'000;
 /// RFC 3501 §5.4 asks for at least 30 minutes once logged in.
 inline constexpr std::int64_t kIdleMs = 31 * 60'000;
 inline constexpr std::int64_t kPreLoginIdleMs = 60'000;
