@@ -98,6 +98,53 @@ inline constexpr std::int64_t kPreLoginIdleMs = 60'000;
 /// A client that does not take its output for this long is dropped.
 inline constexpr std::int64_t kStalledOutputMs = 5 * 60'000;
 inline constexpr std::size_t kConnectionsMax = 20'000;
+inline constexpr std::size_t kConnectionsPerAddressMax = 10'000;
+/// Bytes read from one socket at a time, into a buffer that all connections of a thread share.
+inline constexpr std::size_t kReadBytes = 64u << 10;
+/// Output given to TLS at a time; what the client does not take of it waits encrypted.
+inline constexpr std::size_t kWriteBytes = 64u << 10;
+/// A session that ignores back-pressure beyond this loses its connection.
+inline constexpr std::size_t kOutputHardBytes = 64u << 20;
+inline constexpr std::int64_t kHandshakeMs = 30'000;
+/// After the last byte went out, how long (and for how many bytes) a closing connection still
+/// swallows input, so that the client reads our goodbye before a reset.
+inline constexpr std::int64_t kLingerMs = 2'000;
+inline constexpr std::size_t kLingerBytesMax = 4u << 20;
+/// A client that closed its sending half is served until it has been quiet for this long.
+inline constexpr std::int64_t kHalfClosedMs = 5'000;
+/// Posted functions that one connection runs before others get their turn.
+inline constexpr int kPostedPerTurn = 32;
+/// Wait after an accept that failed for want of descriptors.
+inline constexpr std::int64_t kAcceptRetryMs = 100;
+/// How long sessions have to say goodbye when the node stops serving.
+inline constexpr std::int64_t kDrainMs = 5'000;
+
+// --- LMTP
+// -------------------------------------------------------------------------------------------------
+/// RFC 5321 §4.5.3.2.7.
+inline constexpr std::int64_t kLmtpIdleMs = 5 * 60'000;
+/// Octets collected before they are handed to the stages of all recipients.
+inline constexpr std::size_t kLmtpChunkBytes = 64u << 10;
+
+// --- HTTP
+// -------------------------------------------------------------------------------------------------
+inline constexpr std::uint32_t kHttpHeaderBytesMax = 8u << 10;
+inline constexpr std::int64_t kHttpIdleMs = 15'000;
+inline constexpr int kHttpRequestsPerConnection = 1000;
+inline constexpr std::size_t kHttpConnectionsMax = 256;
+
+// --- authentication
+// -------------------------------------------------------------------------------------------------
+/// What crypt(3) takes (CRYPT_MAX_PASSPHRASE_SIZE).
+inline constexpr std::size_t kPasswordBytesMax = 511;
+/// RFC 7677 §4 asks for at least 4,096 rounds.
+inline constexpr int kScramIterations = 4096;
+/// A stored verifier with more rounds is taken for damage.
+inline constexpr int kScramIterationsMax = 1'000'000;
+/// Logins remembered so that a storm of reconnects costs no hashing, and for how long.
+inline constexpr std::size_t kLoginCacheEntries = 20'000;
+inline constexpr std::int64_t kLoginCacheMs = 5 * 60'000;
+inline constexpr std::size_t kAddressBytesMax = 1000;
 
 // --- MIME
 // -------------------------------------------------------------------------------------------------
