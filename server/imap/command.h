@@ -293,12 +293,11 @@ struct Fetch {
   std::optional<std::uint64_t> changed_since;  // RFC 7162; 0 is let through, clients send it
   bool vanished = false;                       // only with uid and changed_since
 };
-enum class StoreMode { kReplace, kAdd, kRemove };
 struct Store {
   bool uid = false;
   SequenceSet set;
   std::optional<std::uint64_t> unchanged_since;  // RFC 7162
-  StoreMode mode = StoreMode::kReplace;
+  FlagChange change = FlagChange::kReplace;
   bool silent = false;
   FlagList flags;
 };
