@@ -36,9 +36,13 @@ TEST(ReaderLiteral, BracesInQuotedStringsAnnounceNothing) {
 
 TEST(ReaderLiteral, MalformedAnnouncements) {
   for (const std::string end :
-       {"{}", "{+}", "{3++}", "{-1}", "{3 }", "x{3}", "{3}x", "{ 3}", "3}", "{0x3}", "{3-}"}) {
+       {"{}", "{+}", "{3++}", "{-1}", "{3 }", "x{3}", "{3}x", "{ 3}", "{0x3}", "{3-}"}) {
     EXPECT_TRUE(IsBad("a LOGIN ann " + end)) << end;
   }
+}
+
+TEST(ReaderLiteral, AClosingBraceAloneIsAnAtom) {
+  EXPECT_EQ(Line("a LOGIN ann 3}"), "a LOGIN user='ann' password='3}'");
 }
 
 TEST(ReaderLiteral, AWrongCommandGetsNoContinuation) {

@@ -60,7 +60,7 @@ TEST(ModifiedUtf7, EveryCodePointComesBack) {
 }
 
 TEST(ModifiedUtf7, OneSpellingOnly) {
-  for (const std::string wire :
+  for (const std::string& wire :
        {"&"s,      "a&b"s, "&AOQ"s,     "&AOQ-&AOQ-"s, "&AGE-"s, "&AAA-"s,    "&AOR-"s,
         "&AOQA-"s, "&A-"s, "&AO-"s,     "&2D0-"s,      "&3gA-"s, "&2D3YPQ-"s, "&2D0AQQ-"s,
         "&AO/-"s,  "&=-"s, "\xc3\xa4"s, "\x7f"s,       "\t"s,    "a\0b"s}) {
@@ -200,8 +200,9 @@ TEST(Date, DateTimes) {
 
 TEST(Date, WrittenDatesComeBack) {
   for (std::int64_t seconds = -62'000'000'000; seconds < 250'000'000'000;
-       seconds += 12'345'678'90) {
-    for (const std::int16_t zone : {-720, -1, 0, 60, 345, 840}) {
+       seconds += 1'234'567'890) {
+    for (const int minutes : {-720, -1, 0, 60, 345, 840}) {
+      const auto zone = static_cast<std::int16_t>(minutes);
       std::string text;
       AppendDateTime(&text, {seconds, zone});
       ASSERT_EQ(ParseDateTime(text), (DateTime{seconds, zone})) << text;

@@ -262,7 +262,7 @@ std::string Show(const CommandReady& e) {
   return e.command.tag + " " + std::visit([](const auto& c) { return Body(c); }, e.command.body);
 }
 std::string Show(const AppendBegin& e) {
-  return e.tag + " " + Line("APPEND").Text("mailbox", e.mailbox).Done();
+  return e.tag + " " + Shown("APPEND").Text("mailbox", e.mailbox).Done();
 }
 std::string Show(const AppendMessageBegin& e) {
   Shown line("MESSAGE");
@@ -289,10 +289,10 @@ std::string Show(const LiteralTooBig& e) {
       .Flag("message", e.message)
       .Done();
 }
-std::string Show(const RawShown& e) {
+std::string Show(const RawLine& e) {
   return Shown("RAW").Text("text", e.text).Done();
 }
-std::string Show(const BadShown& e) {
+std::string Show(const BadLine& e) {
   return Shown("BAD").Text("tag", e.tag).Text("text", e.text).Done();
 }
 std::string Show(const Fatal& e) {
