@@ -1,5 +1,11 @@
 # Flags for every target of ours, and two functions that keep the folders' CMakeLists short.
 
+# 1 or 0 for generator expressions, which cannot take the commas of "address,undefined".
+set(TWINSPOOL_PLAIN 1)
+if(TWINSPOOL_SANITIZE)
+  set(TWINSPOOL_PLAIN 0)
+endif()
+
 add_library(twinspool_flags INTERFACE)
 target_include_directories(twinspool_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(twinspool_flags INTERFACE
@@ -9,7 +15,7 @@ target_compile_options(twinspool_flags INTERFACE
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
   $<$<BOOL:${TWINSPOOL_WERROR}>:-Werror>
   -fno-omit-frame-pointer
-  $<$<AND:$<CONFIG:Release,RelWithDebInfo>,$<STREQUAL:${TWINSPOOL_SANITIZE},>>:-fstack-protector-strong;-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=2>)
+  $<$<AND:$<CONFIG:Release,RelWithDebInfo>,${TWINSPOOL_PLAIN}>:-fstack-protector-strong;-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=2>)
 target_compile_definitions(twinspool_flags INTERFACE
   $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION)
