@@ -347,8 +347,8 @@ struct AppendBegin {
 };
 
 /// A message follows as exactly `size` octets of AppendData (none when 0); then comes the next
-/// AppendMessageBegin, or AppendEnd. When `sync`, write "+ …" first. The session may answer NO and
-/// call RefuseLiteral instead, here or at any later AppendData.
+/// AppendMessageBegin, or AppendEnd. When `sync`, write "+ …" first; or answer NO and call
+/// RefuseLiteral in place of it. Once octets are on their way, DiscardCommand gives the APPEND up.
 struct AppendMessageBegin {
   FlagList flags;
   std::optional<DateTime> date;
