@@ -89,6 +89,15 @@ inline constexpr std::size_t kCommandLineBytesMax = 64u << 10;
 /// Literals of commands other than APPEND; before login 4 KiB.
 inline constexpr std::size_t kCommandLiteralBytesMax = 1u << 20;
 inline constexpr std::size_t kPreLoginLiteralBytesMax = 4u << 10;
+/// Nesting of a SEARCH program (a chain of ORs counts as one level), and its keys altogether.
+inline constexpr int kSearchDepthMax = 50;
+inline constexpr std::size_t kSearchKeysMax = 4096;
+/// Items of one FETCH, patterns of one LIST, pairs of one ID (RFC 2971 §3.3).
+inline constexpr std::size_t kFetchItemsMax = 256;
+inline constexpr std::size_t kListPatternsMax = 64;
+inline constexpr std::size_t kIdFieldsMax = 30;
+/// Text after a response code; longer texts are cut.
+inline constexpr std::size_t kResponseTextBytesMax = 500;
 inline constexpr std::size_t kLmtpLineBytesMax = 2048;
 inline constexpr std::size_t kLmtpRecipientsMax = 1000;
 /// Output waiting for a slow client: the session stops producing above, goes on below.
