@@ -165,5 +165,19 @@ inline constexpr std::size_t kAddressBytesMax = 1000;
 // -------------------------------------------------------------------------------------------------
 inline constexpr int kMimeDepthMax = 100;
 inline constexpr int kMimePartsMax = 10'000;
+/// Octets of a boundary that are compared (RFC 5322's longest line); more is cut.
+inline constexpr std::size_t kMimeBoundaryBytesMax = 998;
+/// Parameters read from one Content-Type or Content-Disposition; later ones are ignored.
+inline constexpr std::size_t kMimeParametersMax = 1000;
+/// Octets of one header field that get interpreted; the stored message keeps them all.
+inline constexpr std::size_t kHeaderFieldBytesMax = 1u << 20;
+/// Addresses (group marks count) read from all the fields of one name in one header.
+inline constexpr std::size_t kAddressesMax = 50'000;
+/// A rendered ENVELOPE, BODY or BODYSTRUCTURE stops quoting the message near this; the rest is NIL.
+inline constexpr std::size_t kMimeWireBytesMax = 8u << 20;
+/// Strings longer than this go out as literals: clients have line buffers.
+inline constexpr std::size_t kQuotedStringBytesMax = 1000;
+/// Decoded, folded text of one message kept for SEARCH; what lies beyond is not found.
+inline constexpr std::size_t kFoldedTextBytesMax = 16u << 20;
 
 }  // namespace twinspool::limits
