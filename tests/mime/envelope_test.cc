@@ -42,14 +42,13 @@ TEST(Envelope, ExampleOfTheStandard) {
       "Message-Id: <B27397-0100000@cac.washington.edu>\r\n"
       "MIME-Version: 1.0\r\nContent-Type: TEXT/PLAIN; CHARSET=US-ASCII\r\n\r\n";
   const std::string terry = R"((("Terry Gray" NIL "gray" "cac.washington.edu")))";
-  EXPECT_EQ(RenderEnvelope(header),
-            R"x(("Wed, 17 Jul 1996 02:23:25 -0700 (PDT)" )x"
-            R"("IMAP4rev1 WG mtg summary and minutes" )" +
-                terry + " " + terry + " " + terry +
-                R"x( ((NIL NIL "imap" "cac.washington.edu")) )x"
-                R"(((NIL NIL "minutes" "CNRI.Reston.VA.US"))"
-                R"x(("John Klensin" NIL "KLENSIN" "MIT.EDU")) )x"
-                R"x(NIL NIL "<B27397-0100000@cac.washington.edu>"))x");
+  EXPECT_EQ(RenderEnvelope(header), R"x(("Wed, 17 Jul 1996 02:23:25 -0700 (PDT)" )x"
+                                    R"("IMAP4rev1 WG mtg summary and minutes" )" +
+                                        terry + " " + terry + " " + terry +
+                                        R"x( ((NIL NIL "imap" "cac.washington.edu")) )x"
+                                        R"(((NIL NIL "minutes" "CNRI.Reston.VA.US"))"
+                                        R"x(("John Klensin" NIL "KLENSIN" "MIT.EDU")) )x"
+                                        R"x(NIL NIL "<B27397-0100000@cac.washington.edu>"))x");
 }
 
 TEST(Envelope, AbsentIsNilEmptyIsEmpty) {
