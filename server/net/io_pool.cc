@@ -15,6 +15,13 @@ namespace twinspool::net {
 
 using SteadyClock = std::chrono::steady_clock;
 
+namespace {
+
+// More than any chain of handlers that a dead connection can leave behind.
+constexpr int kLastTurns = 100;
+
+}  // namespace
+
 IoThread::~IoThread() {
   Stop();
 }
@@ -36,9 +43,17 @@ void IoThread::Run(std::size_t index) {
 
 void IoThread::Stop() {
   context_.stop();
-  if (thread_.joinable()) {
-    thread_.join();
+  if (!thread_.joinable()) {
+    return;
   }
+  thread_.join();
+  // Handlers of dead connections may still lie in the queue; they hold connections, and those hold
+  // this object. They run here, to their early end.
+  timer_.cancel();
+  context_.restart();
+  for (int i = 0; i < kLastTurns && context_.poll() > 0; ++i) {
+  }
+  context_.stop();
 }
 
 void IoThread::Post(std::function<void()> fn) {
