@@ -1,10 +1,11 @@
-// NodeControl: the node's memory outside its database. Joins what the role machine persists with who
-// this node is, in the one control file.
+// NodeControl: the node's memory outside its database. Joins what the role machine persists with
+// who this node is, in the one control file.
 #pragma once
 
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "common/env.h"
 #include "common/status.h"
@@ -16,10 +17,11 @@ namespace twinspool::node {
 /// Thread-safe: the role thread saves, administration changes the identity.
 class NodeControl final : public replica::ControlStore {
  public:
-  /// Loads <data_dir>/control, or creates it for a new node that serves alone. A damaged or newer file
-  /// is an error that says what to do; nothing is overwritten.
-  static Result<std::unique_ptr<NodeControl>> Open(const std::string& data_dir, Clock& clock,
-                                                   Random& random);
+  /// Loads <data_dir>/control; creates it only if `store_is_new`: a new node serves alone. A
+  /// missing (beside an existing database), damaged or newer file is an error that says what to do;
+  /// nothing is overwritten.
+  static Result<std::unique_ptr<NodeControl>> Open(const std::string& data_dir, Random& random,
+                                                   bool store_is_new);
 
   // replica::ControlStore
   Status Save(const replica::core::Control& control,
