@@ -78,6 +78,9 @@ inline constexpr std::uint32_t kEpochStepMax = 256;
 inline constexpr std::uint32_t kForcedEpochLeap = 64;
 /// A primary that runs alone begins to readmit a peer that is at most so many entries behind.
 inline constexpr std::uint64_t kReadmitLagEntries = 256;
+/// How long a joining node waits for the inviting one; how long an invitation is good.
+inline constexpr std::int64_t kJoinMs = 15'000;
+inline constexpr std::int64_t kInvitationSeconds = 24 * 3600;
 /// Role changes that the control file remembers for status.
 inline constexpr std::size_t kTransitionsKept = 20;
 inline constexpr std::size_t kEpochHistoryMax = 8192;
