@@ -145,16 +145,13 @@ ValueWithParameters ParseValueWithParameters(std::string_view unfolded) {
   ValueWithParameters out;
   std::size_t pos = 0;
   ReadType(unfolded, &pos, &out);
-  while (out.parameters.size() < limits::kMimeParametersMax) {
-    pos = unfolded.find(';', pos);
-    if (pos == std::string_view::npos) {
-      break;
-    }
-    ++pos;
-    Parameter parameter;
+  while (pos < unfolded.size() && out.parameters.size() < limits::kMimeParametersMax) {
+    Parameter parameter;  // the first one is also taken if its ';' was forgotten
     if (ReadParameter(unfolded, &pos, &parameter)) {
       out.parameters.push_back(std::move(parameter));
     }
+    const std::size_t semicolon = std::min(unfolded.find(';', pos), unfolded.size());
+    pos = std::min(semicolon + 1, unfolded.size());
   }
   return out;
 }

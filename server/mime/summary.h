@@ -19,11 +19,11 @@ namespace twinspool::mime {
 inline constexpr std::uint64_t kSummaryVersion = 1;
 
 struct Summary {
-  std::string envelope;        // as FETCH ENVELOPE answers
-  std::string body;            // as FETCH BODY answers
-  std::string body_structure;  // as FETCH BODYSTRUCTURE answers
-  std::uint64_t header_bytes;  // of the message's header with its empty line
-  std::optional<Date> date;    // of the first Date: field, if it could be read
+  std::string envelope;            // as FETCH ENVELOPE answers
+  std::string body;                // as FETCH BODY answers
+  std::string body_structure;      // as FETCH BODYSTRUCTURE answers
+  std::uint64_t header_bytes = 0;  // of the message's header with its empty line
+  std::optional<Date> date;        // of the first Date: field, if it could be read
 };
 
 /// Scans the message once and encodes what was found.

@@ -9,10 +9,10 @@
 namespace twinspool::mime {
 namespace {
 
-constexpr std::array<std::int8_t, 256> MakeBase64Values() {
-  std::array<std::int8_t, 256> values{};
+constexpr std::array<int, 256> MakeBase64Values() {
+  std::array<int, 256> values{};
   values.fill(-1);
-  std::int8_t value = 0;
+  int value = 0;
   for (const char c :
        std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")) {
     values[static_cast<unsigned char>(c)] = value++;
@@ -20,7 +20,7 @@ constexpr std::array<std::int8_t, 256> MakeBase64Values() {
   return values;
 }
 
-constexpr std::array<std::int8_t, 256> kBase64Values = MakeBase64Values();
+constexpr std::array<int, 256> kBase64Values = MakeBase64Values();
 
 /// Decodes one line without its line break; true if it ends in a soft break.
 bool DecodeQuotedLine(std::string_view line, std::string* out) {

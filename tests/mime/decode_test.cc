@@ -65,6 +65,12 @@ TEST(Parameters, EncodedWordsInPlainParametersAreDecoded) {
   EXPECT_EQ(DecodedParameter(p.parameters, "name"), "é.txt");
 }
 
+TEST(Parameters, ForgottenSemicolonBehindTheType) {
+  const auto p = ParseValueWithParameters("multipart/mixed\tboundary=\"b\"; x=y");
+  EXPECT_EQ(p.parameters, (std::vector<Parameter>{{"boundary", "b"}, {"x", "y"}}));
+  EXPECT_TRUE(ParseValueWithParameters("text/plain garbage").parameters.empty());
+}
+
 TEST(Parameters, NumberIsLimited) {
   std::string value = "text/plain";
   for (int i = 0; i < 5000; ++i) {

@@ -116,9 +116,9 @@ TEST(Hostile, OpenBrackets) {
   for (const std::string piece : {"<", "<@", "<@,", "(", "\"", "\\", "@", "[", "a@[", ":", ";", ")",
                                   ">", "=?a?q?", "=?a?q?x?= ", ",", "a@b<", "(a)", ". "}) {
     std::vector<Address> list;
-    ParseAddressList(Repeat(piece, 500'000), &list);
+    ParseAddressList(Repeat(piece, 200'000), &list);
     EXPECT_LE(list.size(), limits::kAddressesMax + 2) << piece;
-    const std::string many = Repeat(piece, 200'000);
+    const std::string many = Repeat(piece, 50'000);
     const std::string message = "To: " + many + "\r\nSubject: " + many + "\r\nDate: " + many +
                                 "\r\nContent-Type: " + many + "\r\nContent-Language: " + many +
                                 "\r\n\r\n";

@@ -32,7 +32,7 @@ fs::path FindCollection() {
 std::vector<std::pair<std::string, std::string>> LoadCollection() {
   std::vector<std::pair<std::string, std::string>> messages;
   const fs::path folder = FindCollection();
-  if (folder.empty()) {
+  if (!fs::is_directory(folder)) {
     return messages;
   }
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
