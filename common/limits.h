@@ -110,6 +110,15 @@ inline constexpr std::size_t kOutputLowBytes = 256u << 10;
 inline constexpr std::size_t kInputBytesMax = 256u << 10;
 inline constexpr int kBadCommandsMax = 50;
 inline constexpr int kLoginFailuresMax = 5;
+/// A session reads the index of a mailbox in slices of so many entries, so that a slow client holds
+/// little.
+inline constexpr std::size_t kIndexSliceEntries = 32'768;
+/// Octets from the start of a body that a FETCH of headers reads at first.
+inline constexpr std::uint64_t kFetchHeaderBytes = 32u << 10;
+/// A waiting IDLE looks for news by itself and says a word to the network this often.
+inline constexpr std::int64_t kIdlePollMs = 2 * 60'000;
+/// Longest pause before a refused login is answered.
+inline constexpr std::int64_t kLoginDelayMsMax = 8'000;
 /// RFC 3501 §5.4 asks for at least 30 minutes once logged in.
 inline constexpr std::int64_t kIdleMs = 31 * 60'000;
 inline constexpr std::int64_t kPreLoginIdleMs = 60'000;
