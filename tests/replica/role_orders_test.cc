@@ -338,6 +338,18 @@ TEST(Switchover, WhosePeerGoesAwayIsUnknownAndHealsOnContact) {
   EXPECT_TRUE(rig.Reads(0) && rig.Writes(0) && rig.at(1).eligible);
 }
 
+TEST(Switchover, ToAStandbyThatIsHeldDownIsCalledOff) {
+  Rig rig;
+  rig.Give(1, Fence{});
+  rig.Give(0, Switchover{});
+  rig.Do(0, Drained{});
+  EXPECT_EQ(rig.refused->code, Outcome::kNotEligible);
+  EXPECT_EQ(rig.refused->next, "on the peer: twinspoolctl undemote");
+  rig.Do(0, Tick{});
+  EXPECT_TRUE(rig.Reads(0) && rig.Writes(0));
+  EXPECT_TRUE(rig.at(1).eligible);
+}
+
 TEST(Switchover, AnotherOrderMeanwhileIsRefused) {
   Rig rig;
   rig.Give(0, Switchover{});
