@@ -233,26 +233,32 @@ Status ControlFile::Create(const ControlRecord& record) {
   return Save(record);
 }
 
-Result<ControlFile::Loaded> ControlFile::Load() {
-  const Copy a = ReadCopy('a');
-  const Copy b = ReadCopy('b');
+// OK if one of the two may be believed. What a newer program wrote may be newer than what this one
+// can read in the other copy, and so may be what the disk does not give now.
+Status ControlFile::NoWholeCopy(const Copy& a, const Copy& b) const {
   for (const Copy* copy : {&a, &b}) {
-    // What a newer program wrote may be newer than what this one can read in the other copy; and a
-    // disk that cannot be read now may hold the newer one.
     const Code code = copy->why.code();
     if (code == Code::kConflict || code == Code::kIo || code == Code::kPermissionDenied) {
       return copy->why.Annotate(
           "control state not read; use the newer program, or repair the disk");
     }
   }
-  if (!a.decoded && !b.decoded) {
-    if (a.why.Is(Code::kNotFound) && b.why.Is(Code::kNotFound)) {
-      return NotFound(directory_ + " holds no control file: who this node is, is not known." +
-                      kRemedy);
-    }
-    return DataLoss("no whole copy of the control state: " +
-                    std::string((a.why.Is(Code::kNotFound) ? b : a).why.message()) + "." + kRemedy);
+  if (a.decoded || b.decoded) {
+    return OkStatus();
   }
+  if (a.why.Is(Code::kNotFound) && b.why.Is(Code::kNotFound)) {
+    return NotFound(directory_ + " holds no control file: who this node is, is not known." +
+                    kRemedy);
+  }
+  const Status& why = a.why.Is(Code::kNotFound) ? b.why : a.why;
+  return DataLoss("no whole copy of the control state: " + std::string(why.message()) + "." +
+                  kRemedy);
+}
+
+Result<ControlFile::Loaded> ControlFile::Load() {
+  const Copy a = ReadCopy('a');
+  const Copy b = ReadCopy('b');
+  TRY(NoWholeCopy(a, b));
   const bool first = a.decoded && (!b.decoded || a.decoded->generation >= b.decoded->generation);
   const DecodedControl& truth = first ? *a.decoded : *b.decoded;
   const Copy& other = first ? b : a;

@@ -115,6 +115,7 @@ class ControlFile {
  private:
   struct Copy;
   Copy ReadCopy(char name);
+  Status NoWholeCopy(const Copy& a, const Copy& b) const;
   Status WriteCopy(char name, const std::string& content);
   std::string PathOf(char name) const;
 
