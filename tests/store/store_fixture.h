@@ -117,7 +117,7 @@ class StoreBox {
   std::string Octets(MailboxRef mailbox, std::uint32_t uid);
 
  private:
-  TempDir dir_;
+  testing::TempDir dir_;
   BoxOptions options_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<FakePair> pair_;
