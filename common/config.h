@@ -1,0 +1,90 @@
+// The node's configuration: one file, one table of options, one typed struct.
+//
+// Every option stands once in the table of config.cc with its default, range and one line of help;
+// `--help`, the sample file in deploy/ and the manual page are generated from it and tested equal.
+// Precedence: command line over file over default. Unknown keys are errors. Read once at start.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/status.h"
+
+namespace twinspool {
+
+/// Where a server listens: "host:port", "[v6]:port", "unix:/path", or empty for "not at all".
+struct ListenAddress {
+  std::string host;
+  std::uint16_t port = 0;
+  std::string unix_path;
+  bool enabled() const { return !host.empty() || !unix_path.empty(); }
+  bool loopback() const;
+  std::string ToString() const;
+};
+
+/// kInvalidArgument with the reason for anything else.
+Result<ListenAddress> ParseListenAddress(const std::string& text);
+
+struct NodeConfig {
+  std::string data_dir;
+  std::string node_name;
+  std::string mode;  // available, strict, async
+  std::int64_t sync_wait_ms = 0;
+
+  ListenAddress imap_listen;
+  ListenAddress imaps_listen;
+  ListenAddress lmtp_listen;
+  ListenAddress peer_listen;  // replication and remote administration, mutual TLS
+  ListenAddress http_listen;
+  std::string admin_socket;  // empty: <data-dir>/admin.sock
+  std::string peer_address;  // node 1 dials this; empty: the address of the join string
+
+  std::string tls_certificate;
+  std::string tls_key;
+  bool allow_plaintext = false;
+  std::vector<std::string> local_domains;
+  std::vector<std::string> lmtp_allow;  // addresses that may speak LMTP beyond loopback
+
+  std::uint64_t message_bytes_max = 0;
+  std::uint64_t outbox_bytes_max = 0;
+  std::uint64_t cache_bytes = 0;
+  std::uint64_t disk_soft_reserve = 0;
+  std::uint64_t disk_hard_reserve = 0;
+  std::uint64_t ballast_bytes = 0;
+  std::int64_t expunged_retention_h = 0;
+
+  int net_threads = 0;
+  int read_threads = 0;
+  int txn_threads = 0;
+  std::uint64_t connections_max = 0;
+  std::uint64_t connections_per_address_max = 0;
+
+  std::string log_level;
+  bool log_json = false;
+};
+
+/// What main is asked to do.
+struct CommandLine {
+  NodeConfig config;
+  bool help = false;
+  bool version = false;
+  bool check_config = false;
+  bool sample_config = false;
+};
+
+/// Reads argv and the file named by --config. kInvalidArgument names the key, the value and the
+/// range.
+Result<CommandLine> ParseCommandLine(int argc, const char* const* argv);
+
+/// Ranges that span options (e.g. reserves, TLS outside loopback).
+Status CheckConfig(const NodeConfig& config);
+
+/// Text of --help, with examples.
+std::string ConfigHelp();
+/// A configuration file with every option, commented out at its default.
+std::string SampleConfig();
+/// "key = value" lines of what is in force; no secrets are among the options.
+std::string EffectiveConfig(const NodeConfig& config);
+
+}  // namespace twinspool

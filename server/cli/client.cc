@@ -1,0 +1,70 @@
+#include "server/cli/client.h"
+
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+namespace twinspool::cli {
+namespace {
+
+Result<std::string> ReadWhole(const std::string& path, const char* what) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    return InvalidArgument("cannot read the " + std::string(what) + " file '" + path + "'");
+  }
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+Result<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const Target& target) {
+  if (target.address.empty()) {
+    return grpc::InsecureChannelCredentials();
+  }
+  grpc::SslCredentialsOptions options;
+  ASSIGN_OR_RETURN(options.pem_root_certs, ReadWhole(target.ca_file, "--tls-ca"));
+  ASSIGN_OR_RETURN(options.pem_cert_chain, ReadWhole(target.certificate_file, "--tls-cert"));
+  ASSIGN_OR_RETURN(options.pem_private_key, ReadWhole(target.key_file, "--tls-key"));
+  return grpc::SslCredentials(options);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Client>> Client::Make(const Target& target) {
+  ASSIGN_OR_RETURN(const auto credentials, Credentials(target));
+  grpc::ChannelArguments arguments;
+  if (!target.address.empty()) {
+    // Nodes are known by their role in the pair's certificates, not by host names.
+    arguments.SetSslTargetNameOverride("twinspool-node");
+  }
+  const std::string uri = target.address.empty() ? "unix:" + target.socket : target.address;
+  auto channel = grpc::CreateCustomChannel(uri, credentials, arguments);
+  return std::unique_ptr<Client>(new Client(target, proto::Admin::NewStub(channel)));
+}
+
+void Client::SetDeadline(grpc::ClientContext* context, int timeout_s) const {
+  context->set_deadline(std::chrono::system_clock::now() +
+                        std::chrono::seconds(timeout_s > 0 ? timeout_s : target_.timeout_s));
+}
+
+Status Client::Translate(const grpc::Status& status) const {
+  const std::string where = target_.address.empty() ? "socket " + target_.socket : target_.address;
+  switch (status.error_code()) {
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return Timeout("the node at " + where + " did not answer in time");
+    case grpc::StatusCode::UNAVAILABLE:
+      return Unavailable("the node at " + where + " cannot be reached (" + status.error_message() +
+                         "); is twinspoold running, and may you use its socket?");
+    case grpc::StatusCode::PERMISSION_DENIED:
+    case grpc::StatusCode::UNAUTHENTICATED:
+      return PermissionDenied(status.error_message());
+    case grpc::StatusCode::INVALID_ARGUMENT:
+      return InvalidArgument(status.error_message());
+    case grpc::StatusCode::NOT_FOUND:
+      return NotFound(status.error_message());
+    case grpc::StatusCode::ALREADY_EXISTS:
+      return AlreadyExists(status.error_message());
+    default:
+      return Internal(status.error_message());
+  }
+}
+
+}  // namespace twinspool::cli

@@ -1,0 +1,205 @@
+#include "server/cli/status_text.h"
+
+#include <cstdio>
+#include <ctime>
+
+#include "common/json.h"
+
+namespace twinspool::cli {
+namespace {
+
+void Line(std::string* text, const char* label, const std::string& value) {
+  char padded[24];
+  std::snprintf(padded, sizeof padded, "%-12s", label);
+  *text += padded + value + "\n";
+}
+
+std::string Seconds(double seconds) {
+  char text[32];
+  std::snprintf(text, sizeof text, seconds < 1 ? "%.3f s" : "%.1f s", seconds);
+  return text;
+}
+
+std::string WallTime(std::int64_t ns) {
+  const std::time_t seconds = ns / 1'000'000'000;
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%SZ", &parts);
+  return text;
+}
+
+std::string RoleLine(const proto::NodeStatus& s) {
+  std::string line = s.role();
+  if (!s.role_detail().empty()) {
+    line += " (" + s.role_detail() + ")";
+  }
+  line += ", epoch " + std::to_string(s.epoch());
+  line += s.eligible() ? ", eligible for promotion" : "";
+  line += s.held_down() ? ", held down by an operator" : "";
+  line += s.resigned() ? ", resigned" : "";
+  line += s.rewinding() ? ", rewinding" : "";
+  line += s.incomplete() ? ", incomplete copy" : "";
+  return line;
+}
+
+std::string PeerLine(const proto::NodeStatus& s) {
+  if (s.pair_id().empty() || s.mode() == "single") {
+    return "none: this node is alone";
+  }
+  if (!s.peer_refused().empty()) {
+    return "refused: " + s.peer_refused();
+  }
+  if (!s.peer_connected()) {
+    return s.peer_last_heard_seconds() < 0
+               ? "away, not heard since this node started"
+               : "away, last heard " + Seconds(s.peer_last_heard_seconds()) + " ago";
+  }
+  return s.peer_role() + ", epoch " + std::to_string(s.peer_epoch()) + ", connected";
+}
+
+std::string ServesLine(const proto::NodeStatus& s) {
+  return std::string("reads ") + (s.serves_reads() ? "yes" : "no") + ", writes " +
+         (s.serves_writes() ? "yes" : "no");
+}
+
+std::string TransitionsJson(const proto::NodeStatus& status) {
+  JsonWriter list = JsonWriter::Array();
+  for (const proto::Transition& t : status.transitions()) {
+    list.AddRaw(JsonWriter::Object()
+                    .Add("time_ns", std::int64_t{t.wall_ns()})
+                    .Add("from", t.from())
+                    .Add("to", t.to())
+                    .Add("epoch", t.epoch())
+                    .Add("reason", t.reason())
+                    .Add("actor", t.actor())
+                    .Finish());
+  }
+  return list.Finish();
+}
+
+std::string HistoryJson(const proto::NodeStatus& status) {
+  JsonWriter list = JsonWriter::Array();
+  for (const proto::Period& p : status.history()) {
+    list.AddRaw(JsonWriter::Object()
+                    .Add("epoch", p.epoch())
+                    .Add("first_seq", std::uint64_t{p.first_seq()})
+                    .Finish());
+  }
+  return list.Finish();
+}
+
+void AddReplication(const proto::NodeStatus& s, JsonWriter* json) {
+  json->Add("last_seq", std::uint64_t{s.last_seq()})
+      .Add("acked_seq", std::uint64_t{s.acked_seq()})
+      .Add("lag_records", std::uint64_t{s.lag_records()})
+      .Add("lag_bytes", std::uint64_t{s.lag_bytes()})
+      .Add("lag_seconds", s.lag_seconds())
+      .Add("free_bytes", std::uint64_t{s.free_bytes()})
+      .Add("peer_free_bytes", std::uint64_t{s.peer_free_bytes()})
+      .Add("disk_low", s.disk_low())
+      .Add("peer_connected", s.peer_connected())
+      .Add("peer_role", s.peer_role())
+      .Add("peer_epoch", s.peer_epoch())
+      .Add("peer_version", s.peer_version())
+      .Add("peer_refused", s.peer_refused())
+      .Add("peer_last_heard_seconds", s.peer_last_heard_seconds())
+      .Add("outbox_entries", std::uint64_t{s.outbox_entries()})
+      .Add("outbox_bytes", std::uint64_t{s.outbox_bytes()})
+      .Add("salvage_records", std::uint64_t{s.salvage_records()})
+      .Add("digest_mismatches", std::uint64_t{s.digest_mismatches()})
+      .Add("catch_up_done", s.catch_up_done());
+}
+
+}  // namespace
+
+std::string HumanBytes(std::uint64_t bytes) {
+  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  auto value = static_cast<double>(bytes);
+  int unit = 0;
+  while (value >= 1024 && unit < 6) {
+    value /= 1024;
+    ++unit;
+  }
+  char text[32];
+  std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
+  return text;
+}
+
+std::string StatusJson(const proto::NodeStatus& s) {
+  JsonWriter json = JsonWriter::Object();
+  json.Add("schema", 1)
+      .Add("node_name", s.node_name())
+      .Add("version", s.version())
+      .Add("pair_id", s.pair_id())
+      .Add("node_id", s.node_id())
+      .Add("node_index", s.node_index())
+      .Add("role", s.role())
+      .Add("role_detail", s.role_detail())
+      .Add("mode", s.mode())
+      .Add("epoch", s.epoch())
+      .Add("incarnation", std::uint64_t{s.incarnation()})
+      .Add("eligible", s.eligible())
+      .Add("complete", s.complete())
+      .Add("serves_reads", s.serves_reads())
+      .Add("serves_writes", s.serves_writes())
+      .Add("grant", s.grant())
+      .Add("grant_usable", s.grant_usable())
+      .Add("resigned", s.resigned())
+      .Add("holds_resignation", s.holds_resignation())
+      .Add("held_down", s.held_down())
+      .Add("rewinding", s.rewinding())
+      .Add("incomplete", s.incomplete());
+  AddReplication(s, &json);
+  json.Add("loss_if_promoted", s.loss_if_promoted())
+      .Add("advice", s.advice())
+      .Add("warning", s.warning())
+      .Add("users", std::uint64_t{s.users()})
+      .AddRaw("history", HistoryJson(s))
+      .AddRaw("transitions", TransitionsJson(s));
+  return json.Finish();
+}
+
+std::string StatusText(const proto::NodeStatus& s) {
+  std::string text;
+  Line(&text, "node",
+       s.node_name() + " (index " + std::to_string(s.node_index()) + ", version " + s.version() +
+           ")");
+  Line(&text, "role", RoleLine(s));
+  Line(&text, "serves", ServesLine(s));
+  Line(&text, "mode",
+       s.mode() + (s.grant().empty()
+                       ? ""
+                       : ", grant: " + s.grant() + (s.grant_usable() ? "" : " (dormant)")));
+  Line(&text, "peer", PeerLine(s));
+  Line(&text, "log",
+       "at " + std::to_string(s.last_seq()) + ", acked " + std::to_string(s.acked_seq()));
+  if (s.role() == "primary" && s.mode() != "single") {
+    Line(&text, "lag",
+         std::to_string(s.lag_records()) + " records, " + HumanBytes(s.lag_bytes()) + ", " +
+             Seconds(s.lag_seconds()));
+  }
+  Line(&text, "disk",
+       HumanBytes(s.free_bytes()) + " free" +
+           (s.peer_free_bytes() > 0 ? ", peer " + HumanBytes(s.peer_free_bytes()) : "") +
+           (s.disk_low() ? " — LOW: new mail is refused" : ""));
+  if (s.salvage_records() > 0) {
+    Line(&text, "salvage", std::to_string(s.salvage_records()) + " records wait to be given back");
+  }
+  if (!s.transitions().empty()) {
+    const proto::Transition& t = s.transitions(0);
+    Line(&text, "last change",
+         WallTime(t.wall_ns()) + " " + t.from() + " -> " + t.to() + ": " + t.reason() + " (" +
+             t.actor() + ")");
+  }
+  if (!s.warning().empty()) {
+    Line(&text, "WARNING", s.warning());
+  }
+  Line(&text, "if promoted", s.loss_if_promoted());
+  if (!s.advice().empty()) {
+    Line(&text, "do", s.advice());
+  }
+  return text;
+}
+
+}  // namespace twinspool::cli

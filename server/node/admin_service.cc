@@ -1,0 +1,121 @@
+#include "server/node/admin_service.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "proto/admin.grpc.pb.h"
+
+#include "common/log.h"
+
+namespace twinspool::node {
+namespace {
+
+bool IsLocal(const grpc::ServerContext& context) {
+  return context.peer().starts_with("unix:");
+}
+
+class AdminService final : public proto::Admin::Service {
+ public:
+  AdminService(Operations& operations, std::string admin_uri)
+      : operations_(operations), admin_uri_(std::move(admin_uri)) {}
+
+  grpc::Status Status(grpc::ServerContext* context, const proto::StatusRequest*,
+                      proto::NodeStatus* reply) override {
+    return Guard(*context, "status", [&] { *reply = operations_.Status(); });
+  }
+
+#define TWINSPOOL_ADMIN_CALL(Method, Request, Reply)                                 \
+  grpc::Status Method(grpc::ServerContext* context, const proto::Request* request,   \
+                      proto::Reply* reply) override {                                \
+    return Guard(*context, #Method, [&] { *reply = operations_.Method(*request); }); \
+  }
+  TWINSPOOL_ADMIN_CALL(Promote, PromoteRequest, RoleReply)
+  TWINSPOOL_ADMIN_CALL(Demote, RoleRequest, RoleReply)
+  TWINSPOOL_ADMIN_CALL(Undemote, RoleRequest, RoleReply)
+  TWINSPOOL_ADMIN_CALL(Switchover, RoleRequest, RoleReply)
+  TWINSPOOL_ADMIN_CALL(Fence, RoleRequest, RoleReply)
+  TWINSPOOL_ADMIN_CALL(Solo, SoloRequest, RoleReply)
+  TWINSPOOL_ADMIN_CALL(AcceptEpoch, AcceptEpochRequest, RoleReply)
+  TWINSPOOL_ADMIN_CALL(PairInit, PairInitRequest, PairReply)
+  TWINSPOOL_ADMIN_CALL(PairInvite, PairInviteRequest, PairReply)
+  TWINSPOOL_ADMIN_CALL(PairJoin, PairJoinRequest, PairReply)
+  TWINSPOOL_ADMIN_CALL(PairDissolve, PairDissolveRequest, RoleReply)
+  TWINSPOOL_ADMIN_CALL(UserAdd, UserRequest, UserReply)
+  TWINSPOOL_ADMIN_CALL(UserPassword, UserRequest, UserReply)
+  TWINSPOOL_ADMIN_CALL(UserDelete, UserRequest, UserReply)
+#undef TWINSPOOL_ADMIN_CALL
+
+  grpc::Status VerifyPair(grpc::ServerContext* context, const proto::VerifyRequest* request,
+                          grpc::ServerWriter<proto::VerifyProgress>* writer) override {
+    return Guard(*context, "VerifyPair", [&] {
+      operations_.VerifyPair(*request, [&](const proto::VerifyProgress& progress) {
+        return !context->IsCancelled() && writer->Write(progress);
+      });
+    });
+  }
+
+  grpc::Status UserList(grpc::ServerContext* context, const proto::UserListRequest* request,
+                        grpc::ServerWriter<proto::UserInfo>* writer) override {
+    return List(*context, "UserList", [&] {
+      return operations_.UserList(*request,
+                                  [&](const proto::UserInfo& user) { return writer->Write(user); });
+    });
+  }
+
+  grpc::Status MailboxList(grpc::ServerContext* context, const proto::MailboxListRequest* request,
+                           grpc::ServerWriter<proto::MailboxInfo>* writer) override {
+    return List(*context, "MailboxList", [&] {
+      return operations_.MailboxList(
+          *request, [&](const proto::MailboxInfo& mailbox) { return writer->Write(mailbox); });
+    });
+  }
+
+ private:
+  bool Allowed(const grpc::ServerContext& context) const {
+    if (IsLocal(context)) {
+      return true;
+    }
+    const auto identity = context.auth_context();
+    if (admin_uri_.empty() || identity == nullptr || !identity->IsPeerAuthenticated()) {
+      return false;
+    }
+    const auto names = identity->FindPropertyValues("x509_subject_alternative_name");
+    return std::any_of(names.begin(), names.end(), [&](const grpc::string_ref& name) {
+      return name == grpc::string_ref(admin_uri_.data(), admin_uri_.size());
+    });
+  }
+
+  template <typename Work>
+  grpc::Status Guard(const grpc::ServerContext& context, const char* what, Work&& work) {
+    if (!Allowed(context)) {
+      LogWarn("admin_refused", {{"call", what}, {"peer", context.peer()}});
+      return {grpc::StatusCode::PERMISSION_DENIED,
+              "this needs a certificate with the pair's admin role"};
+    }
+    work();
+    return grpc::Status::OK;
+  }
+
+  /// For streams whose refusal cannot be a message of the stream.
+  template <typename Work>
+  grpc::Status List(const grpc::ServerContext& context, const char* what, Work&& work) {
+    proto::UserReply outcome;
+    const grpc::Status guarded = Guard(context, what, [&] { outcome = work(); });
+    if (!guarded.ok() || outcome.outcome() == proto::DONE) {
+      return guarded;
+    }
+    return {grpc::StatusCode::NOT_FOUND, outcome.message()};
+  }
+
+  Operations& operations_;
+  const std::string admin_uri_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeAdminService(Operations& operations, std::string admin_uri) {
+  return std::make_unique<AdminService>(operations, std::move(admin_uri));
+}
+
+}  // namespace twinspool::node

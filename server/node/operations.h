@@ -1,0 +1,50 @@
+// Operations: all that an operator can ask of a node, by whatever way (Unix socket, mutual TLS,
+// HTTP). Implemented by Node; AdminService and the HTTP pages only translate.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "proto/admin.pb.h"
+
+namespace twinspool::node {
+
+/// Every call may be made from any thread and may block up to its request's timeout.
+class Operations {
+ public:
+  virtual ~Operations() = default;
+
+  virtual proto::NodeStatus Status() = 0;
+
+  virtual proto::RoleReply Promote(const proto::PromoteRequest& request) = 0;
+  virtual proto::RoleReply Demote(const proto::RoleRequest& request) = 0;
+  virtual proto::RoleReply Undemote(const proto::RoleRequest& request) = 0;
+  virtual proto::RoleReply Switchover(const proto::RoleRequest& request) = 0;
+  virtual proto::RoleReply Fence(const proto::RoleRequest& request) = 0;
+  virtual proto::RoleReply Solo(const proto::SoloRequest& request) = 0;
+  virtual proto::RoleReply AcceptEpoch(const proto::AcceptEpochRequest& request) = 0;
+
+  virtual proto::PairReply PairInit(const proto::PairInitRequest& request) = 0;
+  virtual proto::PairReply PairInvite(const proto::PairInviteRequest& request) = 0;
+  virtual proto::PairReply PairJoin(const proto::PairJoinRequest& request) = 0;
+  virtual proto::RoleReply PairDissolve(const proto::PairDissolveRequest& request) = 0;
+
+  /// Called with progress, at last with `finished`; answering false stops.
+  using VerifyProgress = std::function<bool(const proto::VerifyProgress&)>;
+  virtual void VerifyPair(const proto::VerifyRequest& request, const VerifyProgress& progress) = 0;
+
+  virtual proto::UserReply UserAdd(const proto::UserRequest& request) = 0;
+  virtual proto::UserReply UserPassword(const proto::UserRequest& request) = 0;
+  virtual proto::UserReply UserDelete(const proto::UserRequest& request) = 0;
+  /// `sink` answers false to stop.
+  virtual proto::UserReply UserList(const proto::UserListRequest& request,
+                                    const std::function<bool(const proto::UserInfo&)>& sink) = 0;
+  virtual proto::UserReply MailboxList(
+      const proto::MailboxListRequest& request,
+      const std::function<bool(const proto::MailboxInfo&)>& sink) = 0;
+
+  /// Prometheus text.
+  virtual std::string Metrics() = 0;
+};
+
+}  // namespace twinspool::node

@@ -1,0 +1,94 @@
+#include "common/config.h"
+
+#include <fstream>
+#include <iterator>
+
+#include <gtest/gtest.h>
+
+namespace twinspool {
+namespace {
+
+Result<CommandLine> Parse(std::vector<const char*> args) {
+  args.insert(args.begin(), "twinspoold");
+  return ParseCommandLine(static_cast<int>(args.size()), args.data());
+}
+
+std::string WriteFile(const std::string& name, const std::string& text) {
+  const std::string path = testing::TempDir() + name;
+  std::ofstream(path) << text;
+  return path;
+}
+
+TEST(Config, DefaultsAreValid) {
+  const auto line = Parse({});
+  ASSERT_TRUE(line.ok()) << line.status().ToString();
+  EXPECT_EQ(line->config.mode, "available");
+  EXPECT_EQ(line->config.imaps_listen.port, 993);
+}
+
+TEST(Config, CommandLineWinsOverFile) {
+  const std::string path = WriteFile("a.conf", "mode = strict\nnet-threads = 3\n");
+  const auto line = Parse({"--config", path.c_str(), "--net-threads", "5"});
+  ASSERT_TRUE(line.ok()) << line.status().ToString();
+  EXPECT_EQ(line->config.mode, "strict");
+  EXPECT_EQ(line->config.net_threads, 5);
+}
+
+TEST(Config, UnknownKeysAreErrorsThatNameTheKey) {
+  const std::string path = WriteFile("b.conf", "no-such-key = 1\n");
+  const auto line = Parse({"--config", path.c_str()});
+  ASSERT_FALSE(line.ok());
+  EXPECT_NE(line.status().message().find("no-such-key"), std::string_view::npos);
+}
+
+TEST(Config, ValuesOutOfRangeNameKeyValueAndRange) {
+  const auto line = Parse({"--net-threads", "0"});
+  ASSERT_FALSE(line.ok());
+  EXPECT_EQ(line.status().message(), "net-threads: '0' is not allowed here; it must be in 1..64");
+  EXPECT_FALSE(Parse({"--mode", "fast"}).ok());
+  EXPECT_FALSE(Parse({"--mode", ""}).ok());
+  EXPECT_FALSE(Parse({"--imap-listen", "nonsense"}).ok());
+  EXPECT_FALSE(Parse({"--imap-listen", "h:70000"}).ok());
+  EXPECT_FALSE(Parse({"--cache-bytes", "12X"}).ok());
+}
+
+TEST(Config, SizesTakeSuffixes) {
+  EXPECT_EQ(Parse({"--cache-bytes", "16M"})->config.cache_bytes, 16u << 20);
+}
+
+TEST(Config, LmtpBeyondLoopbackNeedsAnAddressList) {
+  EXPECT_FALSE(Parse({"--lmtp-listen", "0.0.0.0:24"}).ok());
+  EXPECT_TRUE(Parse({"--lmtp-listen", "0.0.0.0:24", "--lmtp-allow", "192.0.2.1"}).ok());
+}
+
+TEST(Config, SampleFileIsValidOnceUncommented) {
+  std::string text = SampleConfig();
+  std::string uncommented;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool key = text[i] == '#' && i + 1 < text.size() && text[i + 1] != ' ';
+    if (!key) {
+      uncommented.push_back(text[i]);
+    }
+  }
+  const std::string path = WriteFile("c.conf", uncommented);
+  const auto line = Parse({"--config", path.c_str()});
+  ASSERT_TRUE(line.ok()) << line.status().ToString();
+  EXPECT_EQ(EffectiveConfig(line->config), EffectiveConfig(Parse({})->config));
+}
+
+TEST(Config, ShippedSampleIsTheGeneratedOne) {
+  std::ifstream file(std::string(TWINSPOOL_SOURCE_DIR) + "/deploy/twinspool.conf");
+  const std::string shipped((std::istreambuf_iterator<char>(file)), {});
+  EXPECT_EQ(shipped, SampleConfig()) << "twinspoold --sample-config > deploy/twinspool.conf";
+}
+
+TEST(Config, AddressesRoundTrip) {
+  for (const char* text : {"127.0.0.1:143", "[::1]:993", "unix:/run/x.sock", ""}) {
+    EXPECT_EQ(ParseListenAddress(text)->ToString(), text);
+  }
+  EXPECT_TRUE(ParseListenAddress("[::1]:993")->loopback());
+  EXPECT_FALSE(ParseListenAddress("0.0.0.0:993")->loopback());
+}
+
+}  // namespace
+}  // namespace twinspool

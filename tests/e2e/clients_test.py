@@ -1,0 +1,114 @@
+"""Real clients across a failover: curl, imaplib, mbsync (isync), imapflow with QRESYNC."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import unittest
+
+import harness
+import mail
+
+
+class Clients(harness.PairTest):
+    def setUp(self):
+        super().setUp()
+        client = harness.login(self.pair, "a")
+        for octets in mail.generated(30):
+            client.append("INBOX", r"(\Seen)", None, octets)
+        client.logout()
+
+    def fail_over(self):
+        self.pair.kill("a")
+        self.pair.ctl("b", "promote", "--peer-fenced")
+
+    def test_curl_reads_and_uploads(self):
+        url = f"imap://127.0.0.1:{self.pair.port('a')}/INBOX"
+        one = subprocess.run(["curl", "-sS", "-u", "user1:pass", url + ";UID=1"], capture_output=True, check=True)
+        self.assertEqual(one.stdout, next(iter(mail.generated(30))))
+        upload = subprocess.run(["curl", "-sS", "-u", "user1:pass", "-T", "-", url], input=b"Subject: up\r\n\r\nhi\r\n", capture_output=True, check=True)
+        self.assertEqual(upload.returncode, 0)
+        secure = f"imaps://127.0.0.1:{self.pair.port('a', 'imaps_port')}/INBOX;UID=31"
+        got = subprocess.run(["curl", "-sS", "-k", "-u", "user1:pass", secure], capture_output=True, check=True)
+        self.assertEqual(got.stdout, b"Subject: up\r\n\r\nhi\r\n")
+
+    def test_imaplib_sees_the_same_after_promotion(self):
+        before = mail.read_mailbox(self.pair.port("a"))
+        self.fail_over()
+        self.assertEqual(mail.read_mailbox(self.pair.port("b")), before)
+
+    def test_mbsync_needs_no_download_after_promotion(self):
+        if shutil.which("mbsync") is None:
+            self.skipTest("mbsync (isync) is not installed")
+        home = pathlib.Path(self.pair.dir) / "mbsync"
+        home.mkdir()
+        self.mbsync(home, "a")
+        files = self.mail_files(home)
+        self.assertEqual(len(files), 30)
+        self.fail_over()
+        self.mbsync(home, "b")
+        self.assertEqual(self.mail_files(home), files, "mbsync fetched or renamed something again")
+        client = harness.login(self.pair, "b")
+        client.append("INBOX", None, None, b"Subject: new\r\n\r\nafter the failover\r\n")
+        client.logout()
+        self.mbsync(home, "b")
+        self.assertEqual(len(self.mail_files(home)), 31)
+
+    def mail_files(self, home):
+        return {str(p): p.stat().st_mtime_ns for p in (home / "mail").rglob("*") if p.is_file() and p.parent.name in ("cur", "new")}
+
+    def mbsync(self, home, node):
+        (home / "rc").write_text(f"""IMAPStore far
+Host 127.0.0.1
+Port {self.pair.port(node)}
+User user1
+Pass pass
+SSLType None
+AuthMechs LOGIN
+
+MaildirStore near
+Path {home}/mail/
+Inbox {home}/mail/INBOX
+SubFolders Verbatim
+
+Channel all
+Far :far:
+Near :near:
+Patterns INBOX
+Create Near
+Sync All
+SyncState *
+""")
+        (home / "mail").mkdir(exist_ok=True)
+        result = subprocess.run(["mbsync", "-c", str(home / "rc"), "all"], capture_output=True, text=True, check=False, timeout=120)
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_imapflow_resumes_with_qresync(self):
+        node = shutil.which("node")
+        modules = pathlib.Path(os.environ.get("TWINSPOOL_NODE_MODULES", harness.ROOT / "build" / "node"))
+        if node is None or not (modules / "node_modules" / "imapflow").is_dir():
+            self.skipTest("imapflow is not installed (scripts/test fetches it from the npm registry)")
+        script = str(pathlib.Path(__file__).with_name("imapflow_qresync.cjs"))
+        first = self.imapflow(node, script, modules, "a", "{}")
+        self.assertEqual(first["exists"], 30)
+        self.assertTrue(first["qresync"])
+        client = harness.login(self.pair, "a")
+        client.select("INBOX")
+        client.uid("STORE", "5", "+FLAGS.SILENT", r"(\Flagged)")
+        client.uid("STORE", "7", "+FLAGS.SILENT", r"(\Deleted)")
+        client.expunge()
+        client.logout()
+        self.fail_over()
+        second = self.imapflow(node, script, modules, "b", json.dumps(first))
+        self.assertEqual(second["uidValidity"], first["uidValidity"])
+        self.assertEqual(second["changed"], [5])
+        self.assertEqual(second["vanished"], [7])
+
+    def imapflow(self, node, script, modules, name, state):
+        result = subprocess.run([node, script, str(self.pair.port(name)), state], capture_output=True, text=True, check=False,
+                                timeout=60, env={**os.environ, "NODE_PATH": str(modules / "node_modules")})
+        self.assertEqual(result.returncode, 0, result.stderr + result.stdout)
+        return json.loads(result.stdout)
+
+
+harness.main()

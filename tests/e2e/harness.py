@@ -1,0 +1,144 @@
+"""Real pairs for end-to-end tests: a fixture over scripts/dev-pair, IMAP helpers, waiting for events.
+
+Environment (set by ctest): TWINSPOOL_PRESET, the build that is tested. TWINSPOOL_FULL=1: larger counts.
+"""
+import imaplib
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts" / "lib"))
+import mail  # noqa: E402
+
+FULL = os.environ.get("TWINSPOOL_FULL") == "1"
+DEV_PAIR = str(ROOT / "scripts" / "dev-pair")
+imaplib._MAXLINE = 100_000_000
+imaplib.Commands["MOVE"] = ("SELECTED",)
+
+
+class Pair:
+    """A pair (or one node) below a temporary directory."""
+
+    def __init__(self, *up_arguments):
+        self.dir = tempfile.mkdtemp(prefix="twinspool-e2e-")
+        self.run("up", "--dir", self.dir, *up_arguments)
+
+    def run(self, *arguments, check=True):
+        result = subprocess.run([DEV_PAIR, *arguments], capture_output=True, text=True, check=False, timeout=300)
+        if check and result.returncode != 0:
+            raise AssertionError(f"dev-pair {' '.join(arguments)}: exit {result.returncode}: "
+                                 f"{result.stderr}{result.stdout}{self.logs()}")
+        return result
+
+    def ctl(self, node, *arguments, check=True):
+        return self.run("ctl", self.dir, node, *arguments, check=check)
+
+    def json(self, node, *arguments):
+        return json.loads(self.ctl(node, *arguments, "--json").stdout)
+
+    def status(self, node):
+        return self.json(node, "status")
+
+    def kill(self, node, signal="KILL"):
+        self.run("kill", self.dir, node, signal)
+
+    def start(self, node):
+        self.run("start", self.dir, node)
+
+    def wait(self, node, role, seconds=60):
+        self.ctl(node, "wait", "--role", role, "--timeout", str(seconds))
+
+    def port(self, node, kind="imap_port"):
+        data = json.loads((pathlib.Path(self.dir) / "pair.json").read_text())
+        return data["nodes"][node][kind]
+
+    def pid(self, node):
+        data = json.loads((pathlib.Path(self.dir) / "pair.json").read_text())
+        return data["nodes"][node]["pid"]
+
+    def primary(self):
+        for node in "ab":
+            if self.pid(node) and self.ctl(node, "is-primary", check=False).returncode == 0:
+                return node
+        raise AssertionError("no node is primary" + self.logs())
+
+    def verify_equal(self):
+        result = self.ctl(self.primary(), "verify-pair", check=False)
+        if result.returncode != 0:
+            raise AssertionError(f"verify-pair: exit {result.returncode}\n{result.stdout}{result.stderr}{self.logs()}")
+
+    def logs(self, lines=12):
+        text = ""
+        for node in "ab":
+            path = pathlib.Path(self.dir) / node / "log"
+            if path.exists():
+                tail = path.read_text(errors="replace").splitlines()[-lines:]
+                text += f"\n--- log of {node}\n" + "\n".join(tail)
+        return text
+
+    def close(self, keep=False):
+        self.run("down", self.dir, check=False)
+        if not keep:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class PairTest(unittest.TestCase):
+    """A test case with a pair of its own; the directory stays when a test failed."""
+
+    up_arguments = ()
+
+    def setUp(self):
+        self.pair = Pair(*self.up_arguments)
+
+    def tearDown(self):
+        outcome = self._outcome.result if hasattr(self._outcome, "result") else None
+        failed = bool(outcome and (outcome.errors or outcome.failures))
+        self.pair.close(keep=failed)
+        if failed:
+            print(f"the pair's directory is kept: {self.pair.dir}", file=sys.stderr)
+
+
+def eventually(condition, seconds=30, what="the condition"):
+    """Waits until condition() is true; its last exception or value is in the failure."""
+    end = time.monotonic() + seconds
+    last = None
+    while time.monotonic() < end:
+        try:
+            last = condition()
+            if last:
+                return last
+        except (AssertionError, OSError, imaplib.IMAP4.error) as error:
+            last = error
+        time.sleep(0.02)
+    raise AssertionError(f"{what} did not come true in {seconds} s; last: {last!r}")
+
+
+def login(pair, node, user="user1"):
+    return mail.login(pair.port(node), user)
+
+
+def fetch_all(client, mailbox, items="UID FLAGS"):
+    """{uid: (flags, subject)} of a mailbox."""
+    client.select(f'"{mailbox}"', readonly=True)
+    _, data = client.uid("FETCH", "1:*", "(FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+    found = {}
+    for item in data or []:
+        if isinstance(item, tuple):
+            head = item[0].decode()
+            uid = int(re.search(r"UID (\d+)", head).group(1))
+            flags = frozenset(re.search(r"FLAGS \(([^)]*)\)", head).group(1).split())
+            subject = item[1].decode(errors="replace").partition(":")[2].strip()
+            found[uid] = (flags, subject)
+    return found
+
+
+def main():
+    unittest.main(verbosity=2)

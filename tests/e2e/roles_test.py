@@ -1,0 +1,174 @@
+"""Roles with real processes: start rules, exit codes, switchover under load, graceful stops, single."""
+import json
+import unittest
+import urllib.error
+import urllib.request
+
+import harness
+import ledger
+import mail
+
+
+def append(client, text):
+    return client.append("INBOX", None, None, f"Subject: {text}\r\n\r\nx\r\n".encode())[0]
+
+
+class Roles(harness.PairTest):
+    def test_standby_greets_with_bye_and_421(self):
+        with self.assertRaises(Exception) as caught:
+            harness.login(self.pair, "b")
+        self.assertIn("UNAVAILABLE", str(caught.exception))
+        with self.assertRaises(OSError) as refused:
+            mail.Lmtp(self.pair.port("b", "lmtp_port"))
+        self.assertIn("421", str(refused.exception))
+
+    def test_exit_codes_of_questions_and_refusals(self):
+        code = lambda node, *arguments: self.pair.ctl(node, *arguments, check=False).returncode
+        self.assertEqual(code("a", "is-primary"), 0)
+        self.assertEqual(code("a", "is-standby"), 10)
+        self.assertEqual(code("b", "is-eligible"), 0)
+        self.assertEqual(code("b", "promote"), 4, "the peer is primary and answers")
+        self.assertNotEqual(code("b", "promote", "--expect-epoch", "4711"), 0)
+        self.assertEqual(code("b", "wait", "--role", "primary", "--timeout", "1"), 6)
+        self.assertEqual(code("a", "frobnicate"), 2)
+        self.pair.kill("b")
+        self.assertEqual(code("b", "status"), 9)
+
+    def test_plain_promote_without_a_grant_is_blocked_and_says_what_helps(self):
+        self.pair.kill("a")
+        result = self.pair.ctl("b", "promote", check=False)
+        self.assertEqual(result.returncode, 5, result.stdout + result.stderr)
+        self.assertIn("twinspoolctl", result.stdout + result.stderr)
+        self.pair.start("a")
+        self.pair.wait("a", "eligible")
+        self.pair.wait("b", "serving")
+
+    def test_both_lose_power_and_resume_by_themselves(self):
+        client = harness.login(self.pair, "a")
+        self.assertEqual(append(client, "before"), "OK")
+        self.pair.kill("a")
+        self.pair.kill("b")
+        self.pair.start("a")
+        self.pair.start("b")
+        self.pair.wait("a", "serving")
+        self.pair.wait("b", "eligible")
+        self.assertEqual(len(mail.read_mailbox(self.pair.port("a"))[1]), 1)
+
+    def test_primary_alone_after_a_restart_neither_reads_nor_writes(self):
+        self.pair.kill("a")
+        self.pair.kill("b")
+        self.pair.start("a")
+        status = self.pair.status("a")
+        self.assertFalse(status["serves_reads"] or status["serves_writes"], status)
+        self.assertNotEqual(status["advice"], "")
+
+    def test_graceful_stop_of_the_standby_leaves_the_primary_serving(self):
+        client = harness.login(self.pair, "a")
+        self.pair.kill("b", "TERM")
+        self.assertEqual(append(client, "solo"), "OK")
+        self.assertEqual(self.pair.status("a")["role_detail"], "solo")
+        self.pair.start("b")
+        self.pair.wait("b", "eligible")
+        self.pair.verify_equal()
+
+    def test_graceful_restart_of_the_primary_is_taken_back(self):
+        self.pair.kill("a", "TERM")
+        self.pair.start("a")
+        self.pair.wait("a", "serving")
+        self.pair.wait("b", "eligible")
+
+    def test_promotion_after_a_graceful_stop_needs_no_claim(self):
+        self.pair.kill("a", "TERM")
+        self.pair.ctl("b", "promote")
+        client = harness.login(self.pair, "b")
+        self.assertEqual(append(client, "flows"), "OK")
+
+    def test_solo_after_the_standby_was_switched_off(self):
+        self.pair.kill("b")
+        client = harness.login(self.pair, "a")
+        self.pair.ctl("a", "solo", "--peer-fenced")
+        self.assertEqual(append(client, "solo"), "OK")
+        self.pair.start("b")
+        self.pair.wait("b", "eligible")
+        self.pair.verify_equal()
+
+    def test_demote_holds_down_until_undemote(self):
+        self.pair.ctl("a", "demote")
+        self.pair.ctl("b", "promote")
+        self.assertNotEqual(self.pair.ctl("a", "promote", check=False).returncode, 0)
+        self.pair.ctl("a", "undemote")
+        self.pair.wait("a", "eligible")
+        self.pair.verify_equal()
+
+    def test_switchover_under_load_loses_nothing(self):
+        ledger.make_boxes(self.pair, "a", "user2")
+        workers = []
+        for number in range(6):
+            primary = self.pair.primary()
+            batch = [ledger.Worker(f"s{number}w{k}", self.pair.port(primary), "user2", number * 10 + k) for k in range(3)]
+            for worker in batch:
+                worker.start()
+            harness.eventually(lambda: sum(w.acknowledged for w in batch) > 30, what="some load")
+            self.pair.ctl(primary, "switchover")
+            other = "b" if primary == "a" else "a"
+            self.pair.wait(other, "serving")
+            for worker in batch:
+                worker.stop.set()
+                worker.join(40)
+            workers += batch
+            ledger.judge(self.pair, other, "user2", workers)
+            self.pair.wait(primary, "eligible")
+            self.pair.verify_equal()
+
+    def test_divergent_tail_of_the_old_primary_comes_back_under_new_uids(self):
+        self.pair.kill("b", "STOP")
+        client = harness.login(self.pair, "a")
+        client.socket().settimeout(2)
+        with self.assertRaises(Exception):
+            append(client, "unacknowledged")  # durable on a, never acknowledged
+        self.pair.kill("a")
+        self.pair.kill("b", "CONT")
+        harness.eventually(lambda: not self.pair.status("b")["peer_connected"], what="b sees that a is gone")
+        self.pair.ctl("b", "promote", "--peer-fenced")
+        other = harness.login(self.pair, "b")
+        self.assertEqual(append(other, "acknowledged by b"), "OK")
+        self.pair.start("a")
+        self.pair.wait("a", "eligible")
+        found = harness.eventually(lambda: [s for _, s in harness.fetch_all(harness.login(self.pair, "b"), "INBOX").values()]
+                                   if len(harness.fetch_all(harness.login(self.pair, "b"), "INBOX")) == 2 else None, what="the message comes back")
+        self.assertEqual(found, ["acknowledged by b", "unacknowledged"])
+        self.pair.verify_equal()
+
+    def test_http_endpoints_follow_the_role(self):
+        def code(node, path):
+            url = f"http://127.0.0.1:{self.pair.port(node, 'http_port')}{path}"
+            try:
+                with urllib.request.urlopen(url, timeout=10) as answer:
+                    return answer.status, answer.read().decode()
+            except urllib.error.HTTPError as error:
+                return error.code, error.read().decode()
+        self.assertEqual(code("a", "/primary")[0], 200)
+        self.assertEqual(code("b", "/primary")[0], 503)
+        self.assertEqual(code("b", "/standby")[0], 200)
+        self.assertEqual(code("a", "/health")[0], 200)
+        self.assertEqual(json.loads(code("a", "/status.json")[1])["role"], "primary")
+        metrics = code("a", "/metrics")[1]
+        for name in ("twinspool_role", "twinspool_epoch", "twinspool_replication_lag_records", "twinspool_digest_mismatches_total"):
+            self.assertIn(name, metrics)
+        self.assertEqual(code("a", "/nonsense")[0], 404)
+
+
+class Single(harness.PairTest):
+    up_arguments = ("--single",)
+
+    def test_single_node_restarts_with_everything_and_becomes_a_pair(self):
+        client = harness.login(self.pair, "a")
+        self.assertEqual(append(client, "one"), "OK")
+        before = mail.read_mailbox(self.pair.port("a"))
+        self.pair.kill("a")
+        self.pair.start("a")
+        self.assertEqual(mail.read_mailbox(self.pair.port("a")), before)
+        self.assertEqual(self.pair.status("a")["role_detail"], "single")
+
+
+harness.main()
