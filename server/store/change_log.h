@@ -37,10 +37,6 @@ struct EntryFacts {
   std::uint64_t frame_bytes = 0;  // size of the encoded Frame
 };
 
-/// The canonical octets of an entry; `items` as ApplyResult::outbox_items, one after the other.
-/// Both nodes make entries here, so that their rows are equal.
-std::string EncodeOutboxEntry(const EntryFacts& facts, std::string_view items);
-
 class OutboxLog final : public replica::ChangeLog {
  public:
   /// Runs a function on the commit thread between two groups.
@@ -53,7 +49,7 @@ class OutboxLog final : public replica::ChangeLog {
   void SetBarrier(Barrier barrier);
 
   // --- writers
-  /// The entry at facts.id, which must follow last().
+  /// The entry at facts.id, which follows the one before; `items` as ApplyResult::outbox_items.
   void AddEntry(const EntryFacts& facts, std::string_view items, RowBatch* batch);
   /// A number without an entry (`single`): nothing up to it can be read any more.
   void AddNumber(const EntryId& id, RowBatch* batch);

@@ -46,22 +46,6 @@ TEST_F(ChangeLogTest, EmptyLogStartsBeforeOne) {
   EXPECT_EQ(log_->Identify(CommitSeq(1)).code(), Code::kNotFound);
 }
 
-TEST_F(ChangeLogTest, EntryOctetsAreThoseOfTheMessage) {
-  proto::OutboxEntry entry;
-  entry.set_epoch(2);
-  entry.set_incarnation(300);
-  entry.set_wall_ns(-5);
-  entry.add_items()->set_modseq(9);
-  entry.add_items()->set_modseq(10);
-  entry.set_frame_bytes(4096);
-  proto::OutboxEntry items;
-  items.add_items()->set_modseq(9);
-  items.add_items()->set_modseq(10);
-  const std::string octets = EncodeOutboxEntry(
-      {{Epoch(2), Incarnation(300), CommitSeq(1)}, -5, 4096}, items.SerializeAsString());
-  EXPECT_EQ(octets, entry.SerializeAsString());
-}
-
 TEST_F(ChangeLogTest, AddIdentifyReopen) {
   for (std::uint64_t seq = 1; seq <= 10; ++seq) {
     Add(Id(seq, seq < 6 ? 2 : 4));
@@ -110,6 +94,17 @@ TEST_F(ChangeLogTest, NumbersWithoutEntries) {
   Add(Id(8));
   EXPECT_TRUE(log_->Read(CommitSeq(8)).ok());
   EXPECT_EQ(log_->Identify(CommitSeq(7)).value(), Id(7));
+}
+
+TEST_F(ChangeLogTest, NumbersWithoutALowMarkAreNotedOnOpening) {
+  Add(Id(1));
+  RowBatch batch;
+  batch.Put(Family::kMeta, std::string(kMetaLast), PackEntryId(Id(9)));
+  batch.Delete(Family::kOutbox, OutboxKey(CommitSeq(1)));
+  Write(batch);
+  Open();
+  EXPECT_EQ(log_->low_water(), CommitSeq(9));
+  EXPECT_EQ(log_->entries(), 0u);
 }
 
 TEST_F(ChangeLogTest, StepBackAndRestart) {
