@@ -4,11 +4,24 @@
 #include <utility>
 
 #include "common/check.h"
+#include "common/codec.h"
 #include "server/store/engine.h"
-#include "server/store/frame.h"
 
 namespace twinspool::store {
 namespace {
+
+// Field tags of proto::OutboxEntry, written by hand so that items are appended as they stand.
+constexpr std::uint64_t kTagEpoch = 1 << 3 | 0;
+constexpr std::uint64_t kTagIncarnation = 2 << 3 | 0;
+constexpr std::uint64_t kTagWall = 3 << 3 | 0;
+constexpr std::uint64_t kTagFrameBytes = 5 << 3 | 0;
+
+void PutField(std::string* out, std::uint64_t tag, std::uint64_t value) {
+  if (value != 0) {
+    PutVarint(out, tag);
+    PutVarint(out, value);
+  }
+}
 
 Result<EntryId> ReadEnd(Engine& engine, std::string_view key) {
   ASSIGN_OR_RETURN(const std::optional<std::string> row, engine.Get(Family::kMeta, key));
@@ -28,6 +41,17 @@ KeyRange Entries(CommitSeq above, CommitSeq upto) {
 }
 
 }  // namespace
+
+std::string EncodeOutboxEntry(const EntryFacts& facts, std::string_view items) {
+  std::string entry;
+  entry.reserve(items.size() + 40);
+  PutField(&entry, kTagEpoch, facts.id.epoch.value());
+  PutField(&entry, kTagIncarnation, facts.id.incarnation.value());
+  PutField(&entry, kTagWall, static_cast<std::uint64_t>(facts.wall_ns));
+  entry += items;
+  PutField(&entry, kTagFrameBytes, facts.frame_bytes);
+  return entry;
+}
 
 Result<std::unique_ptr<OutboxLog>> OutboxLog::Open(Engine& engine) {
   std::unique_ptr<OutboxLog> log(new OutboxLog(engine));
@@ -55,8 +79,7 @@ void OutboxLog::SetBarrier(Barrier barrier) {
 }
 
 void OutboxLog::AddEntry(const EntryFacts& facts, std::string_view items, RowBatch* batch) {
-  batch->Put(Family::kOutbox, OutboxKey(facts.id.seq),
-             EncodeOutboxEntry(facts.id, facts.wall_ns, items, facts.frame_bytes));
+  batch->Put(Family::kOutbox, OutboxKey(facts.id.seq), EncodeOutboxEntry(facts, items));
   batch->Put(Family::kMeta, std::string(kMetaLast), PackEntryId(facts.id));
 }
 

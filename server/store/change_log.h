@@ -37,6 +37,10 @@ struct EntryFacts {
   std::uint64_t frame_bytes = 0;  // size of the encoded Frame
 };
 
+/// The canonical octets of an entry; `items` as ApplyResult::outbox_items, one after the other.
+/// Both nodes make entries here, so that their rows are equal.
+std::string EncodeOutboxEntry(const EntryFacts& facts, std::string_view items);
+
 class OutboxLog final : public replica::ChangeLog {
  public:
   /// Runs a function on the commit thread between two groups.

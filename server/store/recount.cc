@@ -29,7 +29,8 @@ class MailboxCounter {
 
   Status Run() {
     records_.SeekToFirst();
-    TRY(view_.Scan(Family::kIndex, mailbox_.bytes(),
+    const Status scanned =
+        view_.Scan(Family::kIndex, mailbox_.bytes(),
                    [&](std::string_view key, std::string_view value) -> Result<bool> {
                      const auto page = PageOfPageKey(key);
                      if (!page) {
@@ -38,7 +39,8 @@ class MailboxCounter {
                      TRY(ReadRecords(*page));
                      TRY(CountPage(*page, value));
                      return true;
-                   }));
+                   });
+    TRY(scanned);
     if (records_.Valid()) {
       return Damaged("has a record that is in no index page");
     }

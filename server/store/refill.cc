@@ -116,7 +116,8 @@ Status Refill::SetBodiesAside(UserId user) {
   const RowView view(engine_);
   BigWrite write(engine_);
   // Unfinished bodies come again whole.
-  TRY(view.Scan(Family::kMeta, LoosePrefix(user),
+  const Status scanned =
+      view.Scan(Family::kMeta, LoosePrefix(user),
                 [&](std::string_view key, std::string_view value) -> Result<bool> {
                   ASSIGN_OR_RETURN(const LooseBody loose, DecodeLooseBody(value));
                   if (loose.guid.nil()) {
@@ -125,8 +126,10 @@ Status Refill::SetBodiesAside(UserId user) {
                   write.batch()->Delete(Family::kMeta, std::string(key));
                   TRY(write.Step());
                   return true;
-                }));
-  TRY(view.Scan(Family::kGuids, user.bytes(),
+                });
+  TRY(scanned);
+  const Status scanned2 =
+      view.Scan(Family::kGuids, user.bytes(),
                 [&](std::string_view key, std::string_view value) -> Result<bool> {
                   ASSIGN_OR_RETURN(const PoolEntry entry, DecodePoolEntry(value));
                   const Guid guid = Guid::FromBytes(key.substr(UserId::kSize));
@@ -135,7 +138,8 @@ Status Refill::SetBodiesAside(UserId user) {
                   write.batch()->Delete(Family::kGuids, std::string(key));
                   TRY(write.Step());
                   return true;
-                }));
+                });
+  TRY(scanned2);
   return write.Flush();
 }
 
@@ -179,7 +183,8 @@ Status Refill::DropMailboxRows(UserId user, MailboxId mailbox) {
     return DataLoss("mailbox " + mailbox.ToHex() + " belongs to another user than " + user.ToHex());
   }
   BigWrite write(engine_);
-  TRY(view.Scan(Family::kRecords, mailbox.bytes(),
+  const Status scanned3 =
+      view.Scan(Family::kRecords, mailbox.bytes(),
                 [&](std::string_view key, std::string_view value) -> Result<bool> {
                   proto::RecordHeader record;
                   const std::optional<Uid> uid = UidOfRecordKey(key);
@@ -192,7 +197,8 @@ Status Refill::DropMailboxRows(UserId user, MailboxId mailbox) {
                   }
                   TRY(write.Step());
                   return true;
-                }));
+                });
+  TRY(scanned3);
   DeletePrefix(Family::kIndex, mailbox.bytes(), write.batch());
   DeletePrefix(Family::kRecords, mailbox.bytes(), write.batch());
   // The header goes, too: its modseq must not hide the one that comes.
@@ -274,24 +280,25 @@ Status Refill::Claim(UserId user, const proto::CopyBodyItem& item, HeadEdit& edi
 Status Refill::FreeUnclaimed(UserId user) {
   const RowView view(engine_);
   BigWrite write(engine_);
-  TRY(view.Scan(Family::kMeta, UnclaimedPrefix(user),
-                [&](std::string_view key, std::string_view value) -> Result<bool> {
-                  ASSIGN_OR_RETURN(const PooledBody aside, DecodeUnclaimed(value));
-                  // The same number may have come again with its octets.
-                  ASSIGN_OR_RETURN(const auto pooled,
-                                   engine_.Get(Family::kGuids, GuidKey(user, aside.guid)));
-                  bool in_use = false;
-                  if (pooled) {
-                    ASSIGN_OR_RETURN(const PoolEntry entry, DecodePoolEntry(*pooled));
-                    in_use = entry.body == aside.entry.body;
-                  }
-                  if (!in_use) {
-                    DeleteBody(user, aside.entry.body, aside.entry.chunks, write.batch());
-                  }
-                  write.batch()->Delete(Family::kMeta, std::string(key));
-                  TRY(write.Step());
-                  return true;
-                }));
+  const Status scanned4 = view.Scan(
+      Family::kMeta, UnclaimedPrefix(user),
+      [&](std::string_view key, std::string_view value) -> Result<bool> {
+        ASSIGN_OR_RETURN(const PooledBody aside, DecodeUnclaimed(value));
+        // The same number may have come again with its octets.
+        ASSIGN_OR_RETURN(const auto pooled, engine_.Get(Family::kGuids, GuidKey(user, aside.guid)));
+        bool in_use = false;
+        if (pooled) {
+          ASSIGN_OR_RETURN(const PoolEntry entry, DecodePoolEntry(*pooled));
+          in_use = entry.body == aside.entry.body;
+        }
+        if (!in_use) {
+          DeleteBody(user, aside.entry.body, aside.entry.chunks, write.batch());
+        }
+        write.batch()->Delete(Family::kMeta, std::string(key));
+        TRY(write.Step());
+        return true;
+      });
+  TRY(scanned4);
   return write.Flush();
 }
 
@@ -308,7 +315,8 @@ Result<bool> Refill::Finish(UserId user, const proto::CatchUpUnit& unit) {
     ASSIGN_OR_RETURN(const UserState state, RecountUser(view, user));
     batch.Put(Family::kUsers, UserStateKey(user), EncodeUserState(state));
     // A body that others refer to is not loose.
-    TRY(view.Scan(Family::kMeta, LoosePrefix(user),
+    const Status scanned5 =
+        view.Scan(Family::kMeta, LoosePrefix(user),
                   [&](std::string_view key, std::string_view) -> Result<bool> {
                     bool referred = false;
                     TRY(view.Scan(Family::kRefs, RefPrefix(user, BodyAtEnd(key)),
@@ -320,7 +328,8 @@ Result<bool> Refill::Finish(UserId user, const proto::CatchUpUnit& unit) {
                       batch.Delete(Family::kMeta, std::string(key));
                     }
                     return true;
-                  }));
+                  });
+    TRY(scanned5);
     ASSIGN_OR_RETURN(const auto row, view.MailboxRowOf(mailbox));
     digest = row ? row->digest : DigestBytes();
   }

@@ -46,6 +46,22 @@ TEST_F(ChangeLogTest, EmptyLogStartsBeforeOne) {
   EXPECT_EQ(log_->Identify(CommitSeq(1)).code(), Code::kNotFound);
 }
 
+TEST_F(ChangeLogTest, EntryOctetsAreThoseOfTheMessage) {
+  proto::OutboxEntry entry;
+  entry.set_epoch(2);
+  entry.set_incarnation(300);
+  entry.set_wall_ns(-5);
+  entry.add_items()->set_modseq(9);
+  entry.add_items()->set_modseq(10);
+  entry.set_frame_bytes(4096);
+  proto::OutboxEntry items;
+  items.add_items()->set_modseq(9);
+  items.add_items()->set_modseq(10);
+  const std::string octets = EncodeOutboxEntry(
+      {{Epoch(2), Incarnation(300), CommitSeq(1)}, -5, 4096}, items.SerializeAsString());
+  EXPECT_EQ(octets, entry.SerializeAsString());
+}
+
 TEST_F(ChangeLogTest, AddIdentifyReopen) {
   for (std::uint64_t seq = 1; seq <= 10; ++seq) {
     Add(Id(seq, seq < 6 ? 2 : 4));
