@@ -70,6 +70,10 @@ inline constexpr std::size_t kRingBytes = 64u << 20;
 /// Bytes sent and not yet acked.
 inline constexpr std::size_t kSendWindowBytes = 8u << 20;
 inline constexpr std::size_t kCatchUpUnitBytes = 4u << 20;
+/// Things (messages, bodies, small rows) that a catch-up remembers at once, all users together and
+/// of one user; further users wait for another pass over the log, a user with more is sent whole.
+inline constexpr std::size_t kCatchUpThingsMax = 1'000'000;
+inline constexpr std::size_t kCatchUpThingsPerUserMax = 250'000;
 /// Outbox kept for an absent peer (option outbox-bytes-max).
 inline constexpr std::uint64_t kOutboxBytesMax = 2ull << 30;
 inline constexpr std::int64_t kHeartbeatMs = 1000;

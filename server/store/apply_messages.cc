@@ -305,7 +305,11 @@ Status Applier::ApplyPurge(const proto::PurgeItem& item) {
     edit_.NoteWhole(mailbox->id, number);
     return PurgeOne(mailbox, page, uid);
   }));
-  mailbox->row.purge_floor = std::max(mailbox->row.purge_floor, Modseq(item.floor()));
+  // What was appended and purged before it came here still used up its numbers.
+  MailboxRow& row = mailbox->row;
+  row.uid_next = std::max(row.uid_next, uids.Max() + 1);
+  row.purge_floor = std::max(row.purge_floor, Modseq(item.floor()));
+  row.highest_modseq = std::max(row.highest_modseq, row.purge_floor);
   proto::OutboxItem note = NewNote(proto::OutboxItem::PURGE, item.modseq());
   note.set_mailbox_id(item.mailbox_id());
   purged.Encode(note.mutable_uids());

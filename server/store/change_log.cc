@@ -62,7 +62,14 @@ Result<std::unique_ptr<OutboxLog>> OutboxLog::Open(Engine& engine) {
         "the store's log starts after its end; restore this node from a backup or fill "
         "it from its peer");
   }
-  log->low_ = low.seq;
+  // Numbers without entries may have been given since "low" was written: entries start where the
+  // first row is.
+  RowIterator first = engine.Iterate(Family::kOutbox, Entries(low.seq, log->last_.seq));
+  first.SeekToFirst();
+  TRY(first.status());
+  const std::optional<CommitSeq> seq =
+      first.Valid() ? SeqOfOutboxKey(first.key()) : std::optional(log->last_.seq.Next());
+  log->low_ = CommitSeq(seq ? seq->value() - 1 : low.seq.value());
   log->bytes_ = engine.ApproximateBytes(Family::kOutbox, Entries(log->low_, log->last_.seq));
   return log;
 }

@@ -53,7 +53,7 @@ class OutboxLog final : public replica::ChangeLog {
   void SetBarrier(Barrier barrier);
 
   // --- writers
-  /// The entry at facts.id, which must follow last().
+  /// The entry at facts.id, which follows the one before; `items` as ApplyResult::outbox_items.
   void AddEntry(const EntryFacts& facts, std::string_view items, RowBatch* batch);
   /// A number without an entry (`single`): nothing up to it can be read any more.
   void AddNumber(const EntryId& id, RowBatch* batch);

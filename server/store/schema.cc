@@ -48,8 +48,18 @@ std::string RecountKey(MailboxId mailbox) {
   return Key('r', mailbox.bytes());
 }
 
+std::string RecountUserKey(UserId user) {
+  return Key('c', user.bytes());
+}
+
 std::string StagingKey(UserId user, BodyNo body) {
   std::string key = Key('b', user.bytes());
+  PutBe64(&key, body.value());
+  return key;
+}
+
+std::string UnclaimedKey(UserId user, BodyNo body) {
+  std::string key = Key('u', user.bytes());
   PutBe64(&key, body.value());
   return key;
 }

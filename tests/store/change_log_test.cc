@@ -112,6 +112,17 @@ TEST_F(ChangeLogTest, NumbersWithoutEntries) {
   EXPECT_EQ(log_->Identify(CommitSeq(7)).value(), Id(7));
 }
 
+TEST_F(ChangeLogTest, NumbersWithoutALowMarkAreNotedOnOpening) {
+  Add(Id(1));
+  RowBatch batch;
+  batch.Put(Family::kMeta, std::string(kMetaLast), PackEntryId(Id(9)));
+  batch.Delete(Family::kOutbox, OutboxKey(CommitSeq(1)));
+  Write(batch);
+  Open();
+  EXPECT_EQ(log_->low_water(), CommitSeq(9));
+  EXPECT_EQ(log_->entries(), 0u);
+}
+
 TEST_F(ChangeLogTest, StepBackAndRestart) {
   for (std::uint64_t seq = 1; seq <= 5; ++seq) {
     Add(Id(seq));

@@ -44,8 +44,11 @@ TEST(Schema, MetaKeys) {
   EXPECT_EQ(kMetaLow, "low");
   EXPECT_EQ(Hex(IncompleteKey(kUser)), std::string("69") + kUserHex);
   EXPECT_EQ(Hex(RecountKey(kMailbox)), std::string("72") + kMailboxHex);
+  EXPECT_EQ(Hex(RecountUserKey(kUser)), std::string("63") + kUserHex);
   EXPECT_EQ(Hex(StagingKey(kUser, BodyNo(0x0102030405060708))),
             std::string("62") + kUserHex + "0102030405060708");
+  EXPECT_EQ(Hex(UnclaimedKey(kUser, BodyNo(0x0102030405060708))),
+            std::string("75") + kUserHex + "0102030405060708");
 }
 
 TEST(Schema, UserAndMailboxKeys) {

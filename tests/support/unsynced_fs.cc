@@ -6,6 +6,8 @@
 #include <system_error>
 #include <utility>
 
+#include <rocksdb/system_clock.h>
+
 namespace twinspool::testing {
 
 namespace fs = std::filesystem;
@@ -367,8 +369,32 @@ void UnsyncedFs::Restore(std::uint64_t seed) {
   countdown_ = 0;
 }
 
+namespace {
+
+/// RocksDB sleeps a second after a failed flush, in the hope of better times; here they never come.
+class ImpatientClock : public rocksdb::SystemClockWrapper {
+ public:
+  using SystemClockWrapper::SystemClockWrapper;
+  static const char* kClassName() { return "ImpatientClock"; }
+  const char* Name() const override { return kClassName(); }
+  void SleepForMicroseconds(int micros) override {
+    SystemClockWrapper::SleepForMicroseconds(std::min(micros, 500));
+  }
+};
+
+class ImpatientEnv : public rocksdb::EnvWrapper {
+ public:
+  explicit ImpatientEnv(std::unique_ptr<rocksdb::Env> base) : EnvWrapper(std::move(base)) {
+    system_clock_ = std::make_shared<ImpatientClock>(rocksdb::SystemClock::Default());
+  }
+  static const char* kClassName() { return "ImpatientEnv"; }
+  const char* Name() const override { return kClassName(); }
+};
+
+}  // namespace
+
 std::unique_ptr<rocksdb::Env> MakeUnsyncedEnv(const std::shared_ptr<UnsyncedFs>& fs) {
-  return rocksdb::NewCompositeEnv(fs);
+  return std::make_unique<ImpatientEnv>(rocksdb::NewCompositeEnv(fs));
 }
 
 }  // namespace twinspool::testing
