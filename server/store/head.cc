@@ -87,7 +87,9 @@ void HeadState::Clear() {
     stripe.rows.clear();
     stripe.row_order.clear();
     stripe.has_rows.store(false);
+    stripe.last_ticket = 0;
   }
+  durable_.store(0);
 }
 
 std::size_t HeadState::CachedObjects() {

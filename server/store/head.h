@@ -103,7 +103,8 @@ class HeadState {
   /// thread.
   void SetDurable(Ticket ticket);
   /// Forgets every cached object, e.g. after rows were changed behind this class (rewind, dropped
-  /// users). Nothing may be pinned. Takes all stripes one after the other.
+  /// users). Nothing may be pinned. Tickets start anew: those of a sink and those of a pipeline
+  /// need not be one row. Takes all stripes one after the other.
   void Clear();
   /// Pages and mailboxes in memory now, over all stripes; for tests and metrics.
   std::size_t CachedObjects();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/codec.h"
+#include "server/store/commit_pipeline.h"
 #include "server/store/engine.h"
 #include "server/store/message_ops.h"
 
@@ -178,6 +179,7 @@ Result<JobReport> RunJobs(const WritePath& path, const JobOptions& options) {
   for (const UserId user : users) {
     TRY(UserJobs(path, options, user, &report).Run());
   }
+  path.pipeline.Drain();
   return report;
 }
 

@@ -9,8 +9,10 @@
 #include "common/executor.h"
 #include "common/log.h"
 #include "server/store/change_log.h"
+#include "server/store/change_sink.h"
 #include "server/store/commit_pipeline.h"
 #include "server/store/engine.h"
+#include "server/store/picture.h"
 #include "server/store/serving.h"
 #include "server/store/visibility.h"
 
@@ -30,6 +32,8 @@ struct Store::Parts {
         pipeline(*engine, *log, head, visibility, *seams.clock),
         path{*engine, head, gate, disk, visibility, pipeline, *seams.clock, *seams.random},
         serving(path),
+        sink(*engine, head, *log, *seams.clock),
+        pictures(*engine),
         summaries(*engine, seams.summarize),
         passwords(*engine, *seams.clock, *seams.random, seams.passwords),
         mail(path, summaries, passwords, options.mail),
@@ -46,6 +50,8 @@ struct Store::Parts {
   CommitPipeline pipeline;
   WritePath path;
   ServingControl serving;
+  StoreSink sink;
+  StorePictureSource pictures;
   SummaryCache summaries;
   PasswordCheck passwords;
   LocalMailStore mail;
@@ -73,6 +79,13 @@ Result<std::unique_ptr<Store>> Store::Open(const std::string& directory,
 Store::Store(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {
   Parts& p = *parts_;
   p.log->SetBarrier([&p](std::function<void(EntryId)> fn) { p.pipeline.AtBarrier(std::move(fn)); });
+  p.sink.SetBodyListener([&p](std::vector<std::pair<UserId, BodyNo>> bodies) {
+    if (p.options.mail.summarize_on_arrival) {
+      for (const auto& [user, body] : bodies) {
+        p.summaries.BuildLater(user, body);
+      }
+    }
+  });
   p.pipeline.Start();
   p.housekeeping = std::thread([this] { Housekeeping(); });
 }
@@ -112,6 +125,8 @@ replica::StorePorts Store::ports() {
   replica::StorePorts ports;
   ports.visibility = &parts_->serving;
   ports.log = parts_->log.get();
+  ports.pictures = &parts_->pictures;
+  ports.sink = &parts_->sink;
   return ports;
 }
 
