@@ -121,11 +121,6 @@ void CommitPipeline::AtBarrier(std::function<void(EntryId)> fn) {
   work_.notify_one();
 }
 
-void CommitPipeline::NoteTrim(CommitSeq upto) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  trim_upto_ = std::max(trim_upto_, upto);
-}
-
 void CommitPipeline::Loop() {
   NameThisThread("commit");
   std::unique_lock<std::mutex> lock(mutex_);
@@ -194,10 +189,7 @@ std::shared_ptr<const std::string> CommitPipeline::AddToLog(const std::vector<Wa
     touched.insert(touched.end(), waiting.txn.digests.begin(), waiting.txn.digests.end());
   }
   parts.digests = MergeDigests(touched);
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    parts.trim_upto = trim_upto_;
-  }
+  parts.trim_upto = log_.low_water();
   auto frame = std::make_shared<const std::string>(EncodeFrame(parts));
   log_.AddEntry({last_, parts.wall_ns, frame->size()}, outbox_items, rows);
   return frame;

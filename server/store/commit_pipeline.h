@@ -70,8 +70,6 @@ class CommitPipeline {
   void Drain();
   /// Runs `fn` on the commit thread between two groups, with the end of the log.
   void AtBarrier(std::function<void(EntryId)> fn);
-  /// Travels in frames from now on: the outbox may be dropped up to here.
-  void NoteTrim(CommitSeq upto);
 
  private:
   struct Waiting {
@@ -101,7 +99,6 @@ class CommitPipeline {
   bool stop_ = false;
   EntryId last_;  // identity of the newest group; epoch and incarnation are those of the next, too
   bool keep_outbox_ = false;
-  CommitSeq trim_upto_;
   replica::CommitListener* listener_ = nullptr;
   std::thread thread_;
 };

@@ -84,9 +84,10 @@ struct HeadMailbox {
 };
 
 struct HeadOptions {
-  /// Objects kept per stripe beyond the pinned ones.
-  std::size_t mailboxes_per_stripe = 256;
-  std::size_t pages_per_stripe = 128;
+  /// Objects kept per stripe beyond the pinned ones: users and mailboxes of some 1 KiB, decoded
+  /// pages of some 25 KiB; at most about 200 MiB over all stripes.
+  std::size_t mailboxes_per_stripe = 128;
+  std::size_t pages_per_stripe = 24;
 };
 
 class HeadEdit;

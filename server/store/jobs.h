@@ -25,8 +25,8 @@ struct JobReport {
   std::uint64_t forgotten = 0;  // results
 };
 
-/// One round over all users; what it did is durable here when it answers. Stops at the first refusal (not primary, blocked): the next round goes
-/// on. One thread at a time.
+/// One round over all users; what it did is durable here when it answers. Stops at the first
+/// refusal (not primary, blocked): the next round goes on. One thread at a time.
 Result<JobReport> RunJobs(const WritePath& path, const JobOptions& options);
 
 }  // namespace twinspool::store

@@ -61,7 +61,8 @@ std::string RecountKey(MailboxId mailbox);
 std::string RecountUserKey(UserId user);
 /// 'b' user, body no -> be64 time : a body is being staged.
 std::string StagingKey(UserId user, BodyNo body);
-/// 'u' user, body no -> guid, PoolEntry : a body from before a refill that the refill has not named.
+/// 'u' user, body no -> guid, PoolEntry : a body from before a refill that the refill has not
+/// named.
 std::string UnclaimedKey(UserId user, BodyNo body);
 
 // --- users

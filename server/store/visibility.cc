@@ -181,6 +181,11 @@ std::shared_ptr<const View> VisibilityControl::view() {
   return view_;
 }
 
+std::size_t VisibilityControl::waiting() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return waiters_.size();
+}
+
 std::size_t VisibilityControl::unacked_groups() {
   const std::lock_guard<std::mutex> lock(mutex_);
   return unacked_.size();

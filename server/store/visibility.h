@@ -83,6 +83,8 @@ class VisibilityControl {
   Watchers& watchers() { return watchers_; }
   /// Durable groups that are not acked.
   std::size_t unacked_groups();
+  /// Commands that wait for an ack.
+  std::size_t waiting();
 
  private:
   struct Waiter {

@@ -14,23 +14,32 @@
 namespace twinspool::store {
 namespace {
 
-/// Acks what is held now and then, as a peer that is slow would.
+/// Acks on a thread of its own, behind the commits, as a peer would.
 class LateAcks {
  public:
-  explicit LateAcks(StoreBox& box)
-      : thread_([this, &box] {
-          while (!stop_) {
-            box.pair().HoldAcks();
-            std::this_thread::sleep_for(std::chrono::milliseconds(3));
-            box.pair().ReleaseAcks();
-          }
-        }) {}
+  explicit LateAcks(StoreBox& box) : box_(box) {
+    box_.pair().HoldAcks();
+    thread_ = std::thread([this] {
+      std::size_t acked = 0;
+      while (!stop_) {
+        if (box_.pair().groups() > acked) {
+          acked = box_.pair().groups();
+          box_.pair().AckHeld();
+        }
+        std::this_thread::yield();
+      }
+    });
+  }
   ~LateAcks() {
     stop_ = true;
     thread_.join();
+    box_.pair().ReleaseAcks();
   }
+  LateAcks(const LateAcks&) = delete;
+  LateAcks& operator=(const LateAcks&) = delete;
 
  private:
+  StoreBox& box_;
   std::atomic<bool> stop_{false};
   std::thread thread_;
 };

@@ -19,8 +19,12 @@ void FakePair::OnCommitted(replica::CommittedGroup group) {
 }
 
 void FakePair::ReleaseAcks() {
-  CommitSeq last;
   hold_ = false;
+  AckHeld();
+}
+
+void FakePair::AckHeld() {
+  CommitSeq last;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     last = last_;

@@ -51,6 +51,8 @@ class FakePair final : public replica::CommitListener {
   void HoldAcks() { hold_ = true; }
   /// Acks what was held, from the calling thread, and goes on at once.
   void ReleaseAcks();
+  /// Acks what was held and goes on holding.
+  void AckHeld();
   /// Waits until `count` groups have become durable in all.
   void WaitGroups(std::size_t count);
   std::size_t groups();

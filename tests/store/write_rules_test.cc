@@ -63,7 +63,9 @@ TEST_F(WriteRules, RefusalsAndNoOpsWaitForWhatLedToThem) {
   auto modified = BeginFlag(1, kFlagged, before);
   auto exists = Begin<MailboxState>(
       [&](Done<MailboxState> done) { box_->mail().CreateMailbox(user_.id, "x", 0, done); });
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  while (box_->path().visibility.waiting() < 5) {
+    std::this_thread::yield();
+  }
   EXPECT_FALSE(Ready(no_op) || Ready(modified) || Ready(exists) || Ready(change));
   box_->pair().ReleaseAcks();
   EXPECT_TRUE(no_op.get()->changed.empty());
