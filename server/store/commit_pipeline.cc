@@ -82,11 +82,12 @@ void CommitPipeline::SetListener(replica::CommitListener* listener) {
   listener_ = listener;
 }
 
-void CommitPipeline::Restart(const replica::ServingState& state) {
+CommitSeq CommitPipeline::Restart(const replica::ServingState& state) {
   const std::lock_guard<std::mutex> lock(mutex_);
   TWINSPOOL_CHECK(queue_.empty() && !busy_, "the log changes hands while writes are queued");
   last_ = EntryId{state.epoch, state.incarnation, log_.last().seq};
   keep_outbox_ = state.keep_outbox;
+  return last_.seq;
 }
 
 Ticket CommitPipeline::Enqueue(QueuedTxn txn) {

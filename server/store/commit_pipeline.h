@@ -59,8 +59,9 @@ class CommitPipeline {
   void SetListener(replica::CommitListener* listener);
 
   /// A new time: entries go on after the end of the log, under the epoch and incarnation of
-  /// `state`; with keep_outbox false they are only numbered. Only while nothing is queued.
-  void Restart(const replica::ServingState& state);
+  /// `state`; with keep_outbox false they are only numbered. Only while nothing is queued. Answers
+  /// that end.
+  CommitSeq Restart(const replica::ServingState& state);
 
   /// Any thread, with the transaction's stripe locked: the order of calls is the order of tickets.
   Ticket Enqueue(QueuedTxn txn);
