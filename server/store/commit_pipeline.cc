@@ -62,6 +62,10 @@ CommitPipeline::~CommitPipeline() {
   Stop();
 }
 
+void CommitPipeline::SetFailureHandler(std::function<void(const Status&)> handler) {
+  on_failure_ = std::move(handler);
+}
+
 void CommitPipeline::Start() {
   thread_ = std::thread([this] { Loop(); });
 }
@@ -142,7 +146,9 @@ void CommitPipeline::Loop() {
     if (!queue_.empty()) {
       std::vector<Waiting> group = TakeGroupLocked();
       lock.unlock();
-      Commit(std::move(group));
+      if (!failed_) {
+        Commit(std::move(group));
+      }
       lock.lock();
     }
     busy_ = false;
@@ -219,7 +225,13 @@ void CommitPipeline::Commit(std::vector<Waiting> group) {
   const std::shared_ptr<const std::string> frame = AddToLog(group, &rows);
   const std::size_t added = rows.bytes() - before;
   if (const Status written = engine_.Write(rows, WriteMode::kSync); !written.ok()) {
-    EndProcess(written);
+    if (!on_failure_) {
+      EndProcess(written);
+    }
+    on_failure_(written);
+    failed_ = true;
+    visibility_.End(OutcomeUnknown("the disk failed"));
+    return;
   }
   durable.snapshot = engine_.TakeSnapshot();
   log_.SetDurable(last_, keep_outbox_ ? added : 0,

@@ -52,6 +52,9 @@ class CommitPipeline {
   CommitPipeline(const CommitPipeline&) = delete;
   CommitPipeline& operator=(const CommitPipeline&) = delete;
 
+  /// Tests that cut the power: called instead of ending the process; afterwards nothing more is
+  /// written, and nothing queued is ever durable. Before Start.
+  void SetFailureHandler(std::function<void(const Status&)> handler);
   void Start();
   /// Writes what is queued, then ends the thread.
   void Stop();
@@ -97,9 +100,11 @@ class CommitPipeline {
   std::uint64_t next_ticket_ = 1;
   bool busy_ = false;
   bool stop_ = false;
+  std::function<void(const Status&)> on_failure_;
   EntryId last_;  // identity of the newest group; epoch and incarnation are those of the next, too
   bool keep_outbox_ = false;
   replica::CommitListener* listener_ = nullptr;
+  bool failed_ = false;  // commit thread only; see SetFailureHandler
   std::thread thread_;
 };
 

@@ -14,6 +14,7 @@
 #include "server/store/engine.h"
 #include "server/store/picture.h"
 #include "server/store/serving.h"
+#include "server/store/take_back.h"
 #include "server/store/visibility.h"
 
 namespace twinspool::store {
@@ -32,8 +33,9 @@ struct Store::Parts {
         pipeline(*engine, *log, head, visibility, *seams.clock),
         path{*engine, head, gate, disk, visibility, pipeline, *seams.clock, *seams.random},
         serving(path),
-        sink(*engine, head, *log, *seams.clock),
         pictures(*engine),
+        sink(*engine, head, *log, *seams.clock),
+        take_back(path),
         summaries(*engine, seams.summarize),
         passwords(*engine, *seams.clock, *seams.random, seams.passwords),
         mail(path, summaries, passwords, options.mail),
@@ -50,8 +52,9 @@ struct Store::Parts {
   CommitPipeline pipeline;
   WritePath path;
   ServingControl serving;
-  StoreSink sink;
   StorePictureSource pictures;
+  StoreSink sink;
+  StoreTakeBack take_back;
   SummaryCache summaries;
   PasswordCheck passwords;
   LocalMailStore mail;
@@ -86,6 +89,7 @@ Store::Store(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {
       }
     }
   });
+  p.pipeline.SetFailureHandler(p.options.on_failed_write);
   p.pipeline.Start();
   p.housekeeping = std::thread([this] { Housekeeping(); });
 }
@@ -127,6 +131,7 @@ replica::StorePorts Store::ports() {
   ports.log = parts_->log.get();
   ports.pictures = &parts_->pictures;
   ports.sink = &parts_->sink;
+  ports.take_back = &parts_->take_back;
   return ports;
 }
 

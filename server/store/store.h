@@ -38,6 +38,8 @@ struct StoreOptions {
   std::size_t write_buffer_bytes = 128u << 20;
   /// File system; null: the machine's. Not owned.
   rocksdb::Env* env = nullptr;
+  /// Tests that cut the power: see CommitPipeline::SetFailureHandler.
+  std::function<void(const Status&)> on_failed_write;
 };
 
 /// What the store asks of the program around it. Clock and Random are not owned.

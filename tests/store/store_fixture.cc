@@ -132,9 +132,8 @@ Status StoreBox::Delete(const UserRef& user, const std::string& name) {
   return Await<Unit>([&](Done<Unit> done) { mail().DeleteMailbox(user.id, name, done); }).status();
 }
 
-std::unique_ptr<BodyStage> StoreBox::Stage(const UserId& user, const std::string& octets) {
+std::unique_ptr<BodyStage> StoreBox::TryStage(const UserId& user, const std::string& octets) {
   Result<std::unique_ptr<BodyStage>> stage = mail().StageBody(user, octets.size());
-  EXPECT_TRUE(stage.ok()) << stage.status().ToString();
   if (!stage.ok()) {
     return nullptr;
   }
@@ -142,18 +141,31 @@ std::unique_ptr<BodyStage> StoreBox::Stage(const UserId& user, const std::string
   for (std::size_t at = 0; at < octets.size(); at += kPiece) {
     const auto written =
         Await<Unit>([&](Done<Unit> done) { (*stage)->Write(octets.substr(at, kPiece), done); });
-    EXPECT_TRUE(written.ok()) << written.status().ToString();
+    if (!written.ok()) {
+      return nullptr;
+    }
   }
   return std::move(*stage);
 }
 
-Result<AppendResult> StoreBox::Append(MailboxRef mailbox, const std::string& octets,
-                                      FlagList flags) {
+std::unique_ptr<BodyStage> StoreBox::Stage(const UserId& user, const std::string& octets) {
+  auto stage = TryStage(user, octets);
+  EXPECT_NE(stage, nullptr);
+  return stage;
+}
+
+Result<AppendResult> StoreBox::AppendStaged(MailboxRef mailbox, std::unique_ptr<BodyStage> stage,
+                                            FlagList flags) {
   std::vector<AppendMessage> messages(1);
-  messages[0].body = Stage(mailbox.owner, octets);
+  messages[0].body = std::move(stage);
   messages[0].flags = std::move(flags);
   return Await<AppendResult>(
       [&](Done<AppendResult> done) { mail().Append(mailbox, std::move(messages), done); });
+}
+
+Result<AppendResult> StoreBox::Append(MailboxRef mailbox, const std::string& octets,
+                                      FlagList flags) {
+  return AppendStaged(mailbox, Stage(mailbox.owner, octets), std::move(flags));
 }
 
 Result<StoreResult> StoreBox::Flag(MailboxRef mailbox, UidSet uids, FlagChange change,

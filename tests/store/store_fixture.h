@@ -104,6 +104,10 @@ class StoreBox {
   Status Rename(const UserRef& user, const std::string& from, const std::string& to);
   Status Delete(const UserRef& user, const std::string& name);
   std::unique_ptr<BodyStage> Stage(const UserId& user, const std::string& octets);
+  /// Null when the store would not take it.
+  std::unique_ptr<BodyStage> TryStage(const UserId& user, const std::string& octets);
+  Result<AppendResult> AppendStaged(MailboxRef mailbox, std::unique_ptr<BodyStage> stage,
+                                    FlagList flags = {});
   Result<AppendResult> Append(MailboxRef mailbox, const std::string& octets, FlagList flags = {});
   Result<StoreResult> Flag(MailboxRef mailbox, UidSet uids, FlagChange change, FlagList flags,
                            std::optional<Modseq> unchanged_since = {});
