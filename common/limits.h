@@ -63,6 +63,8 @@ inline constexpr std::size_t kIndexBatchEntries = 1'000'000;
 // --------------------------------------------------------------------------------------
 inline constexpr std::size_t kFramePartBytes = 1u << 20;
 inline constexpr std::size_t kFrameBytesMax = 64u << 20;
+/// One gRPC message; parts of frames are below it.
+inline constexpr int kGrpcMessageBytesMax = 5 << 20;
 /// Frames kept in memory until acked, for a standby that is a little behind.
 inline constexpr std::size_t kRingBytes = 64u << 20;
 /// Bytes sent and not yet acked.
