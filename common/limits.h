@@ -80,6 +80,9 @@ inline constexpr std::uint32_t kEpochStepMax = 256;
 inline constexpr std::uint32_t kForcedEpochLeap = 64;
 /// A primary that runs alone begins to readmit a peer that is at most so many entries behind.
 inline constexpr std::uint64_t kReadmitLagEntries = 256;
+/// Longest wait of an administrative call that names none; of the handover when the process stops.
+inline constexpr std::int64_t kAdminCallMs = 30'000;
+inline constexpr std::int64_t kStopHandoverMs = 15'000;
 /// How long a joining node waits for the inviting one; how long an invitation is good.
 inline constexpr std::int64_t kJoinMs = 15'000;
 inline constexpr std::int64_t kInvitationSeconds = 24 * 3600;

@@ -7,6 +7,7 @@
 // Clients are greeted from the start; who is not primary says BYE. Stop() hands over first.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -17,9 +18,10 @@
 #include "common/metrics.h"
 #include "common/status.h"
 #include "common/tls.h"
+#include "replica/grpc_link.h"
 #include "replica/pair.h"
+#include "server/node/admin_service.h"
 #include "server/node/control.h"
-#include "server/node/grpc_servers.h"
 #include "server/node/listeners.h"
 #include "server/node/observer.h"
 #include "server/node/operations.h"
@@ -66,11 +68,12 @@ class Node final : public Operations {
   std::string Metrics() override;
 
  private:
-  explicit Node(const NodeConfig& config);
+  explicit Node(const NodeConfig& config) : config_(config), tls_files_(config.data_dir) {}
   twinspool::Status Build();
   twinspool::Status OpenStore();
   twinspool::Status StartPair();
-  twinspool::Status ConnectPeer();
+  /// Peer link and peer-listen, as far as this node has certificates.
+  twinspool::Status OpenPeer();
   twinspool::Status OpenDoors();
   void StopPair();
   proto::JoinReply AcceptJoin(const proto::JoinRequest& request);
@@ -89,12 +92,17 @@ class Node final : public Operations {
   std::mutex pairing_mutex_;  // one change of identity at a time
   mutable std::mutex pair_mutex_;
   std::shared_ptr<replica::Pair> pair_;  // guarded by pair_mutex_; replaced by `pair join` only
-  std::unique_ptr<replica::GrpcLink> link_;
+  /// Node 0: the service whose streams are the link, there as soon as the node has certificates.
+  std::unique_ptr<replica::PeerService> peer_service_;
+  /// Node 1: the end that dials.
+  std::unique_ptr<replica::GrpcLink> dialler_;
 
   std::shared_ptr<TlsSource> mail_tls_;
-  std::unique_ptr<GrpcServer> admin_server_;
-  std::unique_ptr<GrpcServer> peer_server_;
+  std::unique_ptr<AdminSocket> admin_socket_;
+  std::unique_ptr<grpc::Service> remote_admin_;
+  std::unique_ptr<replica::PeerServer> peer_server_;
   std::unique_ptr<Listeners> listeners_;
+  std::atomic<Listeners*> open_doors_{nullptr};  // what the observer may close sessions of
   bool stopped_ = false;
 };
 
