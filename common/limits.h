@@ -27,6 +27,8 @@ inline constexpr std::size_t kMailboxNameBytesMax = 1000;
 inline constexpr std::size_t kMailboxDepthMax = 100;
 inline constexpr std::size_t kMailboxesPerUserMax = 100'000;
 inline constexpr std::size_t kUserNameBytesMax = 255;
+/// Former names that a mailbox remembers; the oldest goes first.
+inline constexpr std::size_t kNameHistoryMax = 50;
 /// STORE, EXPUNGE and MOVE are cut into transactions of this many messages.
 inline constexpr std::size_t kMessagesPerWrite = 8192;
 /// COPY and MULTIAPPEND stay atomic up to this, and are refused beyond.
@@ -70,6 +72,10 @@ inline constexpr std::size_t kRingBytes = 64u << 20;
 /// Bytes sent and not yet acked.
 inline constexpr std::size_t kSendWindowBytes = 8u << 20;
 inline constexpr std::size_t kCatchUpUnitBytes = 4u << 20;
+/// Things (messages, bodies, small rows) that a catch-up remembers at once, all users together and
+/// of one user; further users wait for another pass over the log, a user with more is sent whole.
+inline constexpr std::size_t kCatchUpThingsMax = 1'000'000;
+inline constexpr std::size_t kCatchUpThingsPerUserMax = 250'000;
 /// Outbox kept for an absent peer (option outbox-bytes-max).
 inline constexpr std::uint64_t kOutboxBytesMax = 2ull << 30;
 inline constexpr std::int64_t kHeartbeatMs = 1000;
@@ -115,6 +121,11 @@ inline constexpr std::size_t kOutputLowBytes = 256u << 10;
 inline constexpr std::size_t kInputBytesMax = 256u << 10;
 inline constexpr int kBadCommandsMax = 50;
 inline constexpr int kLoginFailuresMax = 5;
+/// Logins that wait for a password check; more are turned away.
+inline constexpr std::size_t kAuthWaitingMax = 2000;
+/// A checked password is remembered (as a keyed hash) for so long, and so many of them.
+inline constexpr std::int64_t kLoginRememberedMs = 5 * 60'000;
+inline constexpr std::size_t kLoginsRememberedMax = 20'000;
 /// A session reads the index of a mailbox in slices of so many entries, so that a slow client holds
 /// little.
 inline constexpr std::size_t kIndexSliceEntries = 32'768;
