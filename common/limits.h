@@ -109,6 +109,12 @@ inline constexpr std::int64_t kPeerTimeoutMs = 5000;
 inline constexpr std::uint32_t kEpochStepMax = 256;
 /// How far a forced promotion leaps.
 inline constexpr std::uint32_t kForcedEpochLeap = 64;
+/// A primary that runs alone begins to readmit a peer that is at most so many entries behind.
+inline constexpr std::uint64_t kReadmitLagEntries = 256;
+/// Role changes that the control file remembers for status.
+inline constexpr std::size_t kTransitionsKept = 20;
+inline constexpr std::size_t kEpochHistoryMax = 8192;
+inline constexpr std::size_t kControlFileBytesMax = 1u << 20;
 
 // --- connections
 // ----------------------------------------------------------------------------------------

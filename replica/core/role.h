@@ -130,9 +130,10 @@ struct RoleState {
   bool readmitting = false;    // the grant is out of use until the peer is in sync, or lost again
   bool in_sync_sent = false;   // the peer was told that it is in sync
   bool revoke_wanted = false;  // the peer will be behind for long: ask it to give up eligibility
+  bool drained = false;        // with `handover`: no accepted write is still on its way to the log
   bool link_up = false;
   bool stopping = false;  // a graceful stop is done: every event is ignored
-  std::array<std::uint8_t, 2> spare{};
+  std::array<std::uint8_t, 1> spare{};
 
   bool operator==(const RoleState&) const = default;
 };
@@ -235,18 +236,24 @@ struct PeerBehind {};
 /// The primary found entries here that it lacks, although no mark says so (a defence: the mark is
 /// set when a higher epoch is met).
 struct RewindStarted {};
-/// The log, now ending at `log_end`, is a prefix of the primary's.
+/// The log, now ending at `log_end`, is a prefix of the primary's. `epoch`, here and below: under
+/// which the work was begun; what was begun under an older one ends nothing.
 struct RewindFinished {
+  Epoch epoch;
   CommitSeq log_end;
 };
 /// Before the first unit is applied: the store will be a mix of times until `target`.
 struct CatchUpStarted {
+  Epoch epoch;
   CommitSeq target;
 };
-/// The store shows exactly position `log_end`, and it is durable.
+/// The store shows exactly position `log_end`, and it is durable. Ignored below the target.
 struct CatchUpFinished {
+  Epoch epoch;
   CommitSeq log_end;
 };
+/// Primary: every write that was accepted before Serving last closed writes has been Committed.
+struct Drained {};
 /// What JumpUids asked for is durable.
 struct UidsJumped {};
 
