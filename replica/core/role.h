@@ -24,7 +24,7 @@
 
 namespace twinspool::replica::core {
 
-// --- words -------------------------------------------------------------------------------------
+// --- words -----------------------------------------------------------------------------
 
 enum class Role : std::uint8_t {
   kFenced,      // at every start, and after giving up: neither serves nor follows
@@ -78,7 +78,7 @@ struct Settings {
   bool async_waits = false;
 };
 
-// --- state -------------------------------------------------------------------------------------
+// --- state -----------------------------------------------------------------------------
 
 /// What survives a restart. Durable before anything that depends on it leaves the node.
 struct Control {
@@ -139,7 +139,7 @@ struct RoleState {
 };
 static_assert(std::has_unique_object_representations_v<RoleState>);
 
-// --- messages between the two machines -----------------------------------------------------------
+// --- messages between the two machines -------------------------------------------------
 
 /// First word on a link, again whenever the sender became primary, and its answer (`reply`).
 struct Hello {
@@ -210,8 +210,7 @@ struct Message {
   bool operator==(const Message&) const = default;
 };
 
-// --- events
-// ----------------------------------------------------------------------------------------
+// --- events ----------------------------------------------------------------------------
 
 /// A link to the verified peer is there / is gone.
 struct LinkUp {};
@@ -295,8 +294,7 @@ using Event = std::variant<Message, LinkUp, LinkDown, Tick, Committed, Applied, 
                            PeerBehind, RewindStarted, RewindFinished, CatchUpStarted,
                            CatchUpFinished, UidsJumped, Order, OrderTimedOut>;
 
-// --- actions
-// ---------------------------------------------------------------------------------------
+// --- actions ---------------------------------------------------------------------------
 
 /// Make the control state durable before going on.
 struct Persist {
@@ -353,8 +351,7 @@ using Action = std::variant<Persist, Serving, SendMessage, AdvanceVisible, PeerD
                             JumpUids, Done, Refuse, Transition>;
 using Actions = std::vector<Action>;
 
-// --- the machine
-// -------------------------------------------------------------------------------------
+// --- the machine -----------------------------------------------------------------------
 
 /// State and first actions of a process that found `stored` on disk and whose log ends at
 /// `log_end`: fenced, in a new incarnation (persisted first); a single node resumes at once.
@@ -372,8 +369,7 @@ Control NewMember();
 /// Transition; StartRewind; messages; positions; Done or Refuse. Only what is needed is there.
 Actions Step(const Settings& settings, RoleState& state, const Event& event);
 
-// --- questions
-// -----------------------------------------------------------------------------------------
+// --- questions -------------------------------------------------------------------------
 
 /// A message with this envelope counts: equal epoch, both incarnations present.
 bool CountsNow(const RoleState& state, Epoch epoch, Incarnation from, Incarnation to);

@@ -52,13 +52,12 @@ class Machine {
   Actions Finish(const RoleState& before) &&;
 
  private:
-  // Links and time (role.cc).
-  void On(const Message& message);
+  // Links and time (role_events.cc).
   void On(const LinkUp&);
   void On(const LinkDown&);
   void On(const Tick&);
   void On(const OrderTimedOut&);
-  // The log (role.cc).
+  // The log (role_events.cc).
   void On(const Committed& event);
   void On(const Applied& event);
   void On(const WaitOver& event);
@@ -70,7 +69,8 @@ class Machine {
   void On(const Drained&);
   void On(const UidsJumped&);
 
-  // The peer's messages, envelope checked (role_peer.cc).
+  // The peer's messages (role_peer.cc); Get: envelope checked.
+  void On(const Message& message);
   void OnHello(const Message& message, const Hello& hello);
   void OnContact();
   void Get(const Hello&) {}

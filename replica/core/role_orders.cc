@@ -73,8 +73,7 @@ bool Machine::EpochFits(Epoch epoch) {
   return false;
 }
 
-// --- promotion
-// --------------------------------------------------------------------------------------
+// --- promotion -------------------------------------------------------------------------
 
 // Rule 10. In async even an eligible standby may lack what was answered.
 bool Machine::Promotable() const {
@@ -193,8 +192,7 @@ void Machine::RefusePromotion() {
   }
 }
 
-// --- one node alone
-// ----------------------------------------------------------------------------------
+// --- one node alone --------------------------------------------------------------------
 
 // Rule 11. A new epoch: the fenced peer may hold a higher one already when it comes back otherwise.
 void Machine::SoloByFence() {
@@ -238,8 +236,7 @@ void Machine::Do(const Solo& order) {
   }
 }
 
-// --- handing over
-// ------------------------------------------------------------------------------------
+// --- handing over ----------------------------------------------------------------------
 
 // Writes close at once; the resignation follows when all that was accepted is on both nodes.
 bool Machine::BeginHandover(Handover kind) {
@@ -323,8 +320,7 @@ void Machine::Do(const StopGracefully&) {
   Answer(Outcome::kDone, "stopped");
 }
 
-// --- making and ending a pair
-// --------------------------------------------------------------------------
+// --- making and ending a pair ----------------------------------------------------------
 
 // Rule 16: from here on a restart asks before it goes on alone.
 void Machine::Do(const Join&) {

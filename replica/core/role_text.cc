@@ -3,8 +3,7 @@
 
 namespace twinspool::replica::core {
 
-// --- new nodes
-// -----------------------------------------------------------------------------------------
+// --- new nodes -------------------------------------------------------------------------
 
 Control NewSingle(const Settings& settings) {
   Control control;
@@ -20,8 +19,7 @@ Control NewMember() {
   return control;
 }
 
-// --- questions
-// -----------------------------------------------------------------------------------------
+// --- questions -------------------------------------------------------------------------
 
 bool CountsNow(const RoleState& state, Epoch epoch, Incarnation from, Incarnation to) {
   return epoch == state.control.epoch && from != Incarnation() && from == state.peer_incarnation &&
@@ -47,8 +45,7 @@ bool GrantInUse(const RoleState& state) {
   return state.control.grant != Grant::kNone && state.grant_usable;
 }
 
-// --- what clients may do
-// -------------------------------------------------------------------------------
+// --- what clients may do ---------------------------------------------------------------
 
 namespace {
 
@@ -110,8 +107,7 @@ Serving ServingOf(const Settings& settings, const RoleState& state) {
   return ToServing(ViewOf(settings, state));
 }
 
-// --- names
-// ---------------------------------------------------------------------------------------------
+// --- names -----------------------------------------------------------------------------
 
 std::string RoleName(Role role) {
   switch (role) {
@@ -174,8 +170,7 @@ std::string ModeName(Mode mode) {
   return "";
 }
 
-// --- what helps
-// ----------------------------------------------------------------------------------------
+// --- what helps ------------------------------------------------------------------------
 
 namespace {
 
