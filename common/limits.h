@@ -89,15 +89,12 @@ inline constexpr int kUserRefillsMax = 3;
 /// Octets of one part of a message that is given back, and the wait before one is offered again.
 inline constexpr std::size_t kGiveBackPartBytes = 256u << 10;
 inline constexpr std::int64_t kGiveBackRetryMs = 5'000;
-/// Periods of the epoch history that the control file and Hello hold.
-inline constexpr std::size_t kHistoryPeriodsMax = 256;
 /// A step of the conversation that the peer does not answer for so long drops the link.
 inline constexpr std::int64_t kConversationStallMs = 60'000;
 /// Heartbeats go on for so long while the node is busy with one step (recounting after a rewind).
 inline constexpr std::int64_t kBusyHeartbeatMsMax = 600'000;
-/// Orders of operators that may wait for the one under way, and transitions that status shows.
+/// Orders of operators that may wait for the one under way.
 inline constexpr std::size_t kOrdersWaitingMax = 16;
-inline constexpr std::size_t kTransitionsKept = 20;
 /// Wait between attempts to reach the peer: doubled with jitter between these.
 inline constexpr std::int64_t kRedialMsMin = 100;
 inline constexpr std::int64_t kRedialMsMax = 2'000;

@@ -109,7 +109,7 @@ void RoleDriver::SaveHistory() {
 void RoleDriver::Do(const core::Persist& action) {
   if (action.control.last_primary) {
     history_.Begin(action.control.epoch, state_.log_end.Next());
-    history_.KeepNewest(limits::kHistoryPeriodsMax);
+    history_.KeepNewest(limits::kEpochHistoryMax);
   }
   const Status saved = control_.Save(action.control, history_);
   TWINSPOOL_CHECK(saved.ok(), saved.ToString());
