@@ -155,7 +155,7 @@ void Machine::Advance() {
 // the log at that moment, it has everything ever acknowledged; the grant goes durably, then InSync.
 void Machine::MaybeReadmit() {
   if (!Primary() || !HasPeer() || !s_.confirmed || !s_.peer_acked || s_.in_sync_sent ||
-      s_.handover != Handover::kNone) {
+      s_.handover != Handover::kNone || c_.uid_jump != UidJump::kNone) {
     return;
   }
   if (!s_.readmitting) {

@@ -292,7 +292,7 @@ struct OrderTimedOut {};
 
 using Event = std::variant<Message, LinkUp, LinkDown, Tick, Committed, Applied, WaitOver,
                            PeerBehind, RewindStarted, RewindFinished, CatchUpStarted,
-                           CatchUpFinished, UidsJumped, Order, OrderTimedOut>;
+                           CatchUpFinished, Drained, UidsJumped, Order, OrderTimedOut>;
 
 // --- actions ---------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ namespace twinspool::replica::core {
 
 void Machine::On(const LinkUp&) {
   s_.link_up = true;
+  s_.peer_acked = s_.in_sync_sent = false;
   if (HasPeer()) {
     SendHello(false, Incarnation());
   }

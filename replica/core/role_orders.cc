@@ -224,7 +224,7 @@ void Machine::Do(const Solo& order) {
            kSoloFenced);
   } else if (c_.held_down) {
     Reject(Outcome::kNotEligible, kHeldDown, kUndemote);
-  } else if (MayResume() && granted) {
+  } else if (MayResume() && granted && !order.peer_fenced) {
     Say("solo");
     Resume(false);
     UseGrant();
