@@ -28,11 +28,11 @@ struct VerifyDifference {
 
 struct VerifyResult {
   /// kUnavailable: no standby follows; kTimeout: it did not answer.
-  Status status;
-  CommitSeq seq;
+  Status status = {};
+  CommitSeq seq = {};
   std::uint64_t compared = 0;
   /// At most limits::kDifferencesMax; `different` counts all.
-  std::vector<VerifyDifference> differences;
+  std::vector<VerifyDifference> differences = {};
   std::uint64_t different = 0;
 };
 using VerifyDone = std::function<void(VerifyResult)>;
