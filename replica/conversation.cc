@@ -167,6 +167,9 @@ void Conversation::Dispatch(const proto::PeerMessage& message) {
   if (std::optional<core::Message> role_message = FromWire(message)) {
     if (message.has_ack()) {
       OnPeerFreeBytes(message.ack().free_bytes());
+      if (primary_.phase() == PrimarySide::Phase::kCatchUp) {
+        return;  // sent before the standby heard of the catch-up: it proves nothing any more
+      }
     }
     role_.Step(*role_message);
     return;

@@ -28,6 +28,7 @@ void PrimarySide::Reset() {
   phase_ = Phase::kIdle;
   facts_.reset();
   held_.reset();
+  settles_at_ = CommitSeq(0);
   catch_up_.Cancel();
   shipper_.StopTail();
 }
@@ -65,7 +66,9 @@ void PrimarySide::OnPeerFacts(const proto::Hello& hello, Instant now) {
   const bool busy = phase_ == Phase::kTail ||
                     (phase_ == Phase::kCatchUp && !catch_up_.asked_only());
   const bool troubled = hello.rewinding() || hello.incomplete_target() > 0;
-  if (busy && !(phase_ == Phase::kTail && troubled)) {
+  // Until the end of a catch-up is acknowledged, trouble that the standby tells of is from before.
+  const bool settled = phase_ == Phase::kTail && shipper_.acked() >= settles_at_;
+  if (busy && !(settled && troubled)) {
     return;
   }
   facts_ = hello;
@@ -228,6 +231,7 @@ Result<bool> PrimarySide::PumpCatchUp(Instant now) {
   }
   // The end is on its way: from its target on, the standby takes the tail, or catches up again.
   const CommitSeq target = catch_up_.target().seq;
+  settles_at_ = target;
   if (shipper_.CanTail(target)) {
     Enter(Phase::kTail, now);
     shipper_.StartTail(target);

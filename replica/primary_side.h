@@ -71,6 +71,7 @@ class PrimarySide {
   std::optional<proto::Hello> facts_;
   proto::RewindTo rewind_;
   Instant progress_at_;
+  CommitSeq settles_at_;  // target of the last catch-up: acked from there on, it is over
   std::optional<proto::PeerMessage> held_;
   CommitSeq hold_at_;
 };

@@ -56,7 +56,7 @@ constexpr const char* kMustFire[] = {"append",
 TEST(PairSim, SurvivesEverySeed) {
   const std::uint64_t first = FromEnvironment("SIM_FIRST", 1);
   const std::uint64_t seeds = FromEnvironment("SIM_SEEDS", 200);
-  const std::uint64_t steps = FromEnvironment("SIM_STEPS", 1'500);
+  const std::uint64_t steps = FromEnvironment("SIM_STEPS", 4'000);
   const std::filesystem::path root =
       std::filesystem::path(testing::TempDir()) / ("pair-sim-" + std::to_string(getpid()));
   Counts counts;

@@ -55,7 +55,6 @@ struct SimNode : replica::PairObserver {
   std::unique_ptr<replica::CommitGate> gate;
   std::deque<std::function<void()>> posts;
   std::unique_ptr<replica::Conversation> talk;
-  bool held_off = false;  // an operator keeps it off until told otherwise
   bool rotten = false;    // a row was damaged and may not have been found yet
 };
 
@@ -113,6 +112,7 @@ class PairWorld {
   // Random events.
   void Write();
   void Fault();
+  void Restart();
   void Operate();
   void OrderOn(SimNode& node, decltype(replica::core::Order::what) what,
                const std::string& name);
@@ -140,6 +140,7 @@ class PairWorld {
 
   std::map<std::string, Change> changes_;  // by unique id
   std::set<std::string> acked_;
+  std::set<std::string> rotten_;  // ids of changes that were damaged on some node
   std::map<std::uint32_t, int> ack_owner_;  // epoch -> node
   std::uint32_t top_epoch_ = 0;             // highest epoch with a primary
   int top_node_ = 0;

@@ -405,21 +405,28 @@ std::size_t MemoryStore::CountMessages(const std::string& octets) const {
   return count;
 }
 
-bool MemoryStore::Rot(std::uint64_t chance) {
+std::optional<std::string> MemoryStore::Rot(std::uint64_t chance) {
   std::vector<std::pair<std::string, std::string>> places;
   for (const auto& [user, rows] : users_) {
     for (const auto& [key, row] : rows) {
-      if (!IsBody(key)) {
+      if (key[0] == 'S' || key[0] == 'R') {
         places.emplace_back(user, key);
       }
     }
   }
   if (places.empty()) {
-    return false;
+    return std::nullopt;
   }
   const auto& [user, key] = places[chance % places.size()];
-  users_[user].erase(key);
-  return true;
+  MemoryRows& rows = users_[user];
+  std::string what = key.substr(1);
+  if (key[0] == 'R') {
+    proto::RecordHeader header;
+    header.ParseFromString(ParseItem(rows[key]).record().record());
+    what = ParseItem(rows[BodyKey(header.body_no())]).body().octets();
+  }
+  rows.erase(key);
+  return what;
 }
 
 // --- visibility ----------------------------------------------------------------------------

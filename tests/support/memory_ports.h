@@ -65,8 +65,8 @@ class MemoryStore final : public replica::Visibility,
   // --- faults
   /// The n-th call of a port that changes something from now on throws SimCrash before it does.
   void CrashAfter(int calls) { crash_in_ = calls; }
-  /// A row of some user silently changes.
-  bool Rot(std::uint64_t chance);
+  /// A row silently goes away: a subscription's key or a message's octets are answered, or nothing.
+  std::optional<std::string> Rot(std::uint64_t chance);
   /// The next undone entry of this store cannot be undone for its user.
   void SpoilNextUndo() { spoil_undo_ = true; }
   /// The process is gone: waiting clients learn nothing, nobody listens.
