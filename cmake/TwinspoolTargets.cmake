@@ -1,6 +1,12 @@
 # Flags for every target of ours, and two functions that keep the folders' CMakeLists short.
 
 add_library(twinspool_flags INTERFACE)
+if(TWINSPOOL_SANITIZE)
+  set(twinspool_hardening "")
+else()
+  set(twinspool_hardening
+    $<$<CONFIG:Release,RelWithDebInfo>:-fstack-protector-strong;-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=2>)
+endif()
 target_include_directories(twinspool_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(twinspool_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
@@ -8,8 +14,7 @@ target_compile_options(twinspool_flags INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond;-Wlogical-op;-Wsuggest-override>
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
   $<$<BOOL:${TWINSPOOL_WERROR}>:-Werror>
-  -fno-omit-frame-pointer
-  $<$<AND:$<CONFIG:Release,RelWithDebInfo>,$<STREQUAL:${TWINSPOOL_SANITIZE},>>:-fstack-protector-strong;-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=2>)
+  -fno-omit-frame-pointer ${twinspool_hardening})
 target_compile_definitions(twinspool_flags INTERFACE
   $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION)
@@ -18,6 +23,10 @@ target_compile_definitions(twinspool_flags INTERFACE
 if(TWINSPOOL_SANITIZE)
   add_compile_options(-fsanitize=${TWINSPOOL_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${TWINSPOOL_SANITIZE})
+endif()
+if(TWINSPOOL_FUZZ)
+  # Libraries too: libFuzzer finds its way by the coverage of the code under test.
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT TWINSPOOL_SANITIZE)
   add_link_options(-Wl,-z,relro,-z,now)

@@ -108,6 +108,9 @@ inline constexpr std::uint32_t kEpochStepMax = 256;
 inline constexpr std::uint32_t kForcedEpochLeap = 64;
 /// A primary that runs alone begins to readmit a peer that is at most so many entries behind.
 inline constexpr std::uint64_t kReadmitLagEntries = 256;
+/// How long a joining node waits for the inviting one; how long an invitation is good.
+inline constexpr std::int64_t kJoinMs = 15'000;
+inline constexpr std::int64_t kInvitationSeconds = 24 * 3600;
 /// Role changes that the control file remembers for status.
 inline constexpr std::size_t kTransitionsKept = 20;
 inline constexpr std::size_t kEpochHistoryMax = 8192;
@@ -119,6 +122,15 @@ inline constexpr std::size_t kCommandLineBytesMax = 64u << 10;
 /// Literals of commands other than APPEND; before login 4 KiB.
 inline constexpr std::size_t kCommandLiteralBytesMax = 1u << 20;
 inline constexpr std::size_t kPreLoginLiteralBytesMax = 4u << 10;
+/// Nesting of a SEARCH program (a chain of ORs counts as one level), and its keys altogether.
+inline constexpr int kSearchDepthMax = 50;
+inline constexpr std::size_t kSearchKeysMax = 4096;
+/// Items of one FETCH, patterns of one LIST, pairs of one ID (RFC 2971 §3.3).
+inline constexpr std::size_t kFetchItemsMax = 256;
+inline constexpr std::size_t kListPatternsMax = 64;
+inline constexpr std::size_t kIdFieldsMax = 30;
+/// Text after a response code; longer texts are cut.
+inline constexpr std::size_t kResponseTextBytesMax = 500;
 inline constexpr std::size_t kLmtpLineBytesMax = 2048;
 inline constexpr std::size_t kLmtpRecipientsMax = 1000;
 /// Output waiting for a slow client: the session stops producing above, goes on below.
@@ -134,10 +146,71 @@ inline constexpr std::int64_t kPreLoginIdleMs = 60'000;
 /// A client that does not take its output for this long is dropped.
 inline constexpr std::int64_t kStalledOutputMs = 5 * 60'000;
 inline constexpr std::size_t kConnectionsMax = 20'000;
+inline constexpr std::size_t kConnectionsPerAddressMax = 10'000;
+/// Bytes read from one socket at a time, into a buffer that all connections of a thread share.
+inline constexpr std::size_t kReadBytes = 64u << 10;
+/// Output given to TLS at a time; what the client does not take of it waits encrypted.
+inline constexpr std::size_t kWriteBytes = 64u << 10;
+/// A session that ignores back-pressure beyond this loses its connection.
+inline constexpr std::size_t kOutputHardBytes = 64u << 20;
+inline constexpr std::int64_t kHandshakeMs = 30'000;
+/// After the last byte went out, how long (and for how many bytes) a closing connection still
+/// swallows input, so that the client reads our goodbye before a reset.
+inline constexpr std::int64_t kLingerMs = 2'000;
+inline constexpr std::size_t kLingerBytesMax = 4u << 20;
+/// A client that closed its sending half is served until it has been quiet for this long.
+inline constexpr std::int64_t kHalfClosedMs = 5'000;
+/// Posted functions that one connection runs before others get their turn.
+inline constexpr int kPostedPerTurn = 32;
+/// Wait after an accept that failed for want of descriptors.
+inline constexpr std::int64_t kAcceptRetryMs = 100;
+/// How long sessions have to say goodbye when the node stops serving.
+inline constexpr std::int64_t kDrainMs = 5'000;
+
+// --- LMTP
+// -------------------------------------------------------------------------------------------------
+/// RFC 5321 §4.5.3.2.7.
+inline constexpr std::int64_t kLmtpIdleMs = 5 * 60'000;
+/// Octets collected before they are handed to the stages of all recipients.
+inline constexpr std::size_t kLmtpChunkBytes = 64u << 10;
+
+// --- HTTP
+// -------------------------------------------------------------------------------------------------
+inline constexpr std::uint32_t kHttpHeaderBytesMax = 8u << 10;
+inline constexpr std::int64_t kHttpIdleMs = 15'000;
+inline constexpr int kHttpRequestsPerConnection = 1000;
+inline constexpr std::size_t kHttpConnectionsMax = 256;
+
+// --- authentication
+// -------------------------------------------------------------------------------------------------
+/// What crypt(3) takes (CRYPT_MAX_PASSPHRASE_SIZE).
+inline constexpr std::size_t kPasswordBytesMax = 511;
+/// RFC 7677 §4 asks for at least 4,096 rounds.
+inline constexpr int kScramIterations = 4096;
+/// A stored verifier with more rounds is taken for damage.
+inline constexpr int kScramIterationsMax = 1'000'000;
+/// Logins remembered so that a storm of reconnects costs no hashing, and for how long.
+inline constexpr std::size_t kLoginCacheEntries = 20'000;
+inline constexpr std::int64_t kLoginCacheMs = 5 * 60'000;
+inline constexpr std::size_t kAddressBytesMax = 1000;
 
 // --- MIME
 // -------------------------------------------------------------------------------------------------
 inline constexpr int kMimeDepthMax = 100;
 inline constexpr int kMimePartsMax = 10'000;
+/// Octets of a boundary that are compared (RFC 5322's longest line); more is cut.
+inline constexpr std::size_t kMimeBoundaryBytesMax = 998;
+/// Parameters read from one Content-Type or Content-Disposition; later ones are ignored.
+inline constexpr std::size_t kMimeParametersMax = 1000;
+/// Octets of one header field that get interpreted; the stored message keeps them all.
+inline constexpr std::size_t kHeaderFieldBytesMax = 1u << 20;
+/// Addresses (group marks count) read from all the fields of one name in one header.
+inline constexpr std::size_t kAddressesMax = 50'000;
+/// A rendered ENVELOPE, BODY or BODYSTRUCTURE stops quoting the message near this; the rest is NIL.
+inline constexpr std::size_t kMimeWireBytesMax = 8u << 20;
+/// Strings longer than this go out as literals: clients have line buffers.
+inline constexpr std::size_t kQuotedStringBytesMax = 1000;
+/// Decoded, folded text of one message kept for SEARCH; what lies beyond is not found.
+inline constexpr std::size_t kFoldedTextBytesMax = 16u << 20;
 
 }  // namespace twinspool::limits

@@ -136,9 +136,9 @@ struct std::hash<twinspool::Strong<Tag, Rep>> {
   }
 };
 
-template <typename Tag, std::size_t size>
-struct std::hash<twinspool::Id<Tag, size>> {
-  std::size_t operator()(const twinspool::Id<Tag, size>& id) const noexcept {
+template <typename Tag, std::size_t id_size>
+struct std::hash<twinspool::Id<Tag, id_size>> {
+  std::size_t operator()(const twinspool::Id<Tag, id_size>& id) const noexcept {
     // Ids are random or hashes: their first eight bytes are as good as any hash of them.
     std::size_t h = 0;
     std::memcpy(&h, id.data(), sizeof h);

@@ -300,8 +300,8 @@ Actions Machine::Finish(const RoleState& before) && {
   if (start_rewind_) {
     actions.emplace_back(StartRewind{});
   }
-  for (Message& message : sent_) {
-    actions.emplace_back(SendMessage{std::move(message)});
+  for (const Message& message : sent_) {
+    actions.emplace_back(SendMessage{message});
   }
   if (Primary() && s_.peer_pos > before.peer_pos) {
     actions.emplace_back(PeerDurable{s_.peer_pos});

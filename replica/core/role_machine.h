@@ -101,6 +101,9 @@ class Machine {
   void Do(const AcceptEpoch& order);
   bool RefusedBeforehand(const Order& order);
   bool Promotable() const;
+  void PromoteAgain(const Promote& order);
+  bool PeerForbids(const Promote& order);
+  void PromoteNow(const Promote& order);
   void PromoteTo(Epoch epoch, Grant how, bool use_now);
   void Force();
   void RefusePromotion();

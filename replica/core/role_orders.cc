@@ -109,36 +109,63 @@ void Machine::Do(const Promote& order) {
     Reject(Outcome::kBadRequest, "--allow-data-loss needs --peer-fenced: switch the peer off first",
            kPromoteForced);
   } else if (Primary()) {
-    if (order.peer_fenced && !GrantInUse(s_)) {
-      SoloByFence();
-    } else if (ViewOf(settings_, s_).gate == WriteGate::kOpen) {
-      Answer(Outcome::kDone, AtEpoch("already primary", c_.epoch));
-    } else {
-      AnswerPromoted();
-    }
+    PromoteAgain(order);
   } else if (c_.held_down) {
     Reject(Outcome::kNotEligible, kHeldDown, kUndemote);
-  } else if (s_.link_up && order.peer_fenced) {
+  } else if (!PeerForbids(order)) {
+    PromoteNow(order);
+  }
+}
+
+// Typed again on a node that is primary already: it may still lack a grant.
+void Machine::PromoteAgain(const Promote& order) {
+  if (order.peer_fenced && !GrantInUse(s_)) {
+    SoloByFence();
+  } else if (ViewOf(settings_, s_).gate == WriteGate::kOpen) {
+    Answer(Outcome::kDone, AtEpoch("already primary", c_.epoch));
+  } else {
+    AnswerPromoted();
+  }
+}
+
+// A peer that answers is not switched off, and a primary that answers can hand over.
+bool Machine::PeerForbids(const Promote& order) {
+  if (!s_.link_up) {
+    return false;
+  }
+  if (order.peer_fenced) {
     Reject(Outcome::kPeerReachable, "the peer still answers, so it is not switched off",
            s_.peer_is_primary ? kSwitchover : kPromoteFenced);
-  } else if (s_.link_up && s_.peer_is_primary && s_.peer_epoch >= c_.epoch) {
+    return true;
+  }
+  if (s_.peer_is_primary && s_.peer_epoch >= c_.epoch) {
     Reject(Outcome::kPeerReachable, "the peer is primary and answers", kSwitchover);
-  } else if (Promotable()) {
-    const Epoch next = NextEpoch();
+    return true;
+  }
+  return false;
+}
+
+void Machine::PromoteNow(const Promote& order) {
+  const Epoch next = NextEpoch();
+  const bool claimed = order.peer_not_promoted && c_.held_resignation && WholeStore();
+  if (!Promotable() && !claimed) {
+    if (order.allow_data_loss && WholeStore()) {
+      Force();
+    } else {
+      RefusePromotion();
+    }
+    return;
+  }
+  if (!EpochFits(next)) {
+    return;
+  }
+  if (Promotable()) {
     const Grant own = c_.held_resignation ? Grant::kResign : Grant::kNone;
-    if (EpochFits(next)) {
-      Say(order.peer_fenced ? "promote --peer-fenced" : "promote");
-      PromoteTo(next, order.peer_fenced ? Grant::kFence : own, order.peer_fenced);
-    }
-  } else if (order.peer_not_promoted && c_.held_resignation && WholeStore()) {
-    if (EpochFits(NextEpoch())) {
-      Say("promote --peer-not-promoted");
-      PromoteTo(NextEpoch(), Grant::kResign, true);
-    }
-  } else if (order.allow_data_loss && WholeStore()) {
-    Force();
+    Say(order.peer_fenced ? "promote --peer-fenced" : "promote");
+    PromoteTo(next, order.peer_fenced ? Grant::kFence : own, order.peer_fenced);
   } else {
-    RefusePromotion();
+    Say("promote --peer-not-promoted");
+    PromoteTo(next, Grant::kResign, true);
   }
 }
 

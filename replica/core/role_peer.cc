@@ -173,6 +173,11 @@ void Machine::Get(const ResignHeld& held) {
   } else if (s_.handover == Handover::kDemote) {
     EndHandover(Outcome::kDone, "resigned to the standby; this node stays down until undemote",
                 "on the peer: twinspoolctl promote");
+  } else if (s_.handover == Handover::kSwitchover) {
+    // A standby that may take over does so instead of answering. The resignation is taken back at
+    // the next contact.
+    EndHandover(Outcome::kNotEligible, "the standby was told to stay down (demote or fence)",
+                "on the peer: twinspoolctl undemote");
   }
 }
 

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace twinspool::net {
 
@@ -22,6 +23,10 @@ struct TlsInfo {
   std::string client_name;  // subject name of a verified client certificate, or empty
 };
 
+/// Post of one session as a value: a copy may be called from any thread and may outlive both the
+/// session and its host; it then drops what it is given.
+using Poster = std::function<void(std::function<void()>)>;
+
 /// The session's way out. All methods but Post are for the session's own thread.
 class SessionHost {
  public:
@@ -30,6 +35,11 @@ class SessionHost {
   /// Runs `fn` on the session's thread, soon; from any thread. Dropped once the session is gone, so
   /// a completion may safely capture the session's raw pointer when it passes through here.
   virtual void Post(std::function<void()> fn) = 0;
+  /// What a completion captures when it may run on another thread, where the connection, and with
+  /// it this host, can be gone by then. The default is for hosts that outlive every completion.
+  virtual Poster poster() {
+    return [this](std::function<void()> fn) { Post(std::move(fn)); };
+  }
 
   /// Queues bytes for the client. All writes of one call into the session leave together.
   virtual void Write(std::string_view bytes) = 0;
@@ -49,7 +59,8 @@ class SessionHost {
   /// Address of the client, for logs and limits.
   virtual const std::string& peer_address() const = 0;
 
-  /// Calls Session::OnTimeout once after this long without input; replaces the previous one.
+  /// Calls Session::OnTimeout once after this long without input (output that the client is still
+  /// taking counts as life too); replaces the previous one. 0: never.
   virtual void SetTimeout(std::int64_t ms) = 0;
   /// Flushes, then closes. Nothing is called after.
   virtual void Close() = 0;

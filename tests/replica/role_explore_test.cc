@@ -101,7 +101,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Broken{"ReadmitKeepsGrant", Mutation::kReadmitKeepsGrant, Deep(1)},
                     Broken{"AckBeforeStored", Mutation::kAckBeforeStored, {}},
                     Broken{"AnyRevoked", Mutation::kAnyRevoked, Deep(1, 2)},
-                    Broken{"AnyIncarnation", Mutation::kAnyIncarnation, Deep(2)},
+                    Broken{"AnyIncarnation", Mutation::kAnyIncarnation, Deep(1, 2)},
                     Broken{"ReadsAtPromotion", Mutation::kReadsAtPromotion, {}},
                     Broken{"ResumeWithoutContact", Mutation::kResumeWithoutContact, {}},
                     Broken{"FenceKeepsEpoch", Mutation::kFenceKeepsEpoch, {}},

@@ -1,0 +1,50 @@
+// What a server keeps of a password so that SCRAM (RFC 5802, RFC 7677) can check it: verifiers,
+// which cannot be derived from a password hash later and are therefore made when the password is
+// set. The exchange itself is not here.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/env.h"
+#include "common/limits.h"
+#include "common/status.h"
+
+namespace twinspool::auth {
+
+enum class ScramHash { kSha1, kSha256 };
+
+/// Octets, not base64. Not secret like a password, but worth keeping from others.
+struct ScramVerifier {
+  std::string salt;
+  int iterations = 0;
+  std::string stored_key;
+  std::string server_key;
+  bool operator==(const ScramVerifier&) const = default;
+};
+
+/// The verifier of `password` (prepared by SASLprep, RFC 4013; octets that it refuses are taken as
+/// they are). Costs a millisecond. 1 <= iterations <= limits::kScramIterationsMax.
+ScramVerifier DeriveScram(ScramHash hash, std::string_view password, std::string_view salt,
+                          int iterations = limits::kScramIterations);
+
+/// "SCRAM-SHA-256$4096:<salt>$<stored key>:<server key>", base64 (the form of RFC 5803).
+std::string EncodeScram(ScramHash hash, const ScramVerifier& verifier);
+/// kDataLoss for a text that is not of that form or not of `hash`.
+Result<ScramVerifier> DecodeScram(ScramHash hash, std::string_view text);
+
+/// SASLprep of `text`; `text` itself when it holds what SASLprep forbids.
+std::string SaslPrep(std::string_view text);
+
+/// All that is stored when a password is set.
+struct Credentials {
+  std::string password_hash;  // crypt(5)
+  std::string scram_sha1;     // EncodeScram
+  std::string scram_sha256;
+};
+
+/// kInvalidArgument as HashPassword; `cost` as there.
+Result<Credentials> MakeCredentials(std::string_view password, Random& random,
+                                    unsigned long cost = 0);
+
+}  // namespace twinspool::auth

@@ -1,0 +1,206 @@
+// FETCH: items, macros, sections of BODY[…], modifiers.
+#include <array>
+#include <utility>
+
+#include "common/limits.h"
+#include "server/imap/parse_parts.h"
+
+namespace twinspool::imap {
+namespace {
+
+struct ItemName {
+  std::string_view name;
+  FetchAttribute attribute;
+};
+
+constexpr ItemName kItemNames[] = {
+    {"FLAGS", FetchAttribute::kFlags},
+    {"UID", FetchAttribute::kUid},
+    {"INTERNALDATE", FetchAttribute::kInternalDate},
+    {"ENVELOPE", FetchAttribute::kEnvelope},
+    {"RFC822.SIZE", FetchAttribute::kRfc822Size},
+    {"BODYSTRUCTURE", FetchAttribute::kBodyStructure},
+    {"RFC822", FetchAttribute::kRfc822},
+    {"RFC822.HEADER", FetchAttribute::kRfc822Header},
+    {"RFC822.TEXT", FetchAttribute::kRfc822Text},
+    {"MODSEQ", FetchAttribute::kModseq},
+    {"EMAILID", FetchAttribute::kEmailId},
+    {"THREADID", FetchAttribute::kThreadId},
+};
+
+FetchItem Plain(FetchAttribute attribute) {
+  FetchItem item;
+  item.attribute = attribute;
+  return item;
+}
+
+// "(name *(SP name))"; header field names are astrings.
+Status ParseFieldNames(Cursor* in, Section* section) {
+  const auto one = [&]() -> Status {
+    ASSIGN_OR_RETURN(std::string field, in->Astring());
+    section->fields.push_back(std::move(field));
+    return OkStatus();
+  };
+  TRY(in->Space());
+  TRY(ParseParenthesised(in, one));
+  return section->fields.empty() ? in->Expected("at least one header field") : OkStatus();
+}
+
+Status ParseSectionText(Cursor* in, Section* section) {
+  const Status unknown =
+      in->Expected("HEADER, HEADER.FIELDS, HEADER.FIELDS.NOT, TEXT, or MIME after a part");
+  ASSIGN_OR_RETURN(const std::string name, in->Name());
+  if (name == "HEADER") {
+    section->text = SectionText::kHeader;
+  } else if (name == "TEXT") {
+    section->text = SectionText::kText;
+  } else if (name == "MIME" && !section->part.empty()) {
+    section->text = SectionText::kMime;
+  } else if (name == "HEADER.FIELDS") {
+    section->text = SectionText::kHeaderFields;
+    return ParseFieldNames(in, section);
+  } else if (name == "HEADER.FIELDS.NOT") {
+    section->text = SectionText::kHeaderFieldsNot;
+    return ParseFieldNames(in, section);
+  } else {
+    return unknown;
+  }
+  return OkStatus();
+}
+
+bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// After '[': "1.2.HEADER]" and the like.
+Result<Section> ParseSection(Cursor* in) {
+  Section section;
+  bool text_follows = in->Peek() != ']';
+  while (IsDigit(in->Peek())) {
+    if (section.part.size() == static_cast<std::size_t>(limits::kMimeDepthMax)) {
+      return InvalidArgument("a section has at most " + std::to_string(limits::kMimeDepthMax) +
+                             " part numbers");
+    }
+    ASSIGN_OR_RETURN(const std::uint32_t number, in->NzNumber());
+    section.part.push_back(number);
+    text_follows = in->TryChar('.');
+    if (!text_follows) {
+      break;
+    }
+  }
+  if (text_follows) {
+    TRY(ParseSectionText(in, &section));
+  }
+  TRY(in->Expect(']'));
+  return section;
+}
+
+// After '<': "offset.length>".
+Result<Partial> ParsePartial(Cursor* in) {
+  Partial partial;
+  ASSIGN_OR_RETURN(partial.offset, in->Number());
+  TRY(in->Expect('.'));
+  ASSIGN_OR_RETURN(partial.length, in->NzNumber());
+  TRY(in->Expect('>'));
+  return partial;
+}
+
+// BODY or BODY.PEEK, with what follows.
+Result<FetchItem> ParseBody(Cursor* in, bool peek) {
+  FetchItem item = Plain(FetchAttribute::kBody);
+  item.peek = peek;
+  if (!in->TryChar('[')) {
+    return peek ? Result<FetchItem>(in->Expected("'['")) : Result<FetchItem>(std::move(item));
+  }
+  item.attribute = FetchAttribute::kBodySection;
+  ASSIGN_OR_RETURN(item.section, ParseSection(in));
+  if (in->TryChar('<')) {
+    ASSIGN_OR_RETURN(item.partial, ParsePartial(in));
+  }
+  return item;
+}
+
+Result<FetchItem> ParseItem(Cursor* in) {
+  const Status unknown = in->Expected("a FETCH item");
+  ASSIGN_OR_RETURN(const std::string name, in->Name());
+  if (name == "BODY" || name == "BODY.PEEK") {
+    return ParseBody(in, name != "BODY");
+  }
+  for (const ItemName& item : kItemNames) {
+    if (item.name == name) {
+      return Plain(item.attribute);
+    }
+  }
+  return unknown;
+}
+
+// ALL, FAST and FULL stand alone in place of a list.
+bool TryMacro(Cursor* in, std::vector<FetchItem>* items) {
+  using enum FetchAttribute;
+  constexpr std::array kOrder = {kFlags, kInternalDate, kRfc822Size, kEnvelope, kBody};
+  std::size_t count = 0;
+  if (in->TryWord("FAST")) {
+    count = 3;
+  } else if (in->TryWord("ALL")) {
+    count = 4;
+  } else if (in->TryWord("FULL")) {
+    count = 5;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    items->push_back(Plain(kOrder[i]));
+  }
+  return count > 0;
+}
+
+Status ParseItems(Cursor* in, std::vector<FetchItem>* items) {
+  if (TryMacro(in, items)) {
+    return OkStatus();
+  }
+  const auto one = [&]() -> Status {
+    if (items->size() == limits::kFetchItemsMax) {
+      return InvalidArgument("FETCH takes at most " + std::to_string(limits::kFetchItemsMax) +
+                             " items");
+    }
+    ASSIGN_OR_RETURN(FetchItem item, ParseItem(in));
+    items->push_back(std::move(item));
+    return OkStatus();
+  };
+  if (in->Peek() != '(') {
+    return one();
+  }
+  TRY(ParseParenthesised(in, one));
+  return items->empty() ? in->Expected("at least one FETCH item") : OkStatus();
+}
+
+Status ParseModifier(Cursor* in, cmd::Fetch* fetch) {
+  if (in->TryWord("VANISHED")) {
+    fetch->vanished = true;
+    return OkStatus();
+  }
+  if (!in->TryWord("CHANGEDSINCE")) {
+    return in->Expected("CHANGEDSINCE or VANISHED");
+  }
+  TRY(in->Space());
+  ASSIGN_OR_RETURN(fetch->changed_since, in->Number63());
+  return OkStatus();
+}
+
+}  // namespace
+
+Result<CommandBody> ParseFetch(Cursor* in, bool uid) {
+  cmd::Fetch fetch;
+  fetch.uid = uid;
+  TRY(in->Space());
+  ASSIGN_OR_RETURN(fetch.set, ParseSequenceSet(in));
+  TRY(in->Space());
+  TRY(ParseItems(in, &fetch.items));
+  if (in->TryChar(' ')) {
+    TRY(ParseParenthesised(in, [&] { return ParseModifier(in, &fetch); }));
+  }
+  if (fetch.vanished && (!uid || !fetch.changed_since)) {
+    return InvalidArgument("VANISHED is for UID FETCH with CHANGEDSINCE");
+  }
+  return CommandBody(std::move(fetch));
+}
+
+}  // namespace twinspool::imap

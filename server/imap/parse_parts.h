@@ -1,0 +1,73 @@
+// Parsers of what several commands share, and of each family of commands; inside of parser.h.
+//
+// Every function takes what it parses from the cursor and leaves the rest. A command's parser
+// begins at the space after its verb and leaves the check for the end to ParseCommand.
+#pragma once
+
+#include <variant>
+#include <vector>
+
+#include "server/imap/command.h"
+#include "server/imap/cursor.h"
+
+namespace twinspool::imap {
+
+using CommandBody = decltype(Command::body);
+
+// --- shared pieces (parse_parts.cc)
+
+/// sequence-set with '*'.
+Result<SequenceSet> ParseSequenceSet(Cursor* in);
+/// sequence-set without '*' (RFC 7162's known-uids); sorted.
+Result<UidSet> ParseUidSet(Cursor* in);
+/// "(" [flag *(SP flag)] ")". \Recent and unknown system flags are errors.
+Result<FlagList> ParseFlagList(Cursor* in);
+/// As ParseFlagList, or the flags without parentheses (STORE).
+Result<FlagList> ParseStoreFlags(Cursor* in);
+/// "(" item *(SP item) ")".
+Result<StatusItems> ParseStatusItems(Cursor* in);
+
+/// "(" [item *(SP item)] ")", where `item` takes one from the cursor and answers a Status.
+template <typename Item>
+Status ParseParenthesised(Cursor* in, Item&& item) {
+  TRY(in->Expect('('));
+  if (in->TryChar(')')) {
+    return OkStatus();
+  }
+  do {
+    TRY(item());
+  } while (in->TryChar(' '));
+  return in->Expect(')');
+}
+
+// --- commands
+
+// parse_session.cc
+Result<CommandBody> ParseLogin(Cursor* in);
+Result<CommandBody> ParseAuthenticate(Cursor* in);
+Result<CommandBody> ParseId(Cursor* in);
+Result<CommandBody> ParseEnable(Cursor* in);
+
+// parse_mailbox.cc
+Result<CommandBody> ParseSelect(Cursor* in);
+Result<CommandBody> ParseExamine(Cursor* in);
+Result<CommandBody> ParseCreate(Cursor* in);
+Result<CommandBody> ParseDelete(Cursor* in);
+Result<CommandBody> ParseRename(Cursor* in);
+Result<CommandBody> ParseSubscribe(Cursor* in);
+Result<CommandBody> ParseUnsubscribe(Cursor* in);
+Result<CommandBody> ParseStatus(Cursor* in);
+
+// parse_list.cc
+Result<CommandBody> ParseList(Cursor* in);
+Result<CommandBody> ParseLsub(Cursor* in);
+
+// parse_fetch.cc, parse_search.cc, parse_message.cc; `uid` when UID stood before.
+Result<CommandBody> ParseFetch(Cursor* in, bool uid);
+Result<CommandBody> ParseSearch(Cursor* in, bool uid);
+Result<CommandBody> ParseStore(Cursor* in, bool uid);
+Result<CommandBody> ParseCopy(Cursor* in, bool uid);
+Result<CommandBody> ParseMove(Cursor* in, bool uid);
+Result<CommandBody> ParseExpunge(Cursor* in, bool uid);
+
+}  // namespace twinspool::imap

@@ -1,0 +1,279 @@
+// SEARCH: the program (RFC 3501 §6.4.4, RFC 5032, RFC 7162, RFC 8474) and RETURN (RFC 4731).
+#include <utility>
+
+#include "common/limits.h"
+#include "server/imap/date.h"
+#include "server/imap/parse_parts.h"
+
+namespace twinspool::imap {
+namespace {
+
+enum class Argument { kNone, kString, kAtom, kDate, kNumber, kNzNumber };
+
+// A key that is a word with at most one argument.
+struct KeyName {
+  std::string_view name;
+  SearchOp op;
+  Argument argument = Argument::kNone;
+  SystemFlags flags = 0;
+  std::string_view field = {};
+};
+
+constexpr KeyName kKeyNames[] = {
+    {"ALL", SearchOp::kAll},
+    {"ANSWERED", SearchOp::kFlag, Argument::kNone, kAnswered},
+    {"DELETED", SearchOp::kFlag, Argument::kNone, kDeleted},
+    {"DRAFT", SearchOp::kFlag, Argument::kNone, kDraft},
+    {"FLAGGED", SearchOp::kFlag, Argument::kNone, kFlagged},
+    {"SEEN", SearchOp::kFlag, Argument::kNone, kSeen},
+    {"UNANSWERED", SearchOp::kNoFlag, Argument::kNone, kAnswered},
+    {"UNDELETED", SearchOp::kNoFlag, Argument::kNone, kDeleted},
+    {"UNDRAFT", SearchOp::kNoFlag, Argument::kNone, kDraft},
+    {"UNFLAGGED", SearchOp::kNoFlag, Argument::kNone, kFlagged},
+    {"UNSEEN", SearchOp::kNoFlag, Argument::kNone, kSeen},
+    {"NEW", SearchOp::kNew},
+    {"OLD", SearchOp::kOld},
+    {"RECENT", SearchOp::kRecent},
+    {"KEYWORD", SearchOp::kKeyword, Argument::kAtom},
+    {"UNKEYWORD", SearchOp::kUnkeyword, Argument::kAtom},
+    {"BEFORE", SearchOp::kBefore, Argument::kDate},
+    {"ON", SearchOp::kOn, Argument::kDate},
+    {"SINCE", SearchOp::kSince, Argument::kDate},
+    {"SENTBEFORE", SearchOp::kSentBefore, Argument::kDate},
+    {"SENTON", SearchOp::kSentOn, Argument::kDate},
+    {"SENTSINCE", SearchOp::kSentSince, Argument::kDate},
+    {"OLDER", SearchOp::kOlder, Argument::kNzNumber},
+    {"YOUNGER", SearchOp::kYounger, Argument::kNzNumber},
+    {"LARGER", SearchOp::kLarger, Argument::kNumber},
+    {"SMALLER", SearchOp::kSmaller, Argument::kNumber},
+    {"BCC", SearchOp::kHeader, Argument::kString, 0, "Bcc"},
+    {"CC", SearchOp::kHeader, Argument::kString, 0, "Cc"},
+    {"FROM", SearchOp::kHeader, Argument::kString, 0, "From"},
+    {"SUBJECT", SearchOp::kHeader, Argument::kString, 0, "Subject"},
+    {"TO", SearchOp::kHeader, Argument::kString, 0, "To"},
+    {"BODY", SearchOp::kBody, Argument::kString},
+    {"TEXT", SearchOp::kText, Argument::kString},
+    {"EMAILID", SearchOp::kEmailId, Argument::kAtom},
+    {"THREADID", SearchOp::kThreadId, Argument::kAtom},
+};
+
+// Parses one program and counts its keys.
+class ProgramParser {
+ public:
+  explicit ProgramParser(Cursor* in) : in_(in) {}
+
+  // Keys separated by spaces, until something else follows.
+  Result<SearchKey> Keys(int depth) {
+    SearchKey all;
+    all.op = SearchOp::kAnd;
+    do {
+      TRY(AddKey(&all, depth));
+    } while (in_->TryChar(' '));
+    return all;
+  }
+
+ private:
+  Status AddKey(SearchKey* parent, int depth) {
+    ASSIGN_OR_RETURN(SearchKey key, Key(depth));
+    parent->children.push_back(std::move(key));
+    return OkStatus();
+  }
+
+  Result<SearchKey> Key(int depth) {
+    if (depth > limits::kSearchDepthMax || ++keys_ > limits::kSearchKeysMax) {
+      return InvalidArgument("the search program is nested too deep or has too many keys");
+    }
+    const char c = in_->Peek();
+    if (c == '(') {
+      return List(depth);
+    }
+    if (c == '*' || (c >= '0' && c <= '9')) {
+      return Set(SearchOp::kSequence);
+    }
+    return Named(depth);
+  }
+
+  Result<SearchKey> List(int depth) {
+    TRY(in_->Expect('('));
+    ASSIGN_OR_RETURN(SearchKey list, Keys(depth + 1));
+    TRY(in_->Expect(')'));
+    return list;
+  }
+
+  Result<SearchKey> Set(SearchOp op) {
+    SearchKey key;
+    key.op = op;
+    ASSIGN_OR_RETURN(key.set, ParseSequenceSet(in_));
+    return key;
+  }
+
+  Result<SearchKey> Named(int depth) {
+    const Status unknown = in_->Expected("a search key");
+    ASSIGN_OR_RETURN(const std::string name, in_->Word());
+    for (const KeyName& known : kKeyNames) {
+      if (known.name == name) {
+        return Simple(known);
+      }
+    }
+    TRY(name.empty() || in_->AtEnd() ? unknown : in_->Space());
+    if (name == "NOT") {
+      return Not(depth);
+    }
+    if (name == "OR") {
+      return Or(depth);
+    }
+    if (name == "UID") {
+      return Set(SearchOp::kUid);
+    }
+    if (name == "HEADER") {
+      return Header();
+    }
+    return name == "MODSEQ" ? ModseqKey() : Result<SearchKey>(unknown);
+  }
+
+  Result<SearchKey> Simple(const KeyName& known) {
+    SearchKey key;
+    key.op = known.op;
+    key.flags = known.flags;
+    key.field = known.field;
+    if (known.argument != Argument::kNone) {
+      TRY(in_->Space());
+      TRY(TakeArgument(known.argument, &key));
+    }
+    return key;
+  }
+
+  Status TakeArgument(Argument argument, SearchKey* key) {
+    switch (argument) {
+      case Argument::kNone:
+        break;
+      case Argument::kString: {
+        ASSIGN_OR_RETURN(key->text, in_->Astring());
+        break;
+      }
+      case Argument::kAtom: {
+        ASSIGN_OR_RETURN(key->text, in_->Atom());
+        break;
+      }
+      case Argument::kDate:
+        return TakeDate(key);
+      case Argument::kNumber: {
+        ASSIGN_OR_RETURN(key->number, in_->Number63());
+        break;
+      }
+      case Argument::kNzNumber: {
+        ASSIGN_OR_RETURN(key->number, in_->NzNumber());
+        break;
+      }
+    }
+    return OkStatus();
+  }
+
+  Status TakeDate(SearchKey* key) {
+    const Status expected = in_->Expected("a date such as 1-Feb-2024");
+    ASSIGN_OR_RETURN(const std::string text, in_->Astring());
+    const std::optional<std::int32_t> day = ParseDate(text);
+    if (!day) {
+      return expected;
+    }
+    key->day = *day;
+    return OkStatus();
+  }
+
+  Result<SearchKey> Not(int depth) {
+    SearchKey key;
+    key.op = SearchOp::kNot;
+    TRY(AddKey(&key, depth + 1));
+    return key;
+  }
+
+  // Clients write long alternatives as OR a OR b OR c d; kept as one node, the chain is not deep.
+  Result<SearchKey> Or(int depth) {
+    SearchKey key;
+    key.op = SearchOp::kOr;
+    bool chained = true;
+    while (chained) {
+      TRY(AddKey(&key, depth + 1));
+      TRY(in_->Space());
+      chained = in_->TryWord("OR");
+      if (chained) {
+        TRY(in_->Space());
+      }
+    }
+    TRY(AddKey(&key, depth + 1));
+    return key;
+  }
+
+  Result<SearchKey> Header() {
+    SearchKey key;
+    key.op = SearchOp::kHeader;
+    ASSIGN_OR_RETURN(key.field, in_->Astring());
+    TRY(in_->Space());
+    ASSIGN_OR_RETURN(key.text, in_->Astring());
+    return key;
+  }
+
+  // [entry-name SP entry-type SP] number (RFC 7162 §3.1.5).
+  Result<SearchKey> ModseqKey() {
+    SearchKey key;
+    key.op = SearchOp::kModseq;
+    if (in_->Peek() == '"') {
+      TRY(in_->String().status());
+      TRY(in_->Space());
+      if (!in_->TryWord("PRIV") && !in_->TryWord("SHARED") && !in_->TryWord("ALL")) {
+        return in_->Expected("priv, shared or all");
+      }
+      TRY(in_->Space());
+    }
+    ASSIGN_OR_RETURN(key.number, in_->Number63());
+    return key;
+  }
+
+  Cursor* in_;
+  std::size_t keys_ = 0;
+};
+
+Status ParseReturn(Cursor* in, cmd::Search* search) {
+  struct Option {
+    std::string_view name;
+    SearchReturn bit;
+  };
+  constexpr Option kOptions[] = {
+      {"MIN", kReturnMin}, {"MAX", kReturnMax}, {"ALL", kReturnAll}, {"COUNT", kReturnCount}};
+  search->esearch = true;
+  TRY(in->Space());
+  TRY(ParseParenthesised(in, [&] {
+    for (const Option& option : kOptions) {
+      if (in->TryWord(option.name)) {
+        search->returns = static_cast<SearchReturn>(search->returns | option.bit);
+        return OkStatus();
+      }
+    }
+    return in->Expected("MIN, MAX, ALL or COUNT");
+  }));
+  if (search->returns == 0) {
+    search->returns = kReturnAll;
+  }
+  return in->Space();
+}
+
+}  // namespace
+
+Result<CommandBody> ParseSearch(Cursor* in, bool uid) {
+  cmd::Search search;
+  search.uid = uid;
+  TRY(in->Space());
+  if (in->TryWord("RETURN")) {
+    TRY(ParseReturn(in, &search));
+  }
+  if (in->TryWord("CHARSET")) {
+    TRY(in->Space());
+    ASSIGN_OR_RETURN(const std::string charset, in->Astring());
+    search.charset = AsciiUpper(charset);
+    TRY(in->Space());
+  }
+  ASSIGN_OR_RETURN(search.program, ProgramParser(in).Keys(1));
+  return CommandBody(std::move(search));
+}
+
+}  // namespace twinspool::imap

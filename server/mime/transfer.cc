@@ -1,0 +1,111 @@
+#include "server/mime/transfer.h"
+
+#include <array>
+#include <cstdint>
+
+#include "server/mime/ascii.h"
+#include "server/mime/header.h"
+
+namespace twinspool::mime {
+namespace {
+
+constexpr std::array<int, 256> MakeBase64Values() {
+  std::array<int, 256> values{};
+  values.fill(-1);
+  int value = 0;
+  for (const char c :
+       std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")) {
+    values[static_cast<unsigned char>(c)] = value++;
+  }
+  return values;
+}
+
+constexpr std::array<int, 256> kBase64Values = MakeBase64Values();
+
+/// Decodes one line without its line break; true if it ends in a soft break.
+bool DecodeQuotedLine(std::string_view line, std::string* out) {
+  while (!line.empty() && IsWsp(line.back())) {
+    line.remove_suffix(1);
+  }
+  const bool soft = line.ends_with('=');
+  if (soft) {
+    line.remove_suffix(1);
+  }
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const bool hex = line[i] == '=' && i + 2 < line.size() && HexValue(line[i + 1]) >= 0 &&
+                     HexValue(line[i + 2]) >= 0;
+    if (hex) {
+      out->push_back(static_cast<char>(HexValue(line[i + 1]) * 16 + HexValue(line[i + 2])));
+      i += 2;
+    } else {
+      out->push_back(line[i]);
+    }
+  }
+  return soft;
+}
+
+}  // namespace
+
+bool KnownTransferEncoding(std::string_view encoding) {
+  for (const std::string_view known :
+       {"", "7bit", "8bit", "binary", "quoted-printable", "base64"}) {
+    if (EqualsIgnoreCase(encoding, known)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::string DecodeTransfer(std::string_view encoding, std::string_view body) {
+  if (EqualsIgnoreCase(encoding, "base64")) {
+    return DecodeBase64Loosely(body);
+  }
+  if (EqualsIgnoreCase(encoding, "quoted-printable")) {
+    return DecodeQuotedPrintable(body);
+  }
+  return std::string(body);
+}
+
+std::string DecodeBase64Loosely(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() / 4 * 3 + 3);
+  std::uint32_t bits = 0;
+  int count = 0;
+  for (const char c : text) {
+    const int value = kBase64Values[static_cast<unsigned char>(c)];
+    if (value < 0) {
+      count = c == '=' ? 0 : count;
+      continue;
+    }
+    bits = bits << 6 | static_cast<std::uint32_t>(value);
+    count += 6;
+    if (count >= 8) {
+      count -= 8;
+      out.push_back(static_cast<char>(bits >> count & 0xff));
+    }
+  }
+  return out;
+}
+
+std::string DecodeQuotedPrintable(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t length = LineLength(text);
+    std::string_view line = text.substr(0, length);
+    text.remove_prefix(length);
+    std::string_view line_break;
+    if (line.ends_with("\r\n")) {
+      line_break = "\r\n";
+    } else if (line.ends_with('\n')) {
+      line_break = "\n";
+    }
+    line.remove_suffix(line_break.size());
+    if (!DecodeQuotedLine(line, &out)) {
+      out.append(line_break);
+    }
+  }
+  return out;
+}
+
+}  // namespace twinspool::mime

@@ -1,0 +1,5 @@
+// The one translation unit that holds the bodies of Asio and Beast; the others see declarations.
+#include <utility>
+
+#include <boost/asio/impl/src.hpp>
+#include <boost/beast/src.hpp>

@@ -1,0 +1,50 @@
+// NodeControl: the node's memory outside its database. Joins what the role machine persists with
+// who this node is, in the one control file.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "common/env.h"
+#include "common/status.h"
+#include "replica/control_file.h"
+#include "replica/role_driver.h"
+
+namespace twinspool::node {
+
+/// Thread-safe: the role thread saves, administration changes the identity.
+class NodeControl final : public replica::ControlStore {
+ public:
+  /// Loads <data_dir>/control; creates it only if `store_is_new`: a new node serves alone. A
+  /// missing (beside an existing database), damaged or newer file is an error that says what to do;
+  /// nothing is overwritten.
+  static Result<std::unique_ptr<NodeControl>> Open(const std::string& data_dir, Random& random,
+                                                   bool store_is_new);
+
+  // replica::ControlStore
+  Status Save(const replica::core::Control& control,
+              const replica::core::EpochHistory& history) override;
+
+  replica::NodeIdentity identity() const;
+  Status SetIdentity(const replica::NodeIdentity& identity);
+  replica::core::Control role() const;
+  replica::core::EpochHistory history() const;
+  std::vector<replica::ControlTransition> transitions() const;
+
+  /// For status after a restart; durable with the next save.
+  void Remember(replica::ControlTransition transition);
+  /// `pair join`: this node forgets its time alone and becomes a member with nothing yet.
+  Status BecomeMember(const replica::NodeIdentity& identity);
+
+ private:
+  NodeControl(std::unique_ptr<replica::ControlFile> file, replica::ControlRecord record)
+      : file_(std::move(file)), record_(std::move(record)) {}
+
+  mutable std::mutex mutex_;
+  const std::unique_ptr<replica::ControlFile> file_;
+  replica::ControlRecord record_;  // guarded by mutex_
+};
+
+}  // namespace twinspool::node

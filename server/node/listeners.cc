@@ -1,0 +1,151 @@
+#include "server/node/listeners.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/log.h"
+#include "server/imap/session.h"
+#include "server/lmtp/session.h"
+#include "server/node/http_pages.h"
+#include "server/node/version.h"
+
+namespace twinspool::node {
+namespace {
+
+/// For a client that is not on the list: one line, and the end.
+class RefusedSession final : public net::Session {
+ public:
+  RefusedSession(net::SessionHost& host, std::string line) : host_(host), line_(std::move(line)) {}
+  void Start() override {
+    host_.Write(line_);
+    host_.Close();
+  }
+  void Input(std::string_view) override {}
+  void OnTimeout() override {}
+  void OnShutdown(std::string_view) override { host_.Close(); }
+
+ private:
+  net::SessionHost& host_;
+  const std::string line_;
+};
+
+net::ListenerOptions OptionsFor(const std::string& name, const ListenAddress& address,
+                                const NodeConfig& config) {
+  net::ListenerOptions options;
+  options.name = name;
+  options.address = address.host;
+  options.port = address.port;
+  options.unix_path = address.unix_path;
+  options.connections_max = config.connections_max;
+  options.connections_per_address_max = config.connections_per_address_max;
+  options.plain_text_on_loopback = config.allow_plaintext;
+  return options;
+}
+
+bool MayDeliver(const NodeConfig& config, const std::string& peer) {
+  if (!config.lmtp_listen.unix_path.empty() || peer == "::1" || peer.starts_with("127.")) {
+    return true;
+  }
+  return std::find(config.lmtp_allow.begin(), config.lmtp_allow.end(), peer) !=
+         config.lmtp_allow.end();
+}
+
+imap::SessionOptions ImapOptions() {
+  imap::SessionOptions options;
+  options.version = kVersion;
+  options.on_fault = [](std::string_view id, const Status& status) {
+    LogError("imap_fault", {{"id", id}, {"error", status.ToString()}});
+  };
+  return options;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Listeners>> Listeners::Open(const NodeConfig& config,
+                                                   std::shared_ptr<TlsSource> tls, MailStore& store,
+                                                   Operations& operations, Clock& clock) {
+  std::unique_ptr<Listeners> listeners(new Listeners(static_cast<std::size_t>(config.net_threads)));
+  TRY(listeners->OpenImap(config, std::move(tls), store, clock));
+  TRY(listeners->OpenLmtp(config, store));
+  TRY(listeners->OpenHttp(config, operations));
+  return listeners;
+}
+
+Status Listeners::OpenImap(const NodeConfig& config, std::shared_ptr<TlsSource> tls,
+                           MailStore& store, Clock& clock) {
+  const auto factory = [&store, &clock](net::SessionHost& host) {
+    return imap::MakeSession(host, store, clock, ImapOptions());
+  };
+  const std::pair<const ListenAddress*, net::TlsMode> doors[] = {
+      {&config.imap_listen, net::TlsMode::kStartTls},
+      {&config.imaps_listen, net::TlsMode::kImplicit}};
+  for (const auto& [address, mode] : doors) {
+    if (!address->enabled()) {
+      continue;
+    }
+    net::ListenerOptions options =
+        OptionsFor(mode == net::TlsMode::kImplicit ? "imaps" : "imap", *address, config);
+    options.tls_mode = mode;
+    options.tls = tls;
+    options.factory = factory;
+    options.refusal = "* BYE [UNAVAILABLE] too many connections\r\n";
+    ASSIGN_OR_RETURN(auto listener, net::Listener::Open(pool_, std::move(options)));
+    mail_.push_back(std::move(listener));
+  }
+  return OkStatus();
+}
+
+Status Listeners::OpenLmtp(const NodeConfig& config, MailStore& store) {
+  if (!config.lmtp_listen.enabled()) {
+    return OkStatus();
+  }
+  net::ListenerOptions options = OptionsFor("lmtp", config.lmtp_listen, config);
+  options.refusal = "421 4.7.0 too many connections\r\n";
+  options.factory = [&store, &config](net::SessionHost& host) -> std::unique_ptr<net::Session> {
+    if (!MayDeliver(config, host.peer_address())) {
+      LogWarn("lmtp_refused", {{"peer", host.peer_address()}});
+      return std::make_unique<RefusedSession>(
+          host, "550 5.7.1 your address may not deliver here (option lmtp-allow)\r\n");
+    }
+    return std::make_unique<lmtp::Session>(host, store, config.node_name);
+  };
+  ASSIGN_OR_RETURN(auto listener, net::Listener::Open(pool_, std::move(options)));
+  mail_.push_back(std::move(listener));
+  return OkStatus();
+}
+
+Status Listeners::OpenHttp(const NodeConfig& config, Operations& operations) {
+  if (!config.http_listen.enabled()) {
+    return OkStatus();
+  }
+  ASSIGN_OR_RETURN(http_, net::OpenHttpServer(pool_, OptionsFor("http", config.http_listen, config),
+                                              [&operations](const net::HttpRequest& request) {
+                                                return AnswerHttp(operations, request);
+                                              }));
+  return OkStatus();
+}
+
+void Listeners::CloseSessions(std::string_view reason) {
+  for (const auto& listener : mail_) {
+    listener->CloseAll(reason);
+  }
+}
+
+void Listeners::Stop(std::string_view reason) {
+  for (const auto& listener : mail_) {
+    listener->Stop(reason);
+  }
+  if (http_ != nullptr) {
+    http_->Stop(reason);
+  }
+}
+
+std::size_t Listeners::sessions() const {
+  std::size_t count = 0;
+  for (const auto& listener : mail_) {
+    count += listener->connections();
+  }
+  return count;
+}
+
+}  // namespace twinspool::node

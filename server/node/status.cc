@@ -1,0 +1,111 @@
+#include "server/node/status.h"
+
+#include <string>
+
+namespace twinspool::node {
+namespace {
+
+void FillPeer(const replica::PeerFacts& peer, proto::NodeStatus* out) {
+  out->set_peer_connected(peer.connected);
+  out->set_peer_role(peer.role);
+  out->set_peer_epoch(peer.epoch.value());
+  out->set_peer_version(peer.version);
+  out->set_peer_refused(peer.refused);
+  out->set_peer_last_heard_seconds(peer.last_heard_seconds);
+  out->set_peer_free_bytes(peer.free_bytes);
+}
+
+void FillRole(const replica::PairStatus& pair, proto::NodeStatus* out) {
+  const replica::core::RoleState& state = pair.state;
+  out->set_role(pair.role);
+  out->set_role_detail(pair.role_detail);
+  out->set_mode(replica::core::IsSingle(state) ? "single" : pair.mode);
+  out->set_epoch(state.control.epoch.value());
+  out->set_incarnation(state.control.incarnation.value());
+  out->set_eligible(state.eligible);
+  out->set_complete(state.complete);
+  out->set_serves_reads(pair.serving.primary && pair.serving.reads);
+  out->set_serves_writes(pair.serving.primary && pair.serving.writes_refused.empty());
+  out->set_grant(pair.grant);
+  out->set_grant_usable(state.grant_usable);
+  out->set_resigned(state.control.resigned);
+  out->set_holds_resignation(state.control.held_resignation);
+  out->set_held_down(state.control.held_down);
+  out->set_rewinding(state.control.rewinding);
+  out->set_incomplete(state.control.incomplete);
+}
+
+void FillLog(const replica::PairStatus& pair, proto::NodeStatus* out) {
+  out->set_last_seq(pair.state.log_end.value());
+  out->set_acked_seq(pair.acked.value());
+  out->set_lag_records(pair.lag_records);
+  out->set_lag_bytes(pair.lag_bytes);
+  out->set_lag_seconds(pair.lag_seconds);
+  out->set_free_bytes(pair.free_bytes);
+  out->set_outbox_entries(pair.outbox_entries);
+  out->set_outbox_bytes(pair.outbox_bytes);
+  out->set_salvage_records(pair.salvage_pending);
+  out->set_digest_mismatches(pair.digest_mismatches);
+  out->set_catch_up_done(pair.catch_up_done);
+}
+
+}  // namespace
+
+void FillStatus(const replica::PairStatus& pair, const replica::NodeIdentity& identity,
+                proto::NodeStatus* out) {
+  out->set_schema(1);
+  if (!identity.pair_id.nil()) {
+    out->set_pair_id(identity.pair_id.ToHex());
+  }
+  out->set_node_id(identity.node_id.ToHex());
+  out->set_node_index(identity.node_index);
+  FillRole(pair, out);
+  FillLog(pair, out);
+  FillPeer(pair.peer, out);
+  out->set_loss_if_promoted(pair.loss_if_promoted);
+  out->set_advice(pair.advice);
+  for (const replica::DatedTransition& t : pair.transitions) {
+    proto::Transition* shown = out->add_transitions();
+    shown->set_wall_ns(t.wall_ns);
+    shown->set_from(replica::core::RoleName(t.what.from));
+    shown->set_to(replica::core::RoleName(t.what.to));
+    shown->set_epoch(t.what.epoch.value());
+    shown->set_reason(t.what.reason);
+    shown->set_actor(t.what.actor);
+  }
+  for (const replica::core::EpochStart& period : pair.history.periods()) {
+    proto::Period* shown = out->add_history();
+    shown->set_epoch(period.epoch.value());
+    shown->set_first_seq(period.first_seq.value());
+  }
+}
+
+void SetGauges(const proto::NodeStatus& s, std::uint64_t outbox_limit, Metrics* metrics) {
+  const auto set = [&](const char* name, const char* help, double value) {
+    metrics->GetGauge(name, help).Set(value);
+  };
+  for (const char* role : {"fenced", "catching-up", "standby", "primary"}) {
+    metrics->GetGauge("twinspool_role", "1 for the role this node has", {{"role", role}})
+        .Set(s.role() == role ? 1 : 0);
+  }
+  const bool primary = s.role() == "primary";
+  set("twinspool_epoch", "promotion generation", s.epoch());
+  set("twinspool_eligible", "1 if this node may be promoted without loss", s.eligible());
+  set("twinspool_solo", "1 while a primary of a pair serves alone", s.role_detail() == "solo");
+  set("twinspool_writes_blocked", "1 while a primary cannot acknowledge",
+      primary && !s.serves_writes());
+  set("twinspool_replication_lag_records", "commit groups that the standby has not acknowledged",
+      static_cast<double>(s.lag_records()));
+  set("twinspool_replication_lag_bytes", "octets of those groups",
+      static_cast<double>(s.lag_bytes()));
+  set("twinspool_replication_lag_seconds", "age of the oldest of those groups; 0 when idle",
+      s.lag_seconds());
+  set("twinspool_peer_connected", "1 while the two nodes talk", s.peer_connected());
+  set("twinspool_outbox_bytes", "change log kept", static_cast<double>(s.outbox_bytes()));
+  set("twinspool_outbox_limit_bytes", "its bound", static_cast<double>(outbox_limit));
+  set("twinspool_salvage_records", "records that wait to be given back",
+      static_cast<double>(s.salvage_records()));
+  set("twinspool_free_bytes", "free disk of this node", static_cast<double>(s.free_bytes()));
+}
+
+}  // namespace twinspool::node

@@ -1,0 +1,19 @@
+// Status of a node as the wire and Prometheus show it, made from the pair's own picture. Pure.
+#pragma once
+
+#include "proto/admin.pb.h"
+
+#include "common/metrics.h"
+#include "replica/control_file.h"
+#include "replica/pair_status.h"
+
+namespace twinspool::node {
+
+/// Fills everything the pair knows; names and users are the caller's.
+void FillStatus(const replica::PairStatus& pair, const replica::NodeIdentity& identity,
+                proto::NodeStatus* out);
+
+/// Sets the gauges that operators' rules watch (deploy/prometheus).
+void SetGauges(const proto::NodeStatus& status, std::uint64_t outbox_limit, Metrics* metrics);
+
+}  // namespace twinspool::node
