@@ -1,0 +1,103 @@
+// twinspool-idle: opens many TLS sessions, logs each in, leaves them idle, and prints how much the
+// server's resident set grew per session.
+//
+// Usage: twinspool-idle IMAPS_PORT SESSIONS USER PASSWORD SERVER_PID
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "tests/bench/mail_client.h"
+
+namespace twinspool::bench {
+namespace {
+
+std::uint64_t ResidentKib(const std::string& pid) {
+  std::ifstream file("/proc/" + pid + "/status");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("VmRSS:")) {
+      return std::strtoull(line.c_str() + 6, nullptr, 10);
+    }
+  }
+  Die("no process " + pid);
+}
+
+struct SslFree {
+  void operator()(SSL* ssl) const { SSL_free(ssl); }
+};
+using SslPointer = std::unique_ptr<SSL, SslFree>;
+
+int ConnectTo(std::uint16_t port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (fd < 0 || connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    Die("cannot connect (descriptor limit?)");
+  }
+  return fd;
+}
+
+void ReadUntil(SSL* ssl, const std::string& end) {
+  std::string seen;
+  char buffer[2048];
+  while (seen.find(end) == std::string::npos) {
+    const int n = SSL_read(ssl, buffer, sizeof buffer);
+    if (n <= 0) {
+      Die("the server closed a session: " + seen);
+    }
+    seen.append(buffer, static_cast<std::size_t>(n));
+  }
+}
+
+SslPointer OpenSession(SSL_CTX* context, std::uint16_t port, const std::string& login) {
+  SslPointer ssl(SSL_new(context));
+  SSL_set_fd(ssl.get(), ConnectTo(port));
+  if (SSL_connect(ssl.get()) != 1) {
+    Die("TLS handshake failed");
+  }
+  ReadUntil(ssl.get(), "\r\n");
+  SSL_write(ssl.get(), login.data(), static_cast<int>(login.size()));
+  ReadUntil(ssl.get(), "a1 OK");
+  return ssl;
+}
+
+int Main(int argc, char** argv) {
+  if (argc < 6) {
+    Die("usage: twinspool-idle IMAPS_PORT SESSIONS USER PASSWORD SERVER_PID");
+  }
+  const rlimit many{65536, 65536};
+  setrlimit(RLIMIT_NOFILE, &many);
+  SSL_CTX* context = SSL_CTX_new(TLS_client_method());
+  const auto port = static_cast<std::uint16_t>(std::atoi(argv[1]));
+  const int count = std::atoi(argv[2]);
+  const std::string login = std::string("a1 LOGIN ") + argv[3] + " " + argv[4] + "\r\n";
+  std::vector<SslPointer> sessions;
+  for (int i = 0; i < 100; ++i) {  // whatever is allocated once is not counted
+    sessions.push_back(OpenSession(context, port, login));
+  }
+  const std::uint64_t before = ResidentKib(argv[5]);
+  for (int i = 0; i < count; ++i) {
+    sessions.push_back(OpenSession(context, port, login));
+  }
+  const double grown = static_cast<double>(ResidentKib(argv[5]) - before);
+  std::printf("{\"name\": \"idle_tls_session\", \"value\": %.2f, \"unit\": \"KiB\"}\n",
+              grown / count);
+  return 0;
+}
+
+}  // namespace
+}  // namespace twinspool::bench
+
+int main(int argc, char** argv) {
+  return twinspool::bench::Main(argc, argv);
+}
