@@ -34,7 +34,7 @@ void Conversation::OnLinkUp() {
   shared_.out.Clear();
   shared_.drop = OkStatus();
   link_up_ = true;
-  verified_ = false;
+  dropping_ = verified_ = false;
   peer_.refused.clear();
   heard_at_ = beat_at_ = clock_.Now();
   role_.Step(core::LinkUp{});
@@ -60,11 +60,12 @@ std::optional<Status> Conversation::TakeDrop() {
   if (shared_.drop.ok() || !link_up_ || !shared_.out.empty()) {
     return std::nullopt;  // what is queued may say why
   }
+  dropping_ = true;
   return std::exchange(shared_.drop, OkStatus());
 }
 
 void Conversation::OnMessage(const proto::PeerMessage& message) {
-  if (!link_up_ || !shared_.drop.ok()) {
+  if (!link_up_ || dropping_ || !shared_.drop.ok()) {
     return;
   }
   heard_ever_ = true;

@@ -44,6 +44,8 @@ class Conversation : private RoleListener {
  public:
   explicit Conversation(ConversationParts parts);
 
+  /// The pair this node belongs to, when that became known after construction.
+  void SetPair(PairId pair_id) { shared_.options.pair_id = pair_id; }
   /// First actions of this process: fenced, in a new incarnation; a single node serves at once.
   void Start(const core::Control& stored, core::EpochHistory history);
 
@@ -72,6 +74,8 @@ class Conversation : private RoleListener {
   // --- operators
   /// `done` runs exactly once, perhaps before this returns. Orders wait for one another.
   void Submit(core::Order order, std::int64_t timeout_ms, OrderDone done);
+  /// The process ends: every order that waits is answered, its outcome unknown.
+  void AbandonOrders();
   /// `done` runs once, from a later call.
   void Verify(VerifyDone done);
 
@@ -123,6 +127,7 @@ class Conversation : private RoleListener {
   GiveBackReceiver take_back_;
 
   bool link_up_ = false;
+  bool dropping_ = false;  // the link was asked to go: nothing of it counts any more
   bool verified_ = false;  // the peer's Hello on this link was a good one
   PeerFacts peer_;
   bool heard_ever_ = false;

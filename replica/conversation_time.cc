@@ -118,6 +118,18 @@ void Conversation::WatchOrder(Instant now) {
   }
 }
 
+void Conversation::AbandonOrders() {
+  for (const Waiting& waiting : std::exchange(orders_, {})) {
+    waiting.done({.code = core::Outcome::kTimeoutUnknown,
+                  .text = "this node stopped before the order was answered",
+                  .next = "twinspoolctl status",
+                  .epoch = role_.control().epoch,
+                  .role = role_.role()});
+  }
+  order_running_ = false;
+  verifier_.Cancel(Unavailable("this node is stopping"));
+}
+
 void Conversation::Verify(VerifyDone done) {
   shared_.ports.log->AtBarrier([this, done = std::move(done)](EntryId at) {
     // On the commit thread: the picture is of this moment, and what follows waits behind the mark.
