@@ -183,7 +183,7 @@ Status Refill::DropMailboxRows(UserId user, MailboxId mailbox) {
     return DataLoss("mailbox " + mailbox.ToHex() + " belongs to another user than " + user.ToHex());
   }
   BigWrite write(engine_);
-  const Status scanned3 =
+  const Status scanned =
       view.Scan(Family::kRecords, mailbox.bytes(),
                 [&](std::string_view key, std::string_view value) -> Result<bool> {
                   proto::RecordHeader record;
@@ -198,7 +198,7 @@ Status Refill::DropMailboxRows(UserId user, MailboxId mailbox) {
                   TRY(write.Step());
                   return true;
                 });
-  TRY(scanned3);
+  TRY(scanned);
   DeletePrefix(Family::kIndex, mailbox.bytes(), write.batch());
   DeletePrefix(Family::kRecords, mailbox.bytes(), write.batch());
   // The header goes, too: its modseq must not hide the one that comes.
@@ -233,6 +233,9 @@ Status Refill::ApplyItems(UserId user, const proto::CatchUpUnit& unit) {
       if (IsClaim(user, item)) {
         TRY(Claim(user, item.copy_body(), edit));
       } else {
+        if (item.has_body()) {
+          TRY(DropAside(user, BodyNo(item.body().body_no()), edit));
+        }
         *changes.add_items() = item;
       }
     }
@@ -246,6 +249,20 @@ Status Refill::ApplyItems(UserId user, const proto::CatchUpUnit& unit) {
     TRY(engine_.Write(batch, unit.last() ? WriteMode::kNoSync : WriteMode::kSync));
     edit.Publish(Ticket(0));
   }
+  return OkStatus();
+}
+
+Status Refill::DropAside(UserId user, BodyNo body, HeadEdit& edit) {
+  std::string key = UnclaimedKey(user, body);
+  ASSIGN_OR_RETURN(const auto row, edit.Row(user, Family::kMeta, key));
+  if (!row) {
+    return OkStatus();
+  }
+  ASSIGN_OR_RETURN(const PooledBody aside, DecodeUnclaimed(*row));
+  for (std::uint32_t chunk = 0; chunk < aside.entry.chunks; ++chunk) {
+    edit.Delete(user, Family::kBodies, BodyKey(user, body, chunk));
+  }
+  edit.Delete(user, Family::kMeta, std::move(key));
   return OkStatus();
 }
 
@@ -280,25 +297,16 @@ Status Refill::Claim(UserId user, const proto::CopyBodyItem& item, HeadEdit& edi
 Status Refill::FreeUnclaimed(UserId user) {
   const RowView view(engine_);
   BigWrite write(engine_);
-  const Status scanned4 = view.Scan(
-      Family::kMeta, UnclaimedPrefix(user),
-      [&](std::string_view key, std::string_view value) -> Result<bool> {
-        ASSIGN_OR_RETURN(const PooledBody aside, DecodeUnclaimed(value));
-        // The same number may have come again with its octets.
-        ASSIGN_OR_RETURN(const auto pooled, engine_.Get(Family::kGuids, GuidKey(user, aside.guid)));
-        bool in_use = false;
-        if (pooled) {
-          ASSIGN_OR_RETURN(const PoolEntry entry, DecodePoolEntry(*pooled));
-          in_use = entry.body == aside.entry.body;
-        }
-        if (!in_use) {
-          DeleteBody(user, aside.entry.body, aside.entry.chunks, write.batch());
-        }
-        write.batch()->Delete(Family::kMeta, std::string(key));
-        TRY(write.Step());
-        return true;
-      });
-  TRY(scanned4);
+  const Status scanned =
+      view.Scan(Family::kMeta, UnclaimedPrefix(user),
+                [&](std::string_view key, std::string_view value) -> Result<bool> {
+                  ASSIGN_OR_RETURN(const PooledBody aside, DecodeUnclaimed(value));
+                  DeleteBody(user, aside.entry.body, aside.entry.chunks, write.batch());
+                  write.batch()->Delete(Family::kMeta, std::string(key));
+                  TRY(write.Step());
+                  return true;
+                });
+  TRY(scanned);
   return write.Flush();
 }
 
@@ -315,7 +323,7 @@ Result<bool> Refill::Finish(UserId user, const proto::CatchUpUnit& unit) {
     ASSIGN_OR_RETURN(const UserState state, RecountUser(view, user));
     batch.Put(Family::kUsers, UserStateKey(user), EncodeUserState(state));
     // A body that others refer to is not loose.
-    const Status scanned5 =
+    const Status scanned =
         view.Scan(Family::kMeta, LoosePrefix(user),
                   [&](std::string_view key, std::string_view) -> Result<bool> {
                     bool referred = false;
@@ -329,7 +337,7 @@ Result<bool> Refill::Finish(UserId user, const proto::CatchUpUnit& unit) {
                     }
                     return true;
                   });
-    TRY(scanned5);
+    TRY(scanned);
     ASSIGN_OR_RETURN(const auto row, view.MailboxRowOf(mailbox));
     digest = row ? row->digest : DigestBytes();
   }
