@@ -84,7 +84,13 @@ std::string_view Reader::Bytes(std::size_t count) {
 }
 
 std::uint8_t Reader::U8() {
-  return static_cast<std::uint8_t>(BigEndian(Bytes(1)));
+  if (input_.empty()) {
+    Fail();
+    return 0;
+  }
+  const auto byte = static_cast<std::uint8_t>(input_.front());
+  input_.remove_prefix(1);
+  return byte;
 }
 std::uint16_t Reader::Be16() {
   return static_cast<std::uint16_t>(BigEndian(Bytes(2)));
@@ -97,17 +103,17 @@ std::uint64_t Reader::Be64() {
 }
 
 std::uint64_t Reader::Varint() {
+  // Index pages are read by the hundred thousand entries, so this walks the octets itself.
   std::uint64_t value = 0;
-  for (int shift = 0; shift < 64; shift += 7) {
-    const std::uint8_t byte = U8();
-    if (!ok_) {
-      return 0;
-    }
+  std::size_t at = 0;
+  for (int shift = 0; shift < 64 && at < input_.size(); shift += 7) {
+    const auto byte = static_cast<std::uint8_t>(input_[at++]);
     if (shift == 63 && byte > 1) {
       break;  // more than 64 bits
     }
     value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
     if ((byte & 0x80) == 0) {
+      input_.remove_prefix(at);
       return value;
     }
   }
