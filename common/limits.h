@@ -69,6 +69,8 @@ inline constexpr std::size_t kIndexBatchEntries = 1'000'000;
 // --------------------------------------------------------------------------------------
 inline constexpr std::size_t kFramePartBytes = 1u << 20;
 inline constexpr std::size_t kFrameBytesMax = 64u << 20;
+/// One gRPC message; parts of frames are below it.
+inline constexpr int kGrpcMessageBytesMax = 5 << 20;
 /// Frames kept in memory until acked, for a standby that is a little behind.
 inline constexpr std::size_t kRingBytes = 64u << 20;
 /// Bytes sent and not yet acked.
@@ -78,6 +80,36 @@ inline constexpr std::size_t kCatchUpUnitBytes = 4u << 20;
 /// of one user; further users wait for another pass over the log, a user with more is sent whole.
 inline constexpr std::size_t kCatchUpThingsMax = 1'000'000;
 inline constexpr std::size_t kCatchUpThingsPerUserMax = 250'000;
+/// Frames and units below this travel as they are; larger ones are compressed when that helps.
+inline constexpr std::size_t kCompressFrameBytesMin = 512;
+inline constexpr int kFrameZstdLevel = 1;
+/// A standby makes queued frames durable with one sync, up to this much at a time.
+inline constexpr std::size_t kApplyBatchBytes = 4u << 20;
+inline constexpr std::size_t kApplyBatchFrames = 256;
+/// Messages of the peer that wait while earlier ones are being handled; beyond, reading stops.
+inline constexpr std::size_t kPeerInboxBytesMax = 16u << 20;
+/// One message of the pair's stream: a part and its envelope.
+inline constexpr int kPeerMessageBytesMax = 5 << 20;
+/// Entries of one message of a comparing catch-up or of verify-pair.
+inline constexpr std::size_t kUserDigestsPerMessage = 10'000;
+inline constexpr std::size_t kBodyRefsPerMessage = 20'000;
+inline constexpr std::size_t kMailboxDigestsPerMessage = 5'000;
+/// verify-pair names at most this many differences.
+inline constexpr std::size_t kDifferencesMax = 1'000;
+/// A user whose digest stays wrong is sent whole this often before the link is dropped.
+inline constexpr int kUserRefillsMax = 3;
+/// Octets of one part of a message that is given back, and the wait before one is offered again.
+inline constexpr std::size_t kGiveBackPartBytes = 256u << 10;
+inline constexpr std::int64_t kGiveBackRetryMs = 5'000;
+/// A step of the conversation that the peer does not answer for so long drops the link.
+inline constexpr std::int64_t kConversationStallMs = 60'000;
+/// Heartbeats go on for so long while the node is busy with one step (recounting after a rewind).
+inline constexpr std::int64_t kBusyHeartbeatMsMax = 600'000;
+/// Orders of operators that may wait for the one under way.
+inline constexpr std::size_t kOrdersWaitingMax = 16;
+/// Wait between attempts to reach the peer: doubled with jitter between these.
+inline constexpr std::int64_t kRedialMsMin = 100;
+inline constexpr std::int64_t kRedialMsMax = 2'000;
 /// Outbox kept for an absent peer (option outbox-bytes-max).
 inline constexpr std::uint64_t kOutboxBytesMax = 2ull << 30;
 inline constexpr std::int64_t kHeartbeatMs = 1000;
@@ -88,6 +120,9 @@ inline constexpr std::uint32_t kEpochStepMax = 256;
 inline constexpr std::uint32_t kForcedEpochLeap = 64;
 /// A primary that runs alone begins to readmit a peer that is at most so many entries behind.
 inline constexpr std::uint64_t kReadmitLagEntries = 256;
+/// Longest wait of an administrative call that names none; of the handover when the process stops.
+inline constexpr std::int64_t kAdminCallMs = 30'000;
+inline constexpr std::int64_t kStopHandoverMs = 15'000;
 /// How long a joining node waits for the inviting one; how long an invitation is good.
 inline constexpr std::int64_t kJoinMs = 15'000;
 inline constexpr std::int64_t kInvitationSeconds = 24 * 3600;

@@ -189,7 +189,7 @@ class ChangeSink {
   /// undone are marked and listed by FinishRewind.
   virtual Status UndoLast() = 0;
   /// Recounts what undo steps touched, drops all memory of the old time, and answers the users that
-  /// must be sent whole.
+  /// must be sent whole. They are named again by every call until FinishCatchUp.
   virtual Result<std::vector<UserId>> FinishRewind() = 0;
 
   /// Digests of the applied state, as Picture's.
@@ -207,6 +207,18 @@ class TakeBack {
                     std::function<void(Result<proto::GivenBack>)> done) = 0;
 };
 
+/// What a forced promotion owes to clients that saw UIDs of the absent peer. Any thread but the
+/// commit thread; may block.
+class UidJumper {
+ public:
+  virtual ~UidJumper() = default;
+  /// Raises every mailbox's UIDNEXT by limits::kUidJump and records the skipped range; `renumber`:
+  /// and gives entries that the peer is not known to have new UIDs above it. Written as log entries
+  /// of the given epoch and incarnation while no client writes, told to the CommitListener as any
+  /// other, durable when it returns. Called again after a crash: repeating is harmless.
+  virtual Status JumpUids(Epoch epoch, Incarnation incarnation, bool renumber) = 0;
+};
+
 /// Everything replica::Pair needs of a store. The store outlives the Pair.
 struct StorePorts {
   Visibility* visibility = nullptr;
@@ -214,6 +226,7 @@ struct StorePorts {
   PictureSource* pictures = nullptr;
   ChangeSink* sink = nullptr;
   TakeBack* take_back = nullptr;
+  UidJumper* uid_jump = nullptr;
 };
 
 // --- the wire

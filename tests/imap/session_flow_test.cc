@@ -109,11 +109,11 @@ TEST_F(ImapFlow, SlowClientBoundsTheOutputOfAHundredThousandFlags) {
 }
 
 TEST_F(ImapFlow, SlowClientBoundsTheOutputOfPipelinedCommands) {
-  Fill(1, "Subject: big\r\n\r\n" + std::string(200u << 10, 'x'));
+  Fill(1, "Subject: big\r\n\r\n" + std::string(30u << 10, 'x'));
   Open();
   Say("s SELECT INBOX");
   session_.set_slow(true);
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < 200; ++i) {
     session_.Send("f FETCH 1 BODY.PEEK[]\r\n");
     Settle();
   }

@@ -1,0 +1,64 @@
+#include "replica/commit_gate.h"
+
+#include <utility>
+
+namespace twinspool::replica {
+
+CommitGate::CommitGate(Clock& clock, Visibility& visibility, std::function<void()> wake)
+    : clock_(clock), visibility_(visibility), wake_(std::move(wake)) {}
+
+void CommitGate::Begin(CommitSeq last) {
+  const std::lock_guard lock(mutex_);
+  queue_.clear();
+  last_ = last;
+  advanced_ = last;
+}
+
+void CommitGate::OnCommitted(CommittedGroup group) {
+  {
+    const std::lock_guard lock(mutex_);
+    last_ = group.id.seq;
+    queue_.push_back({std::move(group), clock_.Now(), {}});
+    AdvanceLocked();
+  }
+  wake_();
+}
+
+void CommitGate::Mark(std::function<void()> run) {
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back({{}, clock_.Now(), std::move(run)});
+  }
+  wake_();
+}
+
+std::deque<CommitGate::Entry> CommitGate::Take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(queue_, {});
+}
+
+bool CommitGate::empty() const {
+  const std::lock_guard lock(mutex_);
+  return queue_.empty();
+}
+
+void CommitGate::Close() {
+  const std::lock_guard lock(mutex_);
+  alone_ = false;
+}
+
+void CommitGate::Open(bool alone) {
+  const std::lock_guard lock(mutex_);
+  alone_ = alone;
+  AdvanceLocked();
+}
+
+void CommitGate::AdvanceLocked() {
+  // Under the mutex: Close must not return while a group is being acknowledged without the peer.
+  if (alone_ && last_ > advanced_) {
+    advanced_ = last_;
+    visibility_.AdvanceTo(last_);
+  }
+}
+
+}  // namespace twinspool::replica

@@ -1,0 +1,143 @@
+// The conversation of two nodes as one object: messages, ticks, commits and orders in; messages,
+// store calls and answers out.
+//
+// It joins the role machine with the primary's and the standby's half. It has no thread and no lock
+// and reads no clock but the one it is given: replica/pair.h drives it with threads, tests drive it
+// in virtual time. Calls are made one at a time, but for those of CommitGate and Post, which may
+// come from any thread.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "replica/commit_gate.h"
+#include "replica/give_back.h"
+#include "replica/pair_status.h"
+#include "replica/primary_side.h"
+#include "replica/role_driver.h"
+#include "replica/salvage.h"
+#include "replica/shared.h"
+#include "replica/standby_side.h"
+#include "replica/verifier.h"
+
+namespace twinspool::replica {
+
+using OrderDone = std::function<void(OrderResult)>;
+
+/// What a conversation is made of; all outlive it.
+struct ConversationParts {
+  ConversationOptions options;
+  StorePorts ports;
+  ControlStore& control;
+  Salvage& salvage;
+  Clock& clock;
+  CommitGate& gate;
+  PairObserver& observer;
+  Post post;
+};
+
+/// See the head of this file.
+class Conversation : private RoleListener {
+ public:
+  explicit Conversation(ConversationParts parts);
+
+  /// The pair this node belongs to, when that became known after construction.
+  void SetPair(PairId pair_id) { shared_.options.pair_id = pair_id; }
+  /// First actions of this process: fenced, in a new incarnation; a single node serves at once.
+  void Start(const core::Control& stored, core::EpochHistory history);
+
+  // --- the link
+  void OnLinkUp();
+  void OnLinkDown(const Status& why);
+  /// Frames are only queued; call EndBatch after the last message that is at hand.
+  void OnMessage(const proto::PeerMessage& message);
+  void EndBatch();
+  /// The peer is not silent: something of it is being worked on.
+  void Heard() { heard_at_ = clock_.Now(); }
+  /// The next message to send, if any; pulls from the ring or a catch-up when the queue is empty.
+  std::optional<proto::PeerMessage> NextOutgoing();
+  /// Set once when the link has to be dropped; the caller drops it.
+  std::optional<Status> TakeDrop();
+  /// A heartbeat as of now, for a driver whose conversation is busy with a long step.
+  proto::PeerMessage MakeHeartbeat();
+
+  // --- time and commits
+  void OnTick();
+  /// When OnTick is wanted next at the latest.
+  Instant NextDeadline() const;
+  /// Takes in what waits at the commit gate.
+  void Drain() { role_.Drain(); }
+
+  // --- operators
+  /// `done` runs exactly once, perhaps before this returns. Orders wait for one another.
+  void Submit(core::Order order, std::int64_t timeout_ms, OrderDone done);
+  /// The process ends: every order that waits is answered, its outcome unknown.
+  void AbandonOrders();
+  /// `done` runs once, from a later call.
+  void Verify(VerifyDone done);
+
+  PairStatus Snapshot() const;
+  const core::RoleState& state() const { return role_.state(); }
+
+ private:
+  // RoleListener.
+  void FillHello(proto::Hello* hello) override;
+  void OnPrimaryBegins(CommitSeq log_end) override;
+  void OnGroup(const CommittedGroup& group, Instant at) override;
+  void OnPeerDurable(CommitSeq seq) override;
+  void OnStartRewind() override;
+  void OnTransition(const core::Transition& transition) override;
+  void OnWritesClosing() override;
+  void OnAnswer(core::Outcome code, const std::string& text, const std::string& next) override;
+
+  // conversation.cc: what comes over the link.
+  void OnHello(const proto::PeerMessage& message);
+  std::string WhyRefused(const proto::PeerMessage& message) const;
+  void Refuse(const std::string& why);
+  void Dispatch(const proto::PeerMessage& message);
+  void DispatchToPrimary(const proto::PeerMessage& message);
+  void DispatchToStandby(const proto::PeerMessage& message);
+  void OnHeartbeat(const proto::Heartbeat& heartbeat);
+  void OnPeerFreeBytes(std::uint64_t bytes);
+
+  // conversation_time.cc: time and orders.
+  void Beat(Instant now);
+  void WatchWaits(Instant now);
+  void WatchOrder(Instant now);
+  void StartNextOrder();
+
+  struct Waiting {
+    core::Order order;
+    Instant deadline;
+    OrderDone done;
+  };
+
+  Clock& clock_;
+  Shared shared_;
+  RoleDriver role_;
+  Salvage& salvage_;
+  CommitGate& gate_;
+  PrimarySide primary_;
+  StandbySide standby_;
+  Verifier verifier_;
+  GiveBackSender give_back_;
+  GiveBackReceiver take_back_;
+
+  bool link_up_ = false;
+  bool dropping_ = false;  // the link was asked to go: nothing of it counts any more
+  bool verified_ = false;  // the peer's Hello on this link was a good one
+  PeerFacts peer_;
+  bool heard_ever_ = false;
+  Instant heard_at_;
+  Instant beat_at_;
+  /// async: groups that wait for the peer, oldest first.
+  std::deque<std::pair<CommitSeq, Instant>> waits_;
+  std::deque<Waiting> orders_;
+  bool order_running_ = false;
+  std::deque<DatedTransition> transitions_;
+};
+
+}  // namespace twinspool::replica

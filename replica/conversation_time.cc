@@ -1,0 +1,182 @@
+// The conversation: time, orders of operators, and what status shows.
+#include <algorithm>
+#include <utility>
+
+#include "replica/conversation.h"
+
+namespace twinspool::replica {
+
+// --- time ----------------------------------------------------------------------------------
+
+proto::PeerMessage Conversation::MakeHeartbeat() {
+  const core::RoleState& state = role_.state();
+  proto::PeerMessage message;
+  message.set_epoch(state.control.epoch.value());
+  message.set_from_incarnation(state.control.incarnation.value());
+  message.set_to_incarnation(state.peer_incarnation.value());
+  proto::Heartbeat* beat = message.mutable_heartbeat();
+  beat->set_free_bytes(shared_.ports.visibility->FreeBytes());
+  beat->set_durable_upto(state.log_end.value());
+  beat->set_mode(core::ModeName(role_.settings().mode));
+  if (const auto oldest = primary_.shipper().oldest_unacked()) {
+    beat->set_oldest_unacked_age_ms(clock_.Now().MsSince(*oldest));
+  }
+  return message;
+}
+
+void Conversation::Beat(Instant now) {
+  if (now.MsSince(beat_at_) < limits::kHeartbeatMs) {
+    return;
+  }
+  beat_at_ = now;
+  role_.Step(core::Tick{});
+  primary_.OnTick(now);
+  verifier_.OnTick(now);
+  if (!link_up_) {
+    give_back_.OnTick(now);  // a primary takes its own salvage back without a peer
+    return;
+  }
+  if (now.MsSince(heard_at_) > limits::kPeerTimeoutMs) {
+    shared_.out.Clear();
+    shared_.Drop(Timeout("nothing was heard of the peer for " +
+                         std::to_string(limits::kPeerTimeoutMs) + " ms"));
+    return;
+  }
+  shared_.out.Push(MakeHeartbeat());
+  give_back_.OnTick(now);
+}
+
+void Conversation::OnTick() {
+  const Instant now = clock_.Now();
+  role_.Drain();
+  Beat(now);
+  WatchWaits(now);
+  WatchOrder(now);
+}
+
+/// async with a wait: what has waited long enough is answered without the standby.
+void Conversation::WatchWaits(Instant now) {
+  CommitSeq over;
+  const CommitSeq acked = role_.state().peer_pos;
+  while (!waits_.empty()) {
+    const auto& [seq, at] = waits_.front();
+    const bool done = seq <= acked;
+    if (!done && now.MsSince(at) < shared_.options.sync_wait_ms) {
+      break;
+    }
+    over = done ? over : seq;
+    waits_.pop_front();
+  }
+  if (over.value() > 0) {
+    role_.Step(core::WaitOver{over});
+  }
+}
+
+Instant Conversation::NextDeadline() const {
+  Instant next = beat_at_.PlusMs(limits::kHeartbeatMs);
+  if (!waits_.empty()) {
+    next = std::min(next, waits_.front().second.PlusMs(shared_.options.sync_wait_ms));
+  }
+  if (order_running_ && !orders_.empty()) {
+    next = std::min(next, orders_.front().deadline);
+  }
+  return next;
+}
+
+// --- orders --------------------------------------------------------------------------------
+
+void Conversation::Submit(core::Order order, std::int64_t timeout_ms, OrderDone done) {
+  if (orders_.size() >= limits::kOrdersWaitingMax) {
+    done({.code = core::Outcome::kTimeoutUnchanged,
+          .text = "too many orders are waiting; nothing was changed",
+          .next = "twinspoolctl status",
+          .epoch = role_.control().epoch,
+          .role = role_.role()});
+    return;
+  }
+  orders_.push_back({std::move(order), clock_.Now().PlusMs(timeout_ms), std::move(done)});
+  StartNextOrder();
+}
+
+void Conversation::StartNextOrder() {
+  if (order_running_ || orders_.empty()) {
+    return;
+  }
+  order_running_ = true;
+  const core::Order order = orders_.front().order;
+  role_.Step(order);
+}
+
+void Conversation::WatchOrder(Instant now) {
+  if (!order_running_ || orders_.empty() || now < orders_.front().deadline) {
+    return;
+  }
+  role_.Step(core::OrderTimedOut{});
+  if (order_running_) {
+    OnAnswer(core::Outcome::kTimeoutUnknown,
+             "the order was not answered in time; its outcome is unknown", "twinspoolctl status");
+  }
+}
+
+void Conversation::AbandonOrders() {
+  for (const Waiting& waiting : std::exchange(orders_, {})) {
+    waiting.done({.code = core::Outcome::kTimeoutUnknown,
+                  .text = "this node stopped before the order was answered",
+                  .next = "twinspoolctl status",
+                  .epoch = role_.control().epoch,
+                  .role = role_.role()});
+  }
+  order_running_ = false;
+  verifier_.Cancel(Unavailable("this node is stopping"));
+}
+
+void Conversation::Verify(VerifyDone done) {
+  shared_.ports.log->AtBarrier([this, done = std::move(done)](EntryId at) {
+    // On the commit thread: the picture is of this moment, and what follows waits behind the mark.
+    auto picture = std::make_shared<Result<std::unique_ptr<Picture>>>(
+        shared_.ports.pictures->TakePicture());
+    gate_.Mark([this, picture, at, done] {
+      verifier_.Begin(std::move(*picture), at.seq, done);
+    });
+  });
+}
+
+// --- status --------------------------------------------------------------------------------
+
+PairStatus Conversation::Snapshot() const {
+  const core::RoleState& state = role_.state();
+  const Instant now = clock_.Now();
+  PairStatus out;
+  out.state = state;
+  out.serving = role_.serving();
+  out.role = core::RoleName(state.role);
+  out.role_detail = core::RoleDetail(role_.settings(), state);
+  out.mode = core::IsSingle(state) ? "single" : core::ModeName(role_.settings().mode);
+  out.grant = core::GrantName(state.control.grant);
+  out.advice = core::Advice(role_.settings(), state);
+  out.loss_if_promoted = core::LossIfPromoted(role_.settings(), state);
+  out.peer = peer_;
+  out.peer.connected = link_up_ && verified_;
+  out.peer.last_heard_seconds =
+      heard_ever_ ? static_cast<double>(now.MsSince(heard_at_)) / 1000.0 : -1;
+  if (state.role == core::Role::kPrimary && !core::IsSingle(state)) {
+    const core::ShipperCore& shipper = primary_.shipper();
+    out.acked = shipper.acked();
+    out.lag_records = shipper.lag_records();
+    out.lag_bytes = shipper.lag_bytes();
+    if (const auto oldest = shipper.oldest_unacked()) {
+      out.lag_seconds = static_cast<double>(now.MsSince(*oldest)) / 1000.0;
+    }
+    out.catch_up_done = primary_.catch_up_done();
+  }
+  out.outbox_entries = shared_.ports.log->entries();
+  out.outbox_bytes = shared_.ports.log->bytes();
+  out.free_bytes = shared_.ports.visibility->FreeBytes();
+  out.salvage_pending = salvage_.pending();
+  out.digest_mismatches = standby_.digest_mismatches();
+  out.history = role_.history();
+  out.transitions = transitions_;
+  return out;
+}
+
+}  // namespace twinspool::replica

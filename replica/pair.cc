@@ -1,0 +1,376 @@
+#include "replica/pair.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <utility>
+
+#include "common/limits.h"
+
+namespace twinspool::replica {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::int64_t kPollMs = 50;
+constexpr std::int64_t kAsyncPollMs = 5;
+
+}  // namespace
+
+Pair::Pair(PairParts parts)
+    : parts_(std::move(parts)),
+      gate_(parts_.clock, *parts_.ports.visibility, [this] { Kick(); }) {}
+
+Pair::~Pair() {
+  Stop();
+}
+
+Status Pair::Start(const core::Control& stored, core::EpochHistory history) {
+  ASSIGN_OR_RETURN(salvage_, Salvage::Open(parts_.salvage));
+  talk_ = std::make_unique<Conversation>(ConversationParts{
+      .options = parts_.options,
+      .ports = parts_.ports,
+      .control = parts_.control,
+      .salvage = *salvage_,
+      .clock = parts_.clock,
+      .gate = gate_,
+      .observer = parts_.observer,
+      .post = [this](std::function<void()> work) { PostWork(std::move(work)); }});
+  {
+    const std::lock_guard lock(mutex_);
+    talk_->Start(stored, std::move(history));
+    AfterWork();
+  }
+  role_thread_ = std::thread([this] { RoleLoop(); });
+  pthread_setname_np(role_thread_.native_handle(), "role");
+  send_thread_ = std::thread([this] { SendLoop(); });
+  pthread_setname_np(send_thread_.native_handle(), "ship-send");
+  return OkStatus();
+}
+
+void Pair::Connect(PairId pair_id, PeerLink& link) {
+  {
+    const std::lock_guard lock(mutex_);
+    talk_->SetPair(pair_id);
+  }
+  link_ = &link;
+  link.Start(this);
+}
+
+void Pair::Stop() {
+  if (!role_thread_.joinable()) {
+    return;
+  }
+  {
+    const std::lock_guard lock(queue_mutex_);
+    stopping_ = true;
+  }
+  queue_changed_.notify_all();
+  {
+    const std::lock_guard lock(kick_mutex_);
+    end_send_ = true;
+  }
+  kicked_.notify_all();
+  if (PeerLink* link = link_) {
+    link->Stop();
+  }
+  role_thread_.join();
+  send_thread_.join();
+  {
+    const std::lock_guard lock(mutex_);
+    talk_->AbandonOrders();
+    RunPosts();
+  }
+  {
+    const std::lock_guard lock(copy_mutex_);
+    ended_ = true;
+  }
+  copy_changed_.notify_all();
+}
+
+// --- what comes in ---------------------------------------------------------------------------
+
+void Pair::OnLinkUp() {
+  Queue({Incoming::Kind::kUp, {}, {}}, 0);
+}
+
+void Pair::OnLinkDown(const Status& why) {
+  Queue({Incoming::Kind::kDown, {}, why}, 0);
+}
+
+void Pair::OnMessage(proto::PeerMessage message) {
+  // Frames wait for one another, so that several become durable with one sync.
+  if (!message.has_frame_part() && HandleAtOnce(message)) {
+    return;
+  }
+  const std::size_t bytes = message.ByteSizeLong();
+  Queue({Incoming::Kind::kMessage, std::move(message), {}}, bytes);
+}
+
+bool Pair::HandleAtOnce(const proto::PeerMessage& message) {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) {
+    return false;
+  }
+  {
+    const std::lock_guard queue(queue_mutex_);
+    if (!inbox_.empty() || stopping_) {
+      return false;
+    }
+  }
+  talk_->OnMessage(message);
+  AfterWork();
+  Kick();
+  return true;
+}
+
+void Pair::Queue(Incoming incoming, std::size_t bytes) {
+  std::unique_lock lock(queue_mutex_);
+  queue_changed_.wait(
+      lock, [this] { return inbox_bytes_ < limits::kPeerInboxBytesMax || stopping_; });
+  inbox_.push_back(std::move(incoming));
+  inbox_bytes_ += bytes;
+  lock.unlock();
+  queue_changed_.notify_all();
+}
+
+void Pair::PostWork(std::function<void()> work) {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    posts_.push_back(std::move(work));
+  }
+  queue_changed_.notify_all();
+}
+
+// --- the role thread -------------------------------------------------------------------------
+
+std::int64_t Pair::IdleMs() {
+  const std::lock_guard lock(mutex_);
+  const std::int64_t left = talk_->NextDeadline().MsSince(parts_.clock.Now());
+  const std::int64_t most = parts_.options.settings.async_waits ? kAsyncPollMs : kPollMs;
+  return std::clamp<std::int64_t>(left, 0, most);
+}
+
+void Pair::RoleLoop() {
+  while (true) {
+    const std::int64_t idle_ms = IdleMs();
+    {
+      std::unique_lock lock(queue_mutex_);
+      queue_changed_.wait_for(lock, milliseconds(idle_ms), [this] {
+        return stopping_ || !inbox_.empty() || !posts_.empty();
+      });
+      if (stopping_) {
+        return;
+      }
+    }
+    WorkOnce();
+    if (is_primary_) {
+      Kick();
+    } else if (send_mutex_.try_lock()) {
+      // An ack leaves from here; a standby sends too little to be held up for long.
+      const std::lock_guard lock(send_mutex_, std::adopt_lock);
+      SendAll();
+    }
+  }
+}
+
+void Pair::WorkOnce() {
+  const std::lock_guard lock(mutex_);
+  std::deque<Incoming> batch;
+  {
+    const std::lock_guard queue(queue_mutex_);
+    batch.swap(inbox_);
+    inbox_bytes_ = 0;
+  }
+  queue_changed_.notify_all();
+  for (const Incoming& incoming : batch) {
+    Handle(incoming);
+  }
+  talk_->EndBatch();
+  RunPosts();
+  if (!batch.empty()) {
+    talk_->Heard();
+  }
+  if (parts_.clock.Now() >= talk_->NextDeadline()) {
+    talk_->OnTick();
+    RunPosts();
+    const std::lock_guard copy(copy_mutex_);
+    copied_at_ = Instant();  // have it copied anew
+  }
+  AfterWork();
+}
+
+void Pair::Handle(const Incoming& incoming) {
+  switch (incoming.kind) {
+    case Incoming::Kind::kUp:
+      return talk_->OnLinkUp();
+    case Incoming::Kind::kDown:
+      return talk_->OnLinkDown(incoming.why);
+    case Incoming::Kind::kMessage:
+      return talk_->OnMessage(incoming.message);
+  }
+}
+
+void Pair::RunPosts() {
+  while (true) {
+    std::function<void()> work;
+    {
+      const std::lock_guard lock(queue_mutex_);
+      if (posts_.empty()) {
+        return;
+      }
+      work = std::move(posts_.front());
+      posts_.pop_front();
+    }
+    work();
+  }
+}
+
+/// Under mutex_. Copies what status and busy heartbeats need: at once after a change of state, else
+/// once per tick.
+void Pair::AfterWork() {
+  const core::RoleState& state = talk_->state();
+  is_primary_ = state.role == core::Role::kPrimary;
+  {
+    const std::lock_guard lock(copy_mutex_);
+    const core::RoleState& old = copy_.state;
+    const bool same = copied_at_ != Instant() && old.role == state.role &&
+                      old.control == state.control && old.eligible == state.eligible &&
+                      old.reads == state.reads && old.grant_usable == state.grant_usable &&
+                      old.link_up == state.link_up && old.confirmed == state.confirmed;
+    if (same) {
+      return;
+    }
+    copy_ = talk_->Snapshot();
+    heartbeat_ = talk_->MakeHeartbeat();
+    copied_at_ = parts_.clock.Now();
+  }
+  copy_changed_.notify_all();
+}
+
+// --- ship-send -------------------------------------------------------------------------------
+
+void Pair::Kick() {
+  {
+    const std::lock_guard lock(kick_mutex_);
+    kick_ = true;
+  }
+  kicked_.notify_one();
+}
+
+void Pair::SendLoop() {
+  while (true) {
+    {
+      std::unique_lock lock(kick_mutex_);
+      kicked_.wait_for(lock, milliseconds(kPollMs), [this] { return kick_ || end_send_; });
+      if (end_send_) {
+        return;
+      }
+      kick_ = false;
+    }
+    const std::lock_guard sending(send_mutex_);
+    SendAll();
+  }
+}
+
+/// Under send_mutex_: everything that may leave now, in order.
+void Pair::SendAll() {
+  while (true) {
+    std::unique_lock lock(mutex_, milliseconds(limits::kHeartbeatMs));
+    if (!lock.owns_lock()) {
+      SendBusyHeartbeat();
+      return;
+    }
+    std::optional<proto::PeerMessage> message = talk_->NextOutgoing();
+    const std::optional<Status> drop = talk_->TakeDrop();
+    AfterWork();
+    lock.unlock();
+    PeerLink* link = link_;
+    if (message && link != nullptr) {
+      link->Send(*message);
+    }
+    if (drop && link != nullptr) {
+      link->Drop(*drop);
+    }
+    if (!message) {
+      return;
+    }
+  }
+}
+
+void Pair::SendBusyHeartbeat() {
+  proto::PeerMessage heartbeat;
+  {
+    const std::lock_guard lock(copy_mutex_);
+    const std::int64_t busy_ms = parts_.clock.Now().MsSince(copied_at_);
+    if (!copy_.state.link_up || busy_ms > limits::kBusyHeartbeatMsMax) {
+      return;
+    }
+    heartbeat = heartbeat_;
+  }
+  if (PeerLink* link = link_) {
+    link->Send(heartbeat);
+  }
+}
+
+// --- operators -------------------------------------------------------------------------------
+
+void Pair::Submit(core::Order order, std::int64_t timeout_ms, OrderDone done) {
+  PostWork([this, order = std::move(order), timeout_ms, done = std::move(done)] {
+    talk_->Submit(order, timeout_ms, done);
+  });
+}
+
+OrderResult Pair::Run(core::Order order, std::int64_t timeout_ms) {
+  auto answered = std::make_shared<std::promise<OrderResult>>();
+  std::future<OrderResult> answer = answered->get_future();
+  Submit(std::move(order), timeout_ms,
+         [answered](OrderResult result) { answered->set_value(std::move(result)); });
+  // The conversation answers at its own deadline; the margin is for a step that takes long.
+  const milliseconds most(timeout_ms + limits::kConversationStallMs);
+  if (answer.wait_for(most) != std::future_status::ready) {
+    return {.code = core::Outcome::kTimeoutUnknown,
+            .text = "this node is busy; the outcome is unknown",
+            .next = "twinspoolctl status",
+            .epoch = Epoch(),
+            .role = core::Role::kFenced};
+  }
+  return answer.get();
+}
+
+void Pair::Verify(VerifyDone done) {
+  PostWork([this, done = std::move(done)] { talk_->Verify(done); });
+}
+
+PairStatus Pair::Snapshot() {
+  const std::unique_lock lock(mutex_, milliseconds(limits::kHeartbeatMs));
+  if (lock.owns_lock()) {
+    return talk_->Snapshot();
+  }
+  const std::lock_guard copy(copy_mutex_);
+  return copy_;
+}
+
+Status Pair::WaitFor(const std::function<bool(const PairStatus&)>& wanted,
+                     std::int64_t timeout_ms) {
+  const auto deadline = std::chrono::steady_clock::now() + milliseconds(timeout_ms);
+  std::unique_lock lock(copy_mutex_);
+  while (!wanted(copy_)) {
+    if (ended_) {
+      return Unavailable("this node is stopping");
+    }
+    if (copy_changed_.wait_until(lock, deadline) == std::cv_status::timeout && !wanted(copy_)) {
+      return Timeout("the state was not reached in " + std::to_string(timeout_ms) + " ms");
+    }
+  }
+  return OkStatus();
+}
+
+std::vector<proto::SalvageItem> Pair::ListSalvage() {
+  const std::lock_guard lock(mutex_);
+  return salvage_->List();
+}
+
+}  // namespace twinspool::replica

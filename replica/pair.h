@@ -1,0 +1,129 @@
+// Pair: one node's half of a pair as a running thing. Gives the conversation its threads.
+//
+//   role       messages that need the store (frames, catch-up, rewind), ticks, orders, completions
+//   ship-send  takes groups from the commit gate and everything outgoing to the link
+//   the link's reading thread hands messages over; small ones (acks above all) it handles itself
+//   when nobody else is at work, so that an acknowledgement changes threads as little as possible
+//
+// One mutex serialises the conversation. The commit thread never takes it. While one step takes
+// long (undoing, recounting), ship-send goes on with heartbeats.
+//
+// Lock order: sending, conversation, queue, gate; the store's locks come after all of them.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "replica/conversation.h"
+
+namespace twinspool::replica {
+
+/// What a pair is made of. References outlive it.
+struct PairParts {
+  ConversationOptions options;
+  SalvageOptions salvage;
+  StorePorts ports;
+  ControlStore& control;
+  Clock& clock;
+  PairObserver& observer;
+};
+
+/// See the head of this file. Thread-safe after Start; Stop before destruction.
+class Pair : private LinkListener {
+ public:
+  explicit Pair(PairParts parts);
+  ~Pair() override;
+  Pair(const Pair&) = delete;
+  Pair& operator=(const Pair&) = delete;
+
+  /// To be told of every durable group by the store's commit thread.
+  CommitListener& commit_listener() { return gate_; }
+
+  /// Opens the salvage folder and starts the threads with what the control file holds.
+  Status Start(const core::Control& stored, core::EpochHistory history);
+  /// Begins to talk to the peer of pair `pair_id`, once; `link` outlives this object. A single node
+  /// does so when it is about to join a pair, before the order Join.
+  void Connect(PairId pair_id, PeerLink& link);
+  /// Ends link and threads at once, without a handover; orders that wait are answered.
+  void Stop();
+
+  /// `done` runs exactly once, on the role thread or here.
+  void Submit(core::Order order, std::int64_t timeout_ms, OrderDone done);
+  /// Waits for the answer. Not from a thread of the pair or of the store.
+  OrderResult Run(core::Order order, std::int64_t timeout_ms);
+  /// Compares the digests of both nodes; `done` runs on the role thread or the link's.
+  void Verify(VerifyDone done);
+
+  /// The present state; a little old while one step takes long.
+  PairStatus Snapshot();
+  /// Waits until `wanted` holds. kTimeout, or kUnavailable when the pair stops.
+  Status WaitFor(const std::function<bool(const PairStatus&)>& wanted,
+                            std::int64_t timeout_ms);
+  /// What the salvage folder holds.
+  std::vector<proto::SalvageItem> ListSalvage();
+
+ private:
+  struct Incoming {
+    enum class Kind { kMessage, kUp, kDown } kind = Kind::kMessage;
+    proto::PeerMessage message;
+    Status why;
+  };
+
+  void OnLinkUp() override;
+  void OnMessage(proto::PeerMessage message) override;
+  void OnLinkDown(const Status& why) override;
+
+  void PostWork(std::function<void()> work);
+  void Queue(Incoming incoming, std::size_t bytes);
+  bool HandleAtOnce(const proto::PeerMessage& message);
+  void RoleLoop();
+  void WorkOnce();
+  void Handle(const Incoming& incoming);
+  void RunPosts();
+  void AfterWork();
+  void SendLoop();
+  void SendAll();
+  void SendBusyHeartbeat();
+  void Kick();
+  std::int64_t IdleMs();
+
+  PairParts parts_;
+  CommitGate gate_;
+  std::unique_ptr<Salvage> salvage_;
+  std::atomic<PeerLink*> link_{nullptr};
+
+  std::mutex send_mutex_;         // who sends
+  std::timed_mutex mutex_;        // guards talk_ and salvage_
+  std::unique_ptr<Conversation> talk_;
+  std::atomic<bool> is_primary_{false};
+
+  std::mutex queue_mutex_;
+  std::condition_variable queue_changed_;
+  std::deque<Incoming> inbox_;                 // guarded by queue_mutex_
+  std::size_t inbox_bytes_ = 0;                // guarded by queue_mutex_
+  std::deque<std::function<void()>> posts_;    // guarded by queue_mutex_
+  bool stopping_ = false;                      // guarded by queue_mutex_
+
+  std::mutex kick_mutex_;
+  std::condition_variable kicked_;
+  bool kick_ = false;       // guarded by kick_mutex_
+  bool end_send_ = false;   // guarded by kick_mutex_
+
+  std::mutex copy_mutex_;
+  std::condition_variable copy_changed_;
+  PairStatus copy_;                  // guarded by copy_mutex_
+  proto::PeerMessage heartbeat_;     // guarded by copy_mutex_
+  Instant copied_at_;                // guarded by copy_mutex_
+  bool ended_ = false;               // guarded by copy_mutex_
+
+  std::thread role_thread_;
+  std::thread send_thread_;
+};
+
+}  // namespace twinspool::replica

@@ -1,0 +1,67 @@
+// What a node of a pair can tell about itself, as plain values: for status, metrics and scripts.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+
+#include "common/types.h"
+#include "replica/core/history.h"
+#include "replica/core/role.h"
+
+namespace twinspool::replica {
+
+/// What is known of the peer.
+struct PeerFacts {
+  bool connected = false;
+  std::string role;  // "primary", "not primary", "" when unknown
+  Epoch epoch;
+  std::string version;
+  /// Why the two do not talk, said by either; empty: they do.
+  std::string refused;
+  /// Seconds since anything was heard; negative: never.
+  double last_heard_seconds = -1;
+  std::uint64_t free_bytes = 0;
+};
+
+/// A transition with its wall time.
+struct DatedTransition {
+  std::int64_t wall_ns = 0;
+  core::Transition what;
+};
+
+/// A consistent picture of the pair as this node sees it.
+struct PairStatus {
+  core::RoleState state;
+  core::Serving serving;
+  std::string role;         // "fenced", "catching-up", "standby", "primary"
+  std::string role_detail;  // of a primary: "replicated", "blocked", "solo", "single", "async"
+  std::string mode;
+  std::string grant;
+  std::string advice;
+  std::string loss_if_promoted;
+  CommitSeq acked;  // on a primary: what the peer has durably
+  std::uint64_t lag_records = 0;
+  std::uint64_t lag_bytes = 0;
+  double lag_seconds = 0;
+  PeerFacts peer;
+  std::uint64_t outbox_entries = 0;
+  std::uint64_t outbox_bytes = 0;
+  std::uint64_t free_bytes = 0;
+  std::uint64_t salvage_pending = 0;
+  std::uint64_t digest_mismatches = 0;
+  double catch_up_done = 0;
+  core::EpochHistory history;
+  std::deque<DatedTransition> transitions;  // newest first, at most limits::kTransitionsKept
+};
+
+/// How an order ended.
+struct OrderResult {
+  core::Outcome code = core::Outcome::kInternal;
+  std::string text;
+  std::string next;  // the command to type next, or empty
+  Epoch epoch;
+  core::Role role = core::Role::kFenced;
+};
+
+}  // namespace twinspool::replica

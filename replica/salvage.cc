@@ -1,0 +1,194 @@
+#include "replica/salvage.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/codec.h"
+#include "common/limits.h"
+#include "replica/salvage_file.h"
+
+namespace twinspool::replica {
+namespace {
+
+constexpr char kRecords[] = "records";
+constexpr char kBodies[] = "bodies";
+constexpr char kDone[] = "done";
+constexpr char kAppend[] = "append";
+constexpr char kFlags[] = "flags";
+constexpr char kExpunge[] = "expunge";
+
+/// Order of tokens is order of entries: the oldest message is given back first.
+std::string MakeToken(const EntryId& entry, std::size_t index) {
+  std::string token;
+  PutBe32(&token, entry.epoch.value());
+  PutBe64(&token, entry.seq.value());
+  PutBe64(&token, entry.incarnation.value());
+  PutBe32(&token, static_cast<std::uint32_t>(index));
+  return token;
+}
+
+proto::SalvageItem ToItem(const SalvageRecord& record, std::size_t index) {
+  proto::SalvageItem item;
+  item.set_token(MakeToken(record.entry, index));
+  item.set_epoch(record.entry.epoch.value());
+  item.set_incarnation(record.entry.incarnation.value());
+  item.set_seq(record.entry.seq.value());
+  item.set_user_id(std::string(record.user.bytes()));
+  item.set_user_name(record.user_name);
+  item.set_mailbox_id(std::string(record.mailbox.bytes()));
+  item.set_mailbox_name(record.mailbox_name);
+  item.set_uid(record.uid.value());
+  item.set_kind(record.kind);
+  *item.mutable_record() = record.record;
+  *item.mutable_entry_state() = record.entry_state;
+  *item.mutable_previous() = record.previous;
+  for (const std::string& keyword : record.keywords) {
+    item.add_keywords(keyword);
+  }
+  item.set_header(record.header);
+  item.set_has_body(record.has_body);
+  return item;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Salvage>> Salvage::Open(SalvageOptions options) {
+  std::unique_ptr<Salvage> salvage(new Salvage(std::move(options)));
+  const std::filesystem::path root = salvage->options_.data_dir / "salvage";
+  std::error_code error;
+  std::vector<std::filesystem::path> dirs;
+  for (std::filesystem::directory_iterator it(root, error), end; !error && it != end;
+       it.increment(error)) {
+    if (it->is_directory(error)) {
+      dirs.push_back(it->path());
+    }
+  }
+  std::sort(dirs.begin(), dirs.end());
+  for (const std::filesystem::path& dir : dirs) {
+    TRY(salvage->LoadDirectory(dir));
+  }
+  return salvage;
+}
+
+Status Salvage::LoadDirectory(const std::filesystem::path& dir) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> done, ReadRecordFile(dir / kDone));
+  done_.insert(done.begin(), done.end());
+  ASSIGN_OR_RETURN(const std::vector<std::string> records, ReadRecordFile(dir / kRecords));
+  for (const std::string& record : records) {
+    proto::SalvageItem item;
+    if (!item.ParseFromString(record)) {
+      return DataLoss("a record of " + (dir / kRecords).string() +
+                      " does not parse; move the directory away to start without it");
+    }
+    Add(std::move(item), dir);
+  }
+  return OkStatus();
+}
+
+void Salvage::Add(proto::SalvageItem item, const std::filesystem::path& dir) {
+  const std::size_t at = items_.size();
+  const MessageKey message(item.mailbox_id(), item.uid());
+  by_token_[item.token()] = at;
+  // Newest entries come first within a rewind: what became of a message is known before its append.
+  if (item.kind() == kExpunge) {
+    expunged_.insert(message);
+  } else if (item.kind() == kFlags) {
+    newest_flags_.try_emplace(message, at);
+  } else if (item.kind() == kAppend && item.has_body() && !done_.contains(item.token()) &&
+             !expunged_.contains(message)) {
+    pending_[item.token()] = at;
+  }
+  items_.push_back({std::move(item), dir});
+}
+
+Status Salvage::BeginRewind(Epoch epoch, CommitSeq first_seq) {
+  const std::filesystem::path root = options_.data_dir / "salvage";
+  TRY(MakeDirectory(root, options_.sync));
+  dir_ = root / (std::to_string(epoch.value()) + "-" + std::to_string(first_seq.value()));
+  return MakeDirectory(dir_, options_.sync);
+}
+
+Status Salvage::AppendBody(proto::SalvageItem* item, const BodyReader& read_body) {
+  const std::uint64_t size = item->record().size();
+  std::uint64_t offset = 0;
+  while (offset < size) {
+    const std::size_t want = static_cast<std::size_t>(
+        std::min<std::uint64_t>(size - offset, limits::kFramePartBytes));
+    ASSIGN_OR_RETURN(const std::string piece, read_body(offset, want));
+    if (piece.empty()) {
+      break;  // shorter than its record says: what is there is saved
+    }
+    ASSIGN_OR_RETURN(const std::uint64_t at, AppendOctets(dir_ / kBodies, piece));
+    if (offset == 0) {
+      item->set_body_offset(at);
+    }
+    offset += piece.size();
+  }
+  item->set_body_bytes(offset);
+  if (offset == 0) {
+    return OkStatus();
+  }
+  return options_.sync ? SyncFile(dir_ / kBodies) : OkStatus();
+}
+
+Status Salvage::Save(const SalvageRecord& record, std::size_t index, const BodyReader& read_body) {
+  proto::SalvageItem item = ToItem(record, index);
+  if (by_token_.contains(item.token())) {
+    return OkStatus();
+  }
+  if (item.has_body()) {
+    TRY(AppendBody(&item, read_body));
+  }
+  TRY(AppendRecord(dir_ / kRecords, item.SerializeAsString(), options_.sync));
+  Add(std::move(item), dir_);
+  return OkStatus();
+}
+
+std::vector<proto::SalvageItem> Salvage::List() const {
+  std::vector<proto::SalvageItem> out;
+  out.reserve(items_.size());
+  for (const Item& item : items_) {
+    out.push_back(item.proto);
+  }
+  return out;
+}
+
+std::optional<proto::SalvageItem> Salvage::NextPending() const {
+  if (pending_.empty()) {
+    return std::nullopt;
+  }
+  proto::SalvageItem item = items_[pending_.begin()->second].proto;
+  const auto flags = newest_flags_.find({item.mailbox_id(), item.uid()});
+  if (flags != newest_flags_.end()) {
+    const proto::SalvageItem& newest = items_[flags->second].proto;
+    *item.mutable_entry_state() = newest.entry_state();
+    *item.mutable_keywords() = newest.keywords();
+  }
+  return item;
+}
+
+Result<std::string> Salvage::ReadBody(const proto::SalvageItem& item, std::uint64_t offset,
+                                      std::size_t length) const {
+  const auto found = by_token_.find(item.token());
+  if (found == by_token_.end()) {
+    return NotFound("no such item in the salvage folder");
+  }
+  const Item& known = items_[found->second];
+  const std::uint64_t left = known.proto.body_bytes() - std::min(offset, known.proto.body_bytes());
+  const std::size_t want = static_cast<std::size_t>(std::min<std::uint64_t>(left, length));
+  return want == 0 ? Result<std::string>(std::string())
+                   : ReadOctets(known.dir / kBodies, known.proto.body_offset() + offset, want);
+}
+
+Status Salvage::MarkDone(const std::string& token) {
+  const auto found = by_token_.find(token);
+  if (found == by_token_.end() || done_.contains(token)) {
+    return OkStatus();
+  }
+  TRY(AppendRecord(items_[found->second].dir / kDone, token, options_.sync));
+  done_.insert(token);
+  pending_.erase(token);
+  return OkStatus();
+}
+
+}  // namespace twinspool::replica

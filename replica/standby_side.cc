@@ -1,0 +1,349 @@
+#include "replica/standby_side.h"
+
+#include <utility>
+
+#include "replica/core/history.h"
+#include "replica/role_driver.h"
+
+namespace twinspool::replica {
+
+void StandbySide::Reset() {
+  primed_ = false;
+  repair_wanted_ = false;
+  primary_.reset();
+  catch_up_.reset();
+  listed_.clear();
+  refills_.clear();
+}
+
+void StandbySide::OnPrimaryHistory(const proto::Hello& hello) {
+  primary_ = hello;
+}
+
+// --- frames --------------------------------------------------------------------------------
+
+bool StandbySide::MayApply(const proto::PeerMessage& message) const {
+  return !repair_wanted_ &&
+         core::MayApply(shared_.role->state(), Epoch(message.epoch()),
+                        Incarnation(message.from_incarnation()),
+                        Incarnation(message.to_incarnation()));
+}
+
+void StandbySide::OnPart(const proto::PeerMessage& message) {
+  const proto::FramePart& part = message.frame_part();
+  if (part.unit() ? !catch_up_.has_value() : !MayApply(message)) {
+    return;
+  }
+  if (!primed_) {
+    applier_.Reset(shared_.ports.sink->last());
+    primed_ = true;
+  }
+  const Result<core::ApplierCore::Taken> taken =
+      applier_.Take(part, shared_.role->control().epoch);
+  if (!taken.ok()) {
+    shared_.Drop(taken.status());
+    return;
+  }
+  if (*taken == core::ApplierCore::Taken::kUnit) {
+    OnUnit(applier_.TakeUnit());
+  } else if (applier_.ShouldFlush()) {
+    Flush();
+  }
+}
+
+void StandbySide::Flush() {
+  if (!applier_.has_queue()) {
+    return;
+  }
+  const std::vector<proto::Frame> frames = applier_.TakeQueue();
+  Result<ApplyOutcome> outcome = shared_.ports.sink->Apply(frames);
+  if (!outcome.ok() && outcome.code() == Code::kDataLoss) {
+    // A body that a frame names is not here: what was touched since is sent again, bodies with it.
+    outcome = ApplyOutcome{shared_.ports.sink->last(), {}};
+    outcome->mismatch = ApplyOutcome::Mismatch{
+        outcome->last.seq.Next(), {}, {}, "a body that the frame names is missing here"};
+  }
+  if (!outcome.ok()) {
+    primed_ = false;
+    shared_.Drop(outcome.status().Annotate("a frame of the primary cannot be applied"));
+    return;
+  }
+  applier_.Applied(outcome->last);
+  shared_.role->Step(core::Applied{outcome->last.seq});
+  if (outcome->mismatch) {
+    AskForRepair(*outcome->mismatch);
+  }
+}
+
+void StandbySide::AskForRepair(const ApplyOutcome::Mismatch& mismatch) {
+  ++digest_mismatches_;
+  shared_.observer.OnDigestMismatch(mismatch.user, mismatch.reason);
+  shared_.Log(Severity::kError, "entry " + std::to_string(mismatch.seq.value()) + " of user " +
+                                    mismatch.user.ToHex() +
+                                    " led to a digest other than the primary's (" +
+                                    mismatch.reason + "); it is not acknowledged before a repair");
+  repair_wanted_ = true;
+  shared_.role->Step(core::CatchUpStarted{shared_.role->control().epoch, mismatch.seq});
+  proto::PeerMessage message;
+  proto::RepairWanted* wanted = message.mutable_repair_wanted();
+  wanted->set_seq(mismatch.seq.value());
+  wanted->set_user_id(std::string(mismatch.user.bytes()));
+  wanted->set_reason(mismatch.reason);
+  for (const MailboxId& mailbox : mismatch.mailboxes) {
+    wanted->add_mailbox_ids(std::string(mailbox.bytes()));
+  }
+  shared_.Send(std::move(message));
+}
+
+// --- rewind --------------------------------------------------------------------------------
+
+/// This node follows the sender: neither primary nor about to resume as one.
+bool StandbySide::Follows() const {
+  const core::Role role = shared_.role->role();
+  return (role == core::Role::kCatchingUp || role == core::Role::kStandby) &&
+         !shared_.role->control().last_primary;
+}
+
+void StandbySide::OnRewindTo(const proto::RewindTo& rewind) {
+  if (!Follows()) {
+    return;
+  }
+  const EntryId common = core::FromProto(rewind.common());
+  ChangeSink& sink = *shared_.ports.sink;
+  if (!shared_.role->control().rewinding) {
+    if (sink.last().seq <= common.seq && !rewind.refill()) {
+      return;  // said again: done before
+    }
+    shared_.role->Step(core::RewindStarted{});
+  }
+  primed_ = false;
+  Status status = UndoDownTo(common);
+  if (status.ok()) {
+    status = FinishRewind(rewind);
+  }
+  if (!status.ok()) {
+    shared_.Drop(status.Annotate("the rewind cannot go on"));
+  }
+}
+
+Status StandbySide::UndoDownTo(const EntryId& common) {
+  ChangeSink& sink = *shared_.ports.sink;
+  const EntryId last = sink.last();
+  if (last.seq <= common.seq) {
+    return OkStatus();
+  }
+  shared_.Log(Severity::kWarning,
+              "rewinding from entry " + std::to_string(last.seq.value()) + " to " +
+                  std::to_string(common.seq.value()) +
+                  "; what the primary never got is saved in the salvage folder first");
+  TRY(salvage_.BeginRewind(last.epoch, common.seq.Next()));
+  while (sink.last().seq > common.seq && sink.last().seq > shared_.ports.log->low_water()) {
+    TRY(SaveNewest());
+    TRY(sink.UndoLast());
+  }
+  return OkStatus();
+}
+
+Status StandbySide::SaveNewest() {
+  ChangeSink& sink = *shared_.ports.sink;
+  ASSIGN_OR_RETURN(const std::vector<SalvageRecord> records, sink.ReadForSalvage());
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const SalvageRecord& record = records[i];
+    const BodyReader read = [&](std::uint64_t offset, std::size_t length) {
+      return sink.ReadSalvageBody(record.user, BodyNo(record.record.body_no()), offset, length);
+    };
+    TRY(salvage_.Save(record, i, read));
+  }
+  return OkStatus();
+}
+
+Status StandbySide::FinishRewind(const proto::RewindTo& rewind) {
+  ASSIGN_OR_RETURN(const std::vector<UserId> users, shared_.ports.sink->FinishRewind());
+  refill_ = {users.begin(), users.end()};
+  const EntryId last = shared_.ports.sink->last();
+  const EntryId common = core::FromProto(rewind.common());
+  const bool refill = rewind.refill() || !users.empty() || shared_.role->control().incomplete ||
+                      (last.seq.value() > 0 && last.seq == common.seq && last != common);
+  if (!refill) {
+    AdoptHistory();
+    shared_.role->Step(core::RewindFinished{shared_.role->control().epoch, last.seq});
+  }
+  proto::PeerMessage message;
+  *message.mutable_rewind_done()->mutable_last() = core::ToProto(last);
+  message.mutable_rewind_done()->set_refill(refill);
+  shared_.Send(std::move(message));
+  return OkStatus();
+}
+
+/// This log is a prefix of the primary's: so are the epochs that wrote it.
+void StandbySide::AdoptHistory() {
+  if (primary_) {
+    shared_.role->SetHistory(core::FromProto(primary_->history()));
+    shared_.role->SaveHistory();
+  }
+}
+
+// --- catching up ---------------------------------------------------------------------------
+
+void StandbySide::OnCatchUpBegin(const proto::CatchUpBegin& begin) {
+  if (!Follows()) {
+    return;
+  }
+  const EntryId target = core::FromProto(begin.target());
+  if (catch_up_ != target) {
+    shared_.role->Step(core::CatchUpStarted{shared_.role->control().epoch, target.seq});
+    if (!shared_.role->control().incomplete) {
+      return;
+    }
+    catch_up_ = target;
+    listed_.clear();
+    refills_.clear();
+    applier_.Reset(shared_.ports.sink->last());
+    primed_ = true;
+  }
+  proto::PeerMessage message;
+  message.mutable_catch_up_ready();
+  shared_.Send(std::move(message));
+}
+
+void StandbySide::OnUserList(const proto::UserList& list) {
+  if (!catch_up_) {
+    return;
+  }
+  listed_.insert(listed_.end(), list.users().begin(), list.users().end());
+  if (!list.last()) {
+    return;
+  }
+  if (Status status = WantDifferingUsers(); !status.ok()) {
+    shared_.Drop(status.Annotate("comparing users with the primary"));
+  }
+}
+
+Status StandbySide::WantDifferingUsers() {
+  ASSIGN_OR_RETURN(const std::vector<proto::UserDigest> own, shared_.ports.sink->Users());
+  std::map<std::string, std::string> mine;
+  for (const proto::UserDigest& user : own) {
+    mine[user.user_id()] = user.digest();
+  }
+  for (const proto::UserDigest& user : std::exchange(listed_, {})) {
+    const UserId id = UserId::FromBytes(user.user_id());
+    const auto found = mine.find(user.user_id());
+    const bool same = found != mine.end() && found->second == user.digest();
+    if (found != mine.end()) {
+      mine.erase(found);
+    }
+    if (!same || refill_.contains(id)) {
+      TRY(WantUser(id));
+    }
+  }
+  for (const auto& [id, digest] : mine) {
+    TRY(shared_.ports.sink->DropUser(UserId::FromBytes(id)));
+  }
+  proto::UserWanted all;
+  all.set_all_sent(true);
+  SendWanted(std::move(all));
+  return OkStatus();
+}
+
+Status StandbySide::WantUser(const UserId& user) {
+  ASSIGN_OR_RETURN(const std::vector<proto::BodyRef> bodies, shared_.ports.sink->BodiesOf(user));
+  proto::UserWanted wanted;
+  wanted.set_user_id(std::string(user.bytes()));
+  for (const proto::BodyRef& body : bodies) {
+    *wanted.add_bodies() = body;
+    if (static_cast<std::size_t>(wanted.bodies_size()) == limits::kBodyRefsPerMessage) {
+      SendWanted(wanted);
+      wanted.clear_bodies();
+    }
+  }
+  wanted.set_last(true);
+  SendWanted(std::move(wanted));
+  return OkStatus();
+}
+
+void StandbySide::SendWanted(proto::UserWanted wanted) {
+  proto::PeerMessage message;
+  *message.mutable_user_wanted() = std::move(wanted);
+  shared_.Send(std::move(message));
+}
+
+void StandbySide::OnUnit(const proto::CatchUpUnit& unit) {
+  const UserId user = UserId::FromBytes(unit.user_id());
+  const Result<bool> right = shared_.ports.sink->ApplyUnit(unit);
+  Status status = right.status();
+  const bool wrong = right.ok() && !*right;
+  if (wrong) {
+    ++digest_mismatches_;
+    shared_.observer.OnDigestMismatch(user, "after a catch-up unit");
+    if (++refills_[user] > limits::kUserRefillsMax) {
+      status = DataLoss("user " + user.ToHex() +
+                        " differs from the primary even after it was sent whole");
+    } else {
+      status = WantUser(user);  // before UnitDone, so that the primary does not think it is over
+    }
+  }
+  if (!status.ok()) {
+    shared_.Drop(status.Annotate("a catch-up unit of the primary cannot be applied"));
+    return;
+  }
+  proto::PeerMessage message;
+  message.mutable_unit_done()->set_number(unit.number());
+  message.mutable_unit_done()->set_mismatch(wrong);
+  message.mutable_unit_done()->set_user_id(unit.user_id());
+  shared_.Send(std::move(message));
+}
+
+void StandbySide::OnCatchUpEnd(const proto::CatchUpEnd& end) {
+  const EntryId target = core::FromProto(end.target());
+  if (catch_up_ != target || !Follows()) {
+    return;
+  }
+  if (Status status = shared_.ports.sink->FinishCatchUp(target); !status.ok()) {
+    shared_.Drop(status.Annotate("the catch-up cannot be finished"));
+    return;
+  }
+  catch_up_.reset();
+  repair_wanted_ = false;
+  refill_.clear();
+  applier_.Reset(target);
+  primed_ = true;
+  AdoptHistory();
+  shared_.role->Step(core::CatchUpFinished{shared_.role->control().epoch, target.seq});
+}
+
+// --- verify --------------------------------------------------------------------------------
+
+void StandbySide::OnDigestRequest(const proto::DigestRequest& request) {
+  ChangeSink& sink = *shared_.ports.sink;
+  const CommitSeq last = sink.last().seq;
+  const bool comparable =
+      last.value() == request.seq() && shared_.role->role() == core::Role::kStandby;
+  MailboxId after;
+  while (true) {
+    proto::PeerMessage message;
+    proto::DigestReply* reply = message.mutable_digest_reply();
+    reply->set_number(request.number());
+    reply->set_seq(last.value());
+    if (comparable) {
+      const auto page = sink.MailboxDigests(after, limits::kMailboxDigestsPerMessage);
+      if (!page.ok()) {
+        shared_.Drop(page.status().Annotate("reading digests for the primary"));
+        return;
+      }
+      for (const proto::MailboxDigest& digest : *page) {
+        *reply->add_mailboxes() = digest;
+        after = MailboxId::FromBytes(digest.mailbox_id());
+      }
+      reply->set_last(page->size() < limits::kMailboxDigestsPerMessage);
+    } else {
+      reply->set_last(true);
+    }
+    const bool done = reply->last();
+    shared_.Send(std::move(message));
+    if (done) {
+      return;
+    }
+  }
+}
+
+}  // namespace twinspool::replica

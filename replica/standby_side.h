@@ -1,0 +1,72 @@
+// The standby's half of the conversation: applies frames, rewinds, catches up, answers digests.
+//
+// Whether a message may do anything is asked of the role machine first; every durable step comes
+// before the answer that tells of it, and every one may be repeated after a crash. No thread, lock
+// or clock.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "replica/core/applier_core.h"
+#include "replica/salvage.h"
+#include "replica/shared.h"
+
+namespace twinspool::replica {
+
+/// See the head of this file.
+class StandbySide {
+ public:
+  StandbySide(Shared& shared, Salvage& salvage) : shared_(shared), salvage_(salvage) {}
+
+  /// The link is gone, or the epoch has changed: nothing under way counts any more.
+  void Reset();
+  /// What the primary last said of its log; adopted when this log is a prefix of it.
+  void OnPrimaryHistory(const proto::Hello& hello);
+
+  /// A part of a frame or of a unit. Whole frames wait for Flush.
+  void OnPart(const proto::PeerMessage& message);
+  /// Applies what waits, with one sync, and acknowledges it. After every batch of messages, and
+  /// before anything that is not a frame part.
+  void Flush();
+
+  void OnRewindTo(const proto::RewindTo& rewind);
+  void OnCatchUpBegin(const proto::CatchUpBegin& begin);
+  void OnUserList(const proto::UserList& list);
+  void OnCatchUpEnd(const proto::CatchUpEnd& end);
+  void OnDigestRequest(const proto::DigestRequest& request);
+
+  std::uint64_t digest_mismatches() const { return digest_mismatches_; }
+
+ private:
+  // Frames.
+  bool MayApply(const proto::PeerMessage& message) const;
+  void AskForRepair(const ApplyOutcome::Mismatch& mismatch);
+  // Rewind.
+  bool Follows() const;
+  Status UndoDownTo(const EntryId& common);
+  Status SaveNewest();
+  Status FinishRewind(const proto::RewindTo& rewind);
+  void AdoptHistory();
+  // Catch-up.
+  void OnUnit(const proto::CatchUpUnit& unit);
+  Status WantDifferingUsers();
+  Status WantUser(const UserId& user);
+  void SendWanted(proto::UserWanted wanted);
+
+  Shared& shared_;
+  Salvage& salvage_;
+  core::ApplierCore applier_;
+  bool primed_ = false;            // applier_ knows the log's end
+  bool repair_wanted_ = false;     // frames are ignored until the catch-up begins
+  std::optional<proto::Hello> primary_;
+  std::optional<EntryId> catch_up_;  // target of the catch-up under way
+  std::vector<proto::UserDigest> listed_;
+  std::set<UserId> refill_;
+  std::map<UserId, int> refills_;  // how often a user was sent whole
+  std::uint64_t digest_mismatches_ = 0;
+};
+
+}  // namespace twinspool::replica

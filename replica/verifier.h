@@ -1,0 +1,70 @@
+// verify-pair on the primary: one picture, taken between two commit groups, against the digests
+// that the standby has after exactly the same entry.
+//
+// The request travels in stream order, so neither node stops. One verification at a time. No
+// thread, lock or clock.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "replica/primary_side.h"
+#include "replica/shared.h"
+
+namespace twinspool::replica {
+
+/// One mailbox that is not the same on both nodes.
+struct VerifyDifference {
+  UserId user;
+  MailboxId mailbox;
+  std::string name;
+  std::string here;   // digest in hex and number of messages, or "missing"
+  std::string there;
+};
+
+struct VerifyResult {
+  /// kUnavailable: no standby follows; kTimeout: it did not answer.
+  Status status = {};
+  CommitSeq seq = {};
+  std::uint64_t compared = 0;
+  /// At most limits::kDifferencesMax; `different` counts all.
+  std::vector<VerifyDifference> differences = {};
+  std::uint64_t different = 0;
+};
+using VerifyDone = std::function<void(VerifyResult)>;
+
+/// See the head of this file.
+class Verifier {
+ public:
+  Verifier(Shared& shared, PrimarySide& primary) : shared_(shared), primary_(primary) {}
+
+  /// Called with the picture of `seq` before any later group is taken in. `done` runs once.
+  void Begin(Result<std::unique_ptr<Picture>> picture, CommitSeq seq, VerifyDone done);
+  void OnReply(const proto::DigestReply& reply);
+  /// The link is gone, or this node is not primary any more.
+  void Cancel(const Status& why);
+  void OnTick(Instant now);
+
+ private:
+  Status Compare(const proto::DigestReply& reply);
+  Result<bool> FillOwn();
+  void Note(const proto::MailboxDigest* here, const proto::MailboxDigest* there);
+  void Finish(Status status);
+
+  Shared& shared_;
+  PrimarySide& primary_;
+  std::unique_ptr<Picture> picture_;
+  VerifyDone done_;
+  VerifyResult result_;
+  std::uint64_t number_ = 0;
+  std::deque<proto::MailboxDigest> own_;  // read ahead of what the peer has told
+  MailboxId own_after_;
+  bool own_ended_ = false;
+  Instant began_;
+};
+
+}  // namespace twinspool::replica

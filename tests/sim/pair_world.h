@@ -1,0 +1,155 @@
+// Two nodes of a pair in virtual time: real conversations over stores in memory and a simulated
+// link, driven event by event from one seed.
+//
+// The world makes faults, tells true lies to nobody (an operator's claims hold when they are made),
+// and keeps a ledger of what clients were told. It is not a test: pair_sim_test.cc is.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/env.h"
+#include "replica/conversation.h"
+#include "tests/support/memory_ports.h"
+
+namespace twinspool::test {
+
+/// How often each kind of event or fault really happened, over all seeds.
+using Counts = std::map<std::string, std::uint64_t>;
+
+/// The control file of one node, in memory; may die at either side of a write.
+class MemoryControl : public replica::ControlStore {
+ public:
+  Status Save(const replica::core::Control& control,
+              const replica::core::EpochHistory& history) override;
+  replica::core::Control control;
+  replica::core::EpochHistory history;
+  int crash_in = -1;  // the n-th Save from now on dies, before (odd) or after (even) it is durable
+};
+
+/// What survives a crash of a node, and the process that may run on it.
+struct SimNode : replica::PairObserver {
+  explicit SimNode(int index_) : index(index_) {}
+  void OnLog(replica::Severity severity, const std::string& text) override;
+  void OnTransition(const replica::core::Transition& transition) override;
+  void OnDigestMismatch(UserId user, const std::string& reason) override;
+  void OnCatchUp(const std::string& kind) override;
+
+  int index;
+  class PairWorld* world = nullptr;
+  MemoryStore store;
+  MemoryControl control;
+  std::filesystem::path dir;
+
+  // The process; null while the node is off.
+  std::unique_ptr<replica::Salvage> salvage;
+  std::unique_ptr<replica::CommitGate> gate;
+  std::deque<std::function<void()>> posts;
+  std::unique_ptr<replica::Conversation> talk;
+  bool rotten = false;    // a row was damaged and may not have been found yet
+};
+
+/// One direction of the link.
+struct SimWire {
+  struct InFlight {
+    Instant due;
+    proto::PeerMessage message;
+  };
+  std::deque<InFlight> queue;
+  bool black_hole = false;
+};
+
+/// See the head of this file.
+class PairWorld {
+ public:
+  PairWorld(std::uint64_t seed, const std::filesystem::path& dir, Counts* counts);
+
+  /// One random event, then the invariants. False: something is wrong; why() tells.
+  bool Step();
+  /// No more faults: both nodes run until the pair is whole. False: it does not become so.
+  bool Heal();
+
+  const std::string& why() const { return why_; }
+  /// The last events, oldest first.
+  std::string Trace() const;
+  std::uint64_t steps() const { return steps_; }
+  std::uint64_t acked() const { return acked_.size(); }
+  void Note(const std::string& text);
+  void Count(const std::string& what) { ++(*counts_)[what]; }
+
+ private:
+  friend struct SimNode;
+  struct Change {
+    UserId user;
+    std::string key;     // of a misc change, or the octets of a message
+    bool message = false;
+  };
+
+  std::uint64_t Roll(std::uint64_t bound) { return random_() % bound; }
+  SimNode& node(std::size_t i) { return *nodes_[i]; }
+  bool Fail(const std::string& why);
+
+  // Running the nodes.
+  void Boot(SimNode& node);
+  void Kill(SimNode& node);
+  void Guarded(SimNode& node, const std::function<void()>& work);
+  void RunPosts(SimNode& node);
+  void Pump(SimNode& node);
+  void Deliver(SimNode& to);
+  void Tick();
+  void ConnectIfPossible();
+  void Disconnect();
+
+  // Random events.
+  void Write();
+  void Fault();
+  void Restart();
+  void Operate();
+  void OrderOn(SimNode& node, decltype(replica::core::Order::what) what,
+               const std::string& name);
+  void Force(SimNode& node);
+
+  // Invariants.
+  void OnAcked(SimNode& node, Epoch epoch, const std::string& id);
+  bool Check();
+  bool CheckServing(SimNode& node);
+  bool CheckPrefix();
+  bool Holds(const SimNode& node, const Change& change) const;
+  bool Whole();
+  bool CheckEnd();
+
+  std::mt19937_64 random_;
+  Counts* counts_;
+  ManualClock clock_;
+  std::array<std::unique_ptr<SimNode>, 2> nodes_;
+  replica::core::Mode mode_;
+  PairId pair_;
+  std::array<SimWire, 2> wires_;  // [i]: towards node i
+  bool connected_ = false;
+  Instant reconnect_at_;
+  bool healing_ = false;
+
+  std::map<std::string, Change> changes_;  // by unique id
+  std::set<std::string> acked_;
+  std::set<std::string> rotten_;  // ids of changes that were damaged on some node
+  std::map<std::uint32_t, int> ack_owner_;  // epoch -> node
+  std::uint32_t top_epoch_ = 0;             // highest epoch with a primary
+  int top_node_ = 0;
+  std::uint64_t next_id_ = 0;
+  std::array<bool, 2> was_serving_{};
+
+  std::deque<std::string> trace_;
+  std::uint64_t steps_ = 0;
+  std::string why_;
+};
+
+}  // namespace twinspool::test

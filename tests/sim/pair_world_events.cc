@@ -1,0 +1,386 @@
+// The world of pair_world.h: random events, the ledger, and what must always hold.
+#include <utility>
+
+#include "common/check.h"
+#include "tests/sim/pair_world.h"
+
+namespace twinspool::test {
+
+namespace core = replica::core;
+
+namespace {
+
+UserId UserNo(std::uint64_t n) {
+  return UserId::FromBytes(std::string(UserId::kSize, static_cast<char>('u' + n)));
+}
+
+MailboxId MailboxNo(const UserId& user, std::uint64_t n) {
+  std::string bytes(user.bytes());
+  bytes.back() = static_cast<char>('0' + n);
+  return MailboxId::FromBytes(bytes);
+}
+
+}  // namespace
+
+// --- events --------------------------------------------------------------------------------
+
+void PairWorld::Write() {
+  SimNode& writer = node(Roll(2));
+  if (writer.talk == nullptr || !writer.store.writable()) {
+    return;
+  }
+  Guarded(writer, [&] {
+    const std::string id = "change-" + std::to_string(next_id_++);
+    const bool message = Roll(4) == 0;
+    const UserId user = UserNo(Roll(3));
+    changes_[id] = {user, id, message};
+    SimNode* raw = &writer;
+    const Epoch epoch = writer.store.serving().epoch;
+    const auto done = [this, raw, epoch, id](bool acked) {
+      if (acked) {
+        OnAcked(*raw, epoch, id);
+      } else {
+        Count("outcome unknown");
+      }
+    };
+    const auto entry = message ? writer.store.Append(user, MailboxNo(user, Roll(2)), id, done)
+                               : writer.store.WriteMisc(user, id, "value", done);
+    TWINSPOOL_CHECK(entry.has_value(), "a writable store refused a write");
+    Count(message ? "append" : "write");
+  });
+}
+
+void PairWorld::Fault() {
+  SimNode& victim = node(Roll(2));
+  switch (Roll(10)) {
+    case 0:
+    case 1:
+      if (connected_) {
+        Count("cut");
+        Disconnect();
+      }
+      return;
+    case 2:
+      if (connected_) {
+        Count("black hole");
+        Note("black hole towards " + std::to_string(victim.index));
+        wires_[static_cast<std::size_t>(victim.index)].black_hole = true;
+      }
+      return;
+    case 3:
+      if (victim.talk != nullptr) {
+        Count("crash");
+        Kill(victim);
+      }
+      return;
+    case 4:
+      if (node(0).talk != nullptr && node(1).talk != nullptr) {
+        Count("both crash");
+        Kill(node(0));
+        Kill(node(1));
+      }
+      return;
+    case 5:
+      victim.store.CrashAfter(static_cast<int>(1 + Roll(6)));
+      return;
+    case 6:
+      victim.control.crash_in = static_cast<int>(1 + Roll(3));
+      return;
+    case 7:
+      if (victim.talk != nullptr && victim.talk->state().role == core::Role::kStandby) {
+        if (const auto what = victim.store.Rot(Roll(1'000))) {
+          Count("bit rot");
+          victim.rotten = true;
+          rotten_.insert(*what);
+        }
+      }
+      return;
+    case 8:
+      if (Roll(4) == 0) {
+        victim.store.SpoilNextUndo();
+        Count("undo spoiled");
+      }
+      return;
+    default:
+      Count("stalled time");
+      clock_.AdvanceMs(static_cast<std::int64_t>(Roll(7'000)));
+  }
+}
+
+void PairWorld::Restart() {
+  for (const auto& made : nodes_) {
+    if (made->talk == nullptr && Roll(2) == 0) {
+      Count("restart");
+      Boot(*made);
+    }
+  }
+}
+
+void PairWorld::OrderOn(SimNode& target, decltype(core::Order::what) what,
+                        const std::string& name) {
+  Note("order " + name + " on " + std::to_string(target.index));
+  Guarded(target, [&] {
+    target.talk->Submit({what, Epoch(), "world"}, 5'000, [this, name](const replica::OrderResult& result) {
+      Note("  " + name + " answered " + std::to_string(static_cast<int>(result.code)) + ": " +
+           result.text);
+      Count("order " + name + (result.code == core::Outcome::kDone ? " done" : " refused"));
+    });
+  });
+}
+
+void PairWorld::Force(SimNode& forced) {
+  SimNode& other = node(static_cast<std::size_t>(1 - forced.index));
+  Kill(other);
+  const bool was_primary =
+      forced.talk == nullptr || forced.talk->state().role == core::Role::kPrimary;
+  OrderOn(forced, core::Promote{.peer_fenced = true, .allow_data_loss = true}, "force");
+  if (was_primary || forced.talk == nullptr ||
+      forced.talk->state().role != core::Role::kPrimary) {
+    return;
+  }
+  // The declared loss: what was acknowledged and is not here.
+  for (auto it = acked_.begin(); it != acked_.end();) {
+    const bool lost = !Holds(forced, changes_[*it]);
+    Count(lost ? "declared lost" : "kept by force");
+    it = lost ? acked_.erase(it) : std::next(it);
+  }
+}
+
+void PairWorld::Operate() {
+  SimNode& target = node(Roll(2));
+  SimNode& other = node(static_cast<std::size_t>(1 - target.index));
+  if (target.talk == nullptr) {
+    return;
+  }
+  switch (Roll(9)) {
+    case 0:
+      return OrderOn(target, core::Promote{}, "promote");
+    case 1:
+    case 2:
+      Kill(other);
+      return OrderOn(target, core::Promote{.peer_fenced = true}, "promote fenced");
+    case 3:
+      Kill(other);
+      return OrderOn(target, core::Solo{.peer_fenced = true}, "solo fenced");
+    case 4: {
+      // The claim: the peer was not promoted since. The world knows.
+      const bool true_claim =
+          other.control.control.epoch <= target.control.control.epoch;
+      return true_claim ? OrderOn(target, core::Solo{}, "solo") : void();
+    }
+    case 5:
+      return OrderOn(target, core::Switchover{}, "switchover");
+    case 6:
+      if (Roll(2) == 0) {
+        OrderOn(target, core::Demote{}, "demote");
+      }
+      return;
+    case 7:
+      if (Roll(4) == 0) {
+        return Force(target);
+      }
+      OrderOn(target, core::Undemote{}, "undemote");
+      return OrderOn(other, core::Undemote{}, "undemote");
+    default:
+      return OrderOn(target, core::StopGracefully{}, "stop");
+  }
+}
+
+bool PairWorld::Step() {
+  ++steps_;
+  clock_.AdvanceMs(static_cast<std::int64_t>(Roll(40)));
+  ConnectIfPossible();
+  Tick();
+  const std::uint64_t dice = Roll(1'000);
+  if (dice < 450) {
+    Pump(node(Roll(2)));
+  } else if (dice < 880) {
+    Deliver(node(Roll(2)));
+  } else if (dice < 985) {
+    Write();
+  } else if (dice < 994) {
+    Fault();
+  } else if (dice < 997) {
+    Operate();
+  } else {
+    Restart();
+  }
+  for (const auto& made : nodes_) {
+    if (made->talk != nullptr && made->talk->state().stopping && made->posts.empty()) {
+      Count("graceful stop");
+      Kill(*made);
+    }
+  }
+  return Check();
+}
+
+// --- the ledger ------------------------------------------------------------------------------
+
+bool PairWorld::Holds(const SimNode& holder, const Change& change) const {
+  if (rotten_.contains(change.key)) {
+    return true;  // a promotion may come before the damage is found: nobody promises that
+  }
+  return change.message ? holder.store.CountMessages(change.key) > 0
+                        : holder.store.HasMisc(change.user, change.key);
+}
+
+void PairWorld::OnAcked(SimNode& by, Epoch epoch, const std::string& id) {
+  Count("acked");
+  const auto [owner, fresh] = ack_owner_.try_emplace(epoch.value(), by.index);
+  if (owner->second != by.index) {
+    Fail("two nodes acknowledged in epoch " + std::to_string(epoch.value()));
+  }
+  if (mode_ == core::Mode::kAsync) {
+    return;
+  }
+  acked_.insert(id);
+  SimNode& newest = node(static_cast<std::size_t>(top_node_));
+  if (epoch.value() < top_epoch_ && !Holds(newest, changes_[id])) {
+    Fail(id + " was acknowledged by a superseded primary, and the newer one lacks it");
+  }
+}
+
+bool PairWorld::CheckServing(SimNode& serving) {
+  for (const std::string& id : acked_) {
+    if (!Holds(serving, changes_[id])) {
+      return Fail("node " + std::to_string(serving.index) + " serves epoch " +
+                  std::to_string(serving.store.serving().epoch.value()) + " without " + id +
+                  ", which was acknowledged");
+    }
+  }
+  Count("acked changes checked at a primary");
+  return true;
+}
+
+bool PairWorld::CheckPrefix() {
+  for (std::size_t i = 0; i < 2; ++i) {
+    SimNode& primary = node(i);
+    SimNode& standby = node(1 - i);
+    if (primary.talk == nullptr || standby.talk == nullptr) {
+      continue;
+    }
+    const core::RoleState& up = primary.talk->state();
+    const core::RoleState& down = standby.talk->state();
+    if (up.role != core::Role::kPrimary || down.role != core::Role::kStandby ||
+        up.control.epoch != down.control.epoch) {
+      continue;
+    }
+    const EntryId last = standby.store.End();
+    const Result<EntryId> mine = primary.store.Identify(last.seq);
+    if (last.seq > primary.store.End().seq || (mine.ok() && *mine != last)) {
+      return Fail("the standby's log is not a prefix of the primary's at entry " +
+                  std::to_string(last.seq.value()));
+    }
+    const bool level = last.seq == primary.store.End().seq && !standby.rotten && !primary.rotten;
+    if (level && steps_ % 16 == 0) {
+      Count("digests compared");
+      if (standby.store.Digest() != primary.store.Digest()) {
+        return Fail("equal logs, different digests");
+      }
+    }
+  }
+  return true;
+}
+
+bool PairWorld::Check() {
+  for (std::size_t i = 0; i < 2; ++i) {
+    SimNode& checked = node(i);
+    const bool serving = checked.talk != nullptr && checked.store.serves_reads();
+    const std::uint32_t epoch = checked.store.serving().epoch.value();
+    if (checked.store.primary() && epoch > top_epoch_) {
+      top_epoch_ = epoch;
+      top_node_ = checked.index;
+    }
+    const bool newest = checked.index == top_node_ && epoch == top_epoch_;
+    if (serving && newest && (!was_serving_[i] || steps_ % 64 == 0) && !CheckServing(checked)) {
+      return false;
+    }
+    was_serving_[i] = serving;
+  }
+  const bool two = was_serving_[0] && was_serving_[1];
+  if (two && mode_ != core::Mode::kAsync) {
+    return Fail("two nodes serve reads at once");
+  }
+  return why_.empty() && CheckPrefix();
+}
+
+// --- healing -------------------------------------------------------------------------------
+
+bool PairWorld::Whole() {
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (node(0).talk == nullptr || node(1).talk == nullptr) {
+      return false;
+    }
+    const core::RoleState& up = node(i).talk->state();
+    const core::RoleState& down = node(1 - i).talk->state();
+    if (up.role == core::Role::kPrimary && down.role == core::Role::kStandby && down.eligible &&
+        up.reads && node(i).store.writable() && up.peer_pos == up.log_end &&
+        node(i).salvage->pending() == 0 && node(1 - i).salvage->pending() == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool PairWorld::CheckEnd() {
+  if (node(0).store.Digest() != node(1).store.Digest()) {
+    return Fail("the healed pair has different digests");
+  }
+  for (const std::string& id : acked_) {
+    const Change& change = changes_[id];
+    if (!Holds(node(0), change) || !Holds(node(1), change)) {
+      return Fail(id + " was acknowledged and is not on both nodes after healing");
+    }
+    if (change.message && !rotten_.contains(id) && node(0).store.CountMessages(change.key) != 1) {
+      return Fail(id + " is there more than once after healing");
+    }
+  }
+  return true;
+}
+
+bool PairWorld::Heal() {
+  healing_ = true;
+  Note("healing");
+  for (const auto& made : nodes_) {
+    made->store.CrashAfter(-1);
+    made->control.crash_in = -1;
+    if (made->talk != nullptr && made->talk->state().stopping) {
+      Kill(*made);
+    }
+    Boot(*made);
+    OrderOn(*made, core::Undemote{}, "undemote");
+  }
+  Disconnect();
+  int rounds = 0;
+  for (int i = 0; i < 40'000; ++i) {
+    ++steps_;
+    clock_.AdvanceMs(static_cast<std::int64_t>(Roll(40)));
+    ConnectIfPossible();
+    Tick();
+    for (const auto& made : nodes_) {
+      Pump(*made);
+      Deliver(*made);
+    }
+    if (!Check()) {
+      return false;
+    }
+    if (!Whole()) {
+      continue;
+    }
+    if (rounds == 2) {
+      return CheckEnd();
+    }
+    // A change of each user, twice: hidden damage shows, and is repaired.
+    ++rounds;
+    for (const auto& made : nodes_) {
+      for (std::uint64_t user = 0; user < 3 && made->store.writable(); ++user) {
+        Guarded(*made, [&] {
+          made->store.WriteMisc(UserNo(user), "heal-" + std::to_string(next_id_++), "", {});
+        });
+      }
+    }
+  }
+  return Fail("the pair does not become whole again");
+}
+
+}  // namespace twinspool::test

@@ -1,0 +1,155 @@
+// A store in memory behind the ports of the replica layer, for tests of the conversation.
+//
+// Rows per user, a log with previous values, real digests. Every call is atomic and durable, so a
+// crash is a new Conversation over the same MemoryStore; CrashAfter makes one happen in the middle
+// of the conversation's work. Frames carry one digest per UserChanges, over all of the user's rows.
+// One thread, unless a test says otherwise. Not for production: everything is copied freely.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "replica/ports.h"
+
+namespace twinspool::test {
+
+/// Thrown by a port when the node dies there.
+struct SimCrash {};
+
+/// A row: the change item that made it, as octets, and its modseq.
+struct MemoryRow {
+  std::uint64_t modseq = 0;
+  std::string item;
+  bool operator==(const MemoryRow&) const = default;
+};
+using MemoryRows = std::map<std::string, MemoryRow>;          // key -> row
+using MemoryUsers = std::map<std::string, MemoryRows>;        // user id -> rows
+
+/// See the head of this file.
+class MemoryStore final : public replica::Visibility,
+                          public replica::ChangeLog,
+                          public replica::PictureSource,
+                          public replica::ChangeSink,
+                          public replica::TakeBack,
+                          public replica::UidJumper {
+ public:
+  replica::StorePorts Ports();
+  /// Who is told of commits.
+  void SetListener(replica::CommitListener* listener) { listener_ = listener; }
+
+  // --- the client's side
+  /// A small change of a user under a unique key; nothing while writes are refused. `done(true)`
+  /// when acked, `done(false)` when its outcome is unknown.
+  std::optional<EntryId> WriteMisc(UserId user, const std::string& key, const std::string& value,
+                                   std::function<void(bool)> done);
+  /// A message with a body in a mailbox; its octets are unique.
+  std::optional<EntryId> Append(UserId user, MailboxId mailbox, const std::string& octets,
+                                std::function<void(bool)> done);
+  bool HasMisc(UserId user, const std::string& key) const;
+  /// Messages with these octets.
+  std::size_t CountMessages(const std::string& octets) const;
+  bool primary() const { return serving_.primary; }
+  bool serves_reads() const { return serving_.primary && serving_.reads; }
+  bool writable() const { return serving_.primary && serving_.writes.ok(); }
+  const replica::ServingState& serving() const { return serving_; }
+  CommitSeq visible() const { return visible_; }
+
+  // --- faults
+  /// The n-th call of a port that changes something from now on throws SimCrash before it does.
+  void CrashAfter(int calls) { crash_in_ = calls; }
+  /// A row silently goes away: a subscription's key or a message's octets are answered, or nothing.
+  std::optional<std::string> Rot(std::uint64_t chance);
+  /// The next undone entry of this store cannot be undone for its user.
+  void SpoilNextUndo() { spoil_undo_ = true; }
+  /// The process is gone: waiting clients learn nothing, nobody listens.
+  void Die();
+
+  // --- looking
+  std::string Digest() const;
+  const MemoryUsers& users() const { return users_; }
+  EntryId End() const;
+
+  // Visibility.
+  void AdvanceTo(CommitSeq seq) override;
+  void PeerHas(CommitSeq seq) override { peer_has_ = std::max(peer_has_, seq); }
+  void SetServing(const replica::ServingState& state) override;
+  void SetPeerFreeBytes(std::uint64_t bytes) override { peer_free_ = bytes; }
+  std::uint64_t FreeBytes() override { return 1u << 30; }
+  // ChangeLog and ChangeSink.
+  EntryId last() override { return End(); }
+  CommitSeq low_water() override { return low_.seq; }
+  Result<EntryId> Identify(CommitSeq seq) override;
+  void Trim(CommitSeq upto) override;
+  std::uint64_t entries() override { return log_.size(); }
+  std::uint64_t bytes() override { return log_.size() * 100; }
+  void AtBarrier(std::function<void(EntryId)> fn) override { fn(End()); }
+  // PictureSource.
+  Result<std::unique_ptr<replica::Picture>> TakePicture() override;
+  // ChangeSink.
+  Result<replica::ApplyOutcome> Apply(const std::vector<proto::Frame>& frames) override;
+  Result<bool> ApplyUnit(const proto::CatchUpUnit& unit) override;
+  Result<std::vector<proto::UserDigest>> Users() override;
+  Result<std::vector<proto::BodyRef>> BodiesOf(UserId user) override;
+  Status DropUser(UserId user) override;
+  Status FinishCatchUp(EntryId target) override;
+  Result<std::vector<replica::SalvageRecord>> ReadForSalvage() override;
+  Result<std::string> ReadSalvageBody(UserId user, BodyNo body, std::uint64_t offset,
+                                      std::size_t length) override;
+  Status UndoLast() override;
+  Result<std::vector<UserId>> FinishRewind() override;
+  Result<std::vector<proto::MailboxDigest>> MailboxDigests(MailboxId after,
+                                                           std::size_t limit) override;
+  // TakeBack.
+  void Take(proto::GiveBack message, std::string octets,
+            std::function<void(Result<proto::GivenBack>)> done) override;
+  // UidJumper.
+  Status JumpUids(Epoch epoch, Incarnation incarnation, bool renumber) override;
+
+ private:
+  struct Previous {
+    std::string user;
+    std::string key;
+    std::optional<MemoryRow> row;
+  };
+  struct LogEntry {
+    EntryId id;
+    proto::Frame frame;
+    std::vector<Previous> previous;
+  };
+  struct WaitingClient {
+    CommitSeq seq;
+    std::function<void(bool)> done;
+  };
+  void MaybeCrash();
+  EntryId Commit(UserId user, std::vector<proto::ChangeItem> items, Epoch epoch,
+                 Incarnation incarnation);
+  std::vector<Previous> ApplyFrame(const proto::Frame& frame);
+  void Undo(const std::vector<Previous>& previous);
+  std::uint32_t NextUid(UserId user, MailboxId mailbox) const;
+
+  replica::CommitListener* listener_ = nullptr;
+  replica::ServingState serving_;
+  CommitSeq visible_;
+  CommitSeq peer_has_;
+  std::uint64_t peer_free_ = 0;
+  MemoryUsers users_;
+  std::deque<LogEntry> log_;
+  EntryId low_;  // newest dropped entry
+  std::vector<WaitingClient> clients_;
+  std::set<UserId> refill_;
+  bool spoil_undo_ = false;
+  int crash_in_ = -1;
+};
+
+/// Order-free digest of rows; bodies are not in it.
+std::string DigestOf(const MemoryRows& rows);
+
+}  // namespace twinspool::test
