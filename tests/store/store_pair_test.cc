@@ -162,7 +162,8 @@ TEST_F(StorePair, LargeMessagesComeBackInChunks) {
   const UserRef ann = primary_.AddUser("ann");
   const MailboxRef inbox = primary_.Inbox(ann).ref;
   const std::size_t groups = primary_.pair().groups();
-  std::string big(5 * limits::kBodyChunkBytes + 123, 'B');
+  // More than one commit group may hold.
+  std::string big(limits::kCommitGroupBytesMax + 5 * limits::kBodyChunkBytes + 123, 'B');
   const auto answer = GiveBack(Message(inbox, big), big);
   ASSERT_TRUE(answer.ok()) << answer.status().ToString();
   EXPECT_TRUE(answer->stored());
