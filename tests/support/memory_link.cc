@@ -14,6 +14,9 @@ class MemoryLink::End : public replica::PeerLink {
     {
       const std::lock_guard lock(link_->mutex_);
       listener_ = listener;
+      const std::lock_guard queue(mutex_);
+      queue_.clear();
+      stop_ = false;
     }
     thread_ = std::thread([this] { Read(); });
     const std::lock_guard lock(link_->mutex_);
