@@ -234,8 +234,8 @@ void Conversation::DispatchToStandby(const proto::PeerMessage& message) {
 std::optional<proto::PeerMessage> Conversation::NextOutgoing() {
   role_.Drain();
   while (link_up_ && shared_.out.empty() && shared_.drop.ok()) {
-    const bool more = role_.role() == core::Role::kPrimary ? primary_.Pump(clock_.Now())
-                                                           : give_back_.Pump();
+    const bool more =
+        role_.role() == core::Role::kPrimary ? primary_.Pump(clock_.Now()) : give_back_.Pump();
     if (!more) {
       break;
     }

@@ -1,7 +1,5 @@
 #include "replica/grpc_link.h"
 
-#include <grpc/grpc_security_constants.h>
-#include <grpcpp/grpcpp.h>
 #include <pthread.h>
 
 #include <algorithm>
@@ -9,7 +7,11 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <type_traits>
 #include <utility>
+
+#include <grpc/grpc_security_constants.h>
+#include <grpcpp/grpcpp.h>
 
 #include "proto/replication.grpc.pb.h"
 
@@ -24,6 +26,8 @@ constexpr int kKeepaliveMs = 2'000;
 constexpr int kKeepaliveTimeoutMs = 3'000;
 constexpr int kPingIntervalMinMs = 1'000;
 constexpr std::chrono::seconds kShutdownWait(2);
+/// Initial metadata of a stream that node 0 has accepted.
+constexpr char kStreamMark[] = "twinspool-stream";
 
 /// Whether the other end's certificate names node `index` of the pair.
 Status CheckPeer(const grpc::AuthContext& auth, PairId pair_id, int index) {
@@ -63,6 +67,12 @@ class StreamAdapter : public RawStream {
   bool Read(proto::PeerMessage* message) override { return stream_.Read(message); }
   bool Write(const proto::PeerMessage& message) override { return stream_.Write(message); }
   void Cancel() override { context_.TryCancel(); }
+  void Ended() override {
+    // A client's writes fail by themselves then, and cancelling would hide the server's reason.
+    if constexpr (std::is_same_v<Context, grpc::ServerContext>) {
+      context_.TryCancel();
+    }
+  }
 
  private:
   Stream& stream_;
@@ -152,22 +162,21 @@ class Dialer : public GrpcLink {
     const std::unique_ptr<proto::Replication::Stub> stub = proto::Replication::NewStub(channel_);
     const auto stream = stub->Converse(&context);
     stream->WaitForInitialMetadata();
-    const auto auth = context.auth_context();
-    Status status = auth == nullptr ? Unavailable("no connection to " + address_)
-                                    : CheckPeer(*auth, pair_id_, 0);
-    const bool good = status.ok();
+    // Without the mark no stream came about: Finish knows why.
+    const bool begun = context.GetServerInitialMetadata().contains(kStreamMark);
+    Status status = begun ? CheckPeer(*context.auth_context(), pair_id_, 0) : OkStatus();
+    const bool good = begun && status.ok();
     if (good) {
       error_.Set("");
       StreamAdapter adapter(*stream, context);
       status = hub_.Serve(adapter);
+    } else if (begun) {
+      context.TryCancel();
     }
-    context.TryCancel();
     const grpc::Status ended = stream->Finish();
-    const bool told = !ended.error_message().empty() &&
-                      ended.error_code() != grpc::StatusCode::CANCELLED;
-    error_.Set(told && status.code() != Code::kPermissionDenied
-                   ? address_ + ": " + ended.error_message()
-                   : std::string(status.message()));
+    const bool told =
+        !ended.error_message().empty() && ended.error_code() != grpc::StatusCode::CANCELLED;
+    error_.Set(address_ + ": " + (told ? ended.error_message() : std::string(status.message())));
     const std::lock_guard lock(mutex_);
     context_ = nullptr;
     return good;
@@ -208,6 +217,7 @@ class Service final : public PeerService, private proto::Replication::Service {
                  std::string(status.message()));
       return {grpc::StatusCode::PERMISSION_DENIED, std::string(status.message())};
     }
+    context->AddInitialMetadata(kStreamMark, "1");
     stream->SendInitialMetadata();
     error_.Set("");
     StreamAdapter adapter(*stream, *context);

@@ -41,7 +41,7 @@ Status StreamHub::Serve(RawStream& stream) {
     listener_->OnMessage(std::move(message));
     message.Clear();
   }
-  stream.Cancel();  // ends a writer that still waits
+  stream.Ended();
   Status why;
   {
     const std::lock_guard writer(write_mutex_);

@@ -20,6 +20,8 @@ class RawStream {
   virtual bool Read(proto::PeerMessage* message) = 0;
   virtual bool Write(const proto::PeerMessage& message) = 0;
   virtual void Cancel() = 0;
+  /// Read has ended by itself: Write must not wait any more.
+  virtual void Ended() = 0;
 };
 
 /// See the head of this file. Thread-safe.

@@ -1,11 +1,11 @@
 // The pair's stream over loopback with real certificates.
 #include "replica/grpc_link.h"
 
-#include <gtest/gtest.h>
-
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+
+#include <gtest/gtest.h>
 
 #include "common/certificates.h"
 #include "tests/support/pair_node.h"
@@ -22,7 +22,9 @@ constexpr std::chrono::seconds kPatience(20);
 /// Writes down what it is told.
 class Recorder : public LinkListener {
  public:
-  void OnLinkUp() override { Add([this] { ++ups_; }); }
+  void OnLinkUp() override {
+    Add([this] { ++ups_; });
+  }
   void OnMessage(proto::PeerMessage message) override {
     Add([&] { seqs_.push_back(message.ack().durable_upto()); });
   }
@@ -87,10 +89,9 @@ class GrpcLinkTest : public testing::Test {
     ASSERT_TRUE(server.ok()) << server.status().ToString();
     server_ = std::move(server).value();
   }
-  std::unique_ptr<GrpcLink> Dial(PairId certified = kPair, int index = 1,
-                                 PairId expected = kPair) {
-    return DialPeer("127.0.0.1:" + std::to_string(server_->port()),
-                    Certificates(certified, index), expected, SystemRandom());
+  std::unique_ptr<GrpcLink> Dial(PairId certified = kPair, int index = 1, PairId expected = kPair) {
+    return DialPeer("127.0.0.1:" + std::to_string(server_->port()), Certificates(certified, index),
+                    expected, SystemRandom());
   }
   void TearDown() override {
     if (dialer_ != nullptr) {
@@ -160,8 +161,8 @@ TEST_F(GrpcLinkTest, DialsUntilTheOtherEndIsThere) {
   Serve();
   const int port = server_->port();
   server_->Stop();
-  dialer_ = DialPeer("127.0.0.1:" + std::to_string(port), Certificates(kPair, 1), kPair,
-                     SystemRandom());
+  dialer_ =
+      DialPeer("127.0.0.1:" + std::to_string(port), Certificates(kPair, 1), kPair, SystemRandom());
   dialer_->Start(&at_dialer_);
   ASSERT_TRUE(WaitForError(*dialer_, "127.0.0.1"));
   service_->Stop();

@@ -1,11 +1,11 @@
 // The pair with its threads, over stores and a link in memory.
 #include "replica/pair.h"
 
-#include <gtest/gtest.h>
-
 #include <atomic>
 #include <future>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "tests/support/memory_link.h"
 #include "tests/support/pair_node.h"
@@ -52,9 +52,8 @@ class PairTest : public testing::Test {
   replica::VerifyResult Verify(PairNode& node) {
     auto promise = std::make_shared<std::promise<replica::VerifyResult>>();
     auto future = promise->get_future();
-    node.pair().Verify([promise](replica::VerifyResult result) {
-      promise->set_value(std::move(result));
-    });
+    node.pair().Verify(
+        [promise](replica::VerifyResult result) { promise->set_value(std::move(result)); });
     return future.get();
   }
 
@@ -127,14 +126,14 @@ TEST_F(PairTest, WhatOnlyTheOldPrimaryAcceptedIsGivenBack) {
   StartPair();
   WaitWhole();
   ASSERT_TRUE(a_->Append("on both"));
-  link_->Cut();
-  // Solo on a, then a is lost with a message that b never got, and b is forced.
-  ASSERT_TRUE(a_->pair()
-                  .WaitFor([](const auto& s) { return !s.state.link_up; }, 10'000)
-                  .ok());
+  // b is switched off, a goes solo; then a is lost with a message that b never got, b is forced.
+  b_->Stop();
+  ASSERT_TRUE(a_->pair().WaitFor([](const auto& s) { return !s.state.link_up; }, 10'000).ok());
   ASSERT_EQ(a_->Run(replica::core::Solo{.peer_fenced = true}).code, Outcome::kDone);
   ASSERT_TRUE(a_->Append("only on a"));
   a_->Stop();
+  b_->Start();
+  b_->Connect(link_->end(1));
   const replica::OrderResult forced =
       b_->Run(replica::core::Promote{.peer_fenced = true, .allow_data_loss = true});
   ASSERT_EQ(forced.code, Outcome::kDone) << forced.text;
@@ -142,7 +141,7 @@ TEST_F(PairTest, WhatOnlyTheOldPrimaryAcceptedIsGivenBack) {
   a_->Start();
   a_->Connect(link_->end(0));
   link_->Connect();
-  ASSERT_TRUE(a_->WaitFor(Role::kStandby));
+  ASSERT_TRUE(a_->WaitFor(Role::kStandby)) << a_->pair().Snapshot().advice;
   ASSERT_TRUE(
       a_->pair().WaitFor([](const auto& s) { return s.salvage_pending == 0; }, 20'000).ok());
   EXPECT_EQ(b_->store.CountMessages("only on a"), 1U);
@@ -181,9 +180,8 @@ TEST_F(PairTest, GracefulStopOfTheStandbyCostsNoPause) {
   StartPair();
   WaitWhole();
   ASSERT_EQ(b_->Run(replica::core::StopGracefully{}).code, Outcome::kDone);
-  ASSERT_TRUE(a_->pair()
-                  .WaitFor([](const auto& s) { return s.role_detail == "solo"; }, 10'000)
-                  .ok());
+  ASSERT_TRUE(
+      a_->pair().WaitFor([](const auto& s) { return s.role_detail == "solo"; }, 10'000).ok());
   b_->Stop();
   EXPECT_TRUE(a_->Write("alone"));
 }
@@ -210,13 +208,11 @@ TEST_F(PairTest, DamageOnTheStandbyIsFoundByTheNextWriteAndRepaired) {
   ASSERT_TRUE(a_->Append("first"));
   ASSERT_TRUE(b_->store.Rot(0));
   EXPECT_TRUE(a_->Append("second")) << "after the repair, or once the standby gave up its rights";
-  ASSERT_TRUE(b_->pair()
-                  .WaitFor(
-                      [](const auto& s) {
-                        return s.digest_mismatches == 1 && s.state.eligible;
-                      },
-                      20'000)
-                  .ok());
+  ASSERT_TRUE(
+      b_->pair()
+          .WaitFor([](const auto& s) { return s.digest_mismatches == 1 && s.state.eligible; },
+                   20'000)
+          .ok());
   EXPECT_EQ(a_->store.Digest(), b_->store.Digest());
   EXPECT_TRUE(a_->WaitFor(Role::kPrimary));
 }
@@ -246,9 +242,8 @@ TEST_F(PairTest, AsyncAnswersWithoutTheStandby) {
   link_->Cut();
   EXPECT_TRUE(a_->Write("without it"));
   link_->Connect();
-  ASSERT_TRUE(b_->pair()
-                  .WaitFor([](const auto& s) { return s.state.log_end.value() == 2; }, 20'000)
-                  .ok());
+  ASSERT_TRUE(
+      b_->pair().WaitFor([](const auto& s) { return s.state.log_end.value() == 2; }, 20'000).ok());
 }
 
 TEST_F(PairTest, ASecondOrderWaitsAndAllAreAnswered) {
@@ -261,8 +256,8 @@ TEST_F(PairTest, ASecondOrderWaitsAndAllAreAnswered) {
   }
   EXPECT_EQ(b_->Run(replica::core::Undemote{}).code, Outcome::kDone);
   EXPECT_EQ(answered, 10);
-  const replica::OrderResult refused = b_->pair().Run(
-      {replica::core::Promote{}, Epoch(77), "test"}, 5'000);
+  const replica::OrderResult refused =
+      b_->pair().Run({replica::core::Promote{}, Epoch(77), "test"}, 5'000);
   EXPECT_NE(refused.code, Outcome::kDone);
   EXPECT_FALSE(refused.text.empty());
 }

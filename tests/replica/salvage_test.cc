@@ -1,10 +1,10 @@
 // The salvage folder: what is saved is there after any crash, and is given back once.
 #include "replica/salvage.h"
 
+#include <fstream>
+
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-
-#include <fstream>
 
 namespace twinspool::replica {
 namespace {
@@ -71,8 +71,7 @@ TEST_F(SalvageTest, KeepsRecordsAndBodiesOverARestart) {
   Reopen();
   EXPECT_EQ(salvage_->pending(), 1U);
   const auto second = salvage_->NextPending();
-  EXPECT_EQ(*salvage_->ReadBody(*second, 2'000'000, 5'000'000),
-            Body(3'000'000).substr(2'000'000));
+  EXPECT_EQ(*salvage_->ReadBody(*second, 2'000'000, 5'000'000), Body(3'000'000).substr(2'000'000));
   struct stat info {};
   ASSERT_EQ(::stat(Folder().c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777U, 0700U);

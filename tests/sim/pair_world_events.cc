@@ -120,11 +120,12 @@ void PairWorld::OrderOn(SimNode& target, decltype(core::Order::what) what,
                         const std::string& name) {
   Note("order " + name + " on " + std::to_string(target.index));
   Guarded(target, [&] {
-    target.talk->Submit({what, Epoch(), "world"}, 5'000, [this, name](const replica::OrderResult& result) {
-      Note("  " + name + " answered " + std::to_string(static_cast<int>(result.code)) + ": " +
-           result.text);
-      Count("order " + name + (result.code == core::Outcome::kDone ? " done" : " refused"));
-    });
+    target.talk->Submit(
+        {what, Epoch(), "world"}, 5'000, [this, name](const replica::OrderResult& result) {
+          Note("  " + name + " answered " + std::to_string(static_cast<int>(result.code)) + ": " +
+               result.text);
+          Count("order " + name + (result.code == core::Outcome::kDone ? " done" : " refused"));
+        });
   });
 }
 
@@ -134,8 +135,7 @@ void PairWorld::Force(SimNode& forced) {
   const bool was_primary =
       forced.talk == nullptr || forced.talk->state().role == core::Role::kPrimary;
   OrderOn(forced, core::Promote{.peer_fenced = true, .allow_data_loss = true}, "force");
-  if (was_primary || forced.talk == nullptr ||
-      forced.talk->state().role != core::Role::kPrimary) {
+  if (was_primary || forced.talk == nullptr || forced.talk->state().role != core::Role::kPrimary) {
     return;
   }
   // The declared loss: what was acknowledged and is not here.
@@ -164,8 +164,7 @@ void PairWorld::Operate() {
       return OrderOn(target, core::Solo{.peer_fenced = true}, "solo fenced");
     case 4: {
       // The claim: the peer was not promoted since. The world knows.
-      const bool true_claim =
-          other.control.control.epoch <= target.control.control.epoch;
+      const bool true_claim = other.control.control.epoch <= target.control.control.epoch;
       return true_claim ? OrderOn(target, core::Solo{}, "solo") : void();
     }
     case 5:

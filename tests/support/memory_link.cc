@@ -104,8 +104,7 @@ class MemoryLink::End : public replica::PeerLink {
   std::thread thread_;
 };
 
-MemoryLink::MemoryLink()
-    : ends_{std::make_unique<End>(this, 0), std::make_unique<End>(this, 1)} {}
+MemoryLink::MemoryLink() : ends_{std::make_unique<End>(this, 0), std::make_unique<End>(this, 1)} {}
 
 MemoryLink::~MemoryLink() {
   for (const auto& made : ends_) {

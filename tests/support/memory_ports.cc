@@ -1,10 +1,10 @@
 #include "tests/support/memory_ports.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
 #include <array>
 #include <utility>
+
+#include <openssl/sha.h>
 
 #include "common/codec.h"
 #include "common/uid_set.h"
@@ -32,8 +32,7 @@ std::pair<std::string, std::uint64_t> RowOf(const proto::ChangeItem& item) {
     case proto::ChangeItem::kMisc:
       return {"S" + item.misc().key(), item.misc().modseq()};
     case proto::ChangeItem::kRecord:
-      return {RecordKey(item.record().mailbox_id(), item.record().uid()),
-              item.record().modseq()};
+      return {RecordKey(item.record().mailbox_id(), item.record().uid()), item.record().modseq()};
     case proto::ChangeItem::kBody:
       return {BodyKey(item.body().body_no()), item.body().body_no()};
     case proto::ChangeItem::kToken:
@@ -129,10 +128,7 @@ class MemoryPicture : public replica::Picture {
  public:
   MemoryPicture(MemoryUsers users, EntryId position, std::map<std::uint64_t, MemoryUsers> touched,
                 CommitSeq low)
-      : users_(std::move(users)),
-        position_(position),
-        touched_(std::move(touched)),
-        low_(low) {}
+      : users_(std::move(users)), position_(position), touched_(std::move(touched)), low_(low) {}
 
   EntryId position() const override { return position_; }
 
@@ -180,12 +176,11 @@ class MemoryPicture : public replica::Picture {
       for (const auto& [key, row] : all) {
         if (MailboxOf(key) == id) {
           rows[key] = row;
-          const std::string body =
-              BodyKey([&] {
-                proto::RecordHeader header;
-                header.ParseFromString(ParseItem(row).record().record());
-                return header.body_no();
-              }());
+          const std::string body = BodyKey([&] {
+            proto::RecordHeader header;
+            header.ParseFromString(ParseItem(row).record().record());
+            return header.body_no();
+          }());
           rows[body] = all.at(body);
         }
       }

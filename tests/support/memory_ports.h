@@ -31,8 +31,8 @@ struct MemoryRow {
   std::string item;
   bool operator==(const MemoryRow&) const = default;
 };
-using MemoryRows = std::map<std::string, MemoryRow>;          // key -> row
-using MemoryUsers = std::map<std::string, MemoryRows>;        // user id -> rows
+using MemoryRows = std::map<std::string, MemoryRow>;    // key -> row
+using MemoryUsers = std::map<std::string, MemoryRows>;  // user id -> rows
 
 /// See the head of this file.
 class MemoryStore final : public replica::Visibility,
@@ -166,7 +166,7 @@ class MemoryStore final : public replica::Visibility,
   std::uint32_t NextUid(UserId user, MailboxId mailbox) const;
 
   mutable std::recursive_mutex commit_mutex_;  // one commit at a time; before mutex_
-  mutable std::recursive_mutex mutex_;  // guards everything below
+  mutable std::recursive_mutex mutex_;         // guards everything below
   replica::CommitListener* listener_ = nullptr;
   replica::ServingState serving_;
   CommitSeq visible_;

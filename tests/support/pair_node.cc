@@ -70,8 +70,7 @@ bool PairNode::WaitFor(replica::core::Role role, std::int64_t timeout_ms) {
           [role](const replica::PairStatus& status) {
             const bool ready = role == replica::core::Role::kPrimary
                                    ? status.serving.writes_refused.empty()
-                                   : role != replica::core::Role::kStandby ||
-                                         status.state.eligible;
+                                   : role != replica::core::Role::kStandby || status.state.eligible;
             return status.state.role == role && ready;
           },
           timeout_ms)
