@@ -27,6 +27,8 @@ inline constexpr std::size_t kMailboxNameBytesMax = 1000;
 inline constexpr std::size_t kMailboxDepthMax = 100;
 inline constexpr std::size_t kMailboxesPerUserMax = 100'000;
 inline constexpr std::size_t kUserNameBytesMax = 255;
+/// Former names that a mailbox remembers; the oldest goes first.
+inline constexpr std::size_t kNameHistoryMax = 50;
 /// STORE, EXPUNGE and MOVE are cut into transactions of this many messages.
 inline constexpr std::size_t kMessagesPerWrite = 8192;
 /// COPY and MULTIAPPEND stay atomic up to this, and are refused beyond.
@@ -63,11 +65,17 @@ inline constexpr std::size_t kIndexBatchEntries = 1'000'000;
 // --------------------------------------------------------------------------------------
 inline constexpr std::size_t kFramePartBytes = 1u << 20;
 inline constexpr std::size_t kFrameBytesMax = 64u << 20;
+/// One gRPC message; parts of frames are below it.
+inline constexpr int kGrpcMessageBytesMax = 5 << 20;
 /// Frames kept in memory until acked, for a standby that is a little behind.
 inline constexpr std::size_t kRingBytes = 64u << 20;
 /// Bytes sent and not yet acked.
 inline constexpr std::size_t kSendWindowBytes = 8u << 20;
 inline constexpr std::size_t kCatchUpUnitBytes = 4u << 20;
+/// Things (messages, bodies, small rows) that a catch-up remembers at once, all users together and
+/// of one user; further users wait for another pass over the log, a user with more is sent whole.
+inline constexpr std::size_t kCatchUpThingsMax = 1'000'000;
+inline constexpr std::size_t kCatchUpThingsPerUserMax = 250'000;
 /// Frames and units below this travel as they are; larger ones are compressed when that helps.
 inline constexpr std::size_t kCompressFrameBytesMin = 512;
 inline constexpr int kFrameZstdLevel = 1;
@@ -108,6 +116,9 @@ inline constexpr std::uint32_t kEpochStepMax = 256;
 inline constexpr std::uint32_t kForcedEpochLeap = 64;
 /// A primary that runs alone begins to readmit a peer that is at most so many entries behind.
 inline constexpr std::uint64_t kReadmitLagEntries = 256;
+/// Longest wait of an administrative call that names none; of the handover when the process stops.
+inline constexpr std::int64_t kAdminCallMs = 30'000;
+inline constexpr std::int64_t kStopHandoverMs = 15'000;
 /// How long a joining node waits for the inviting one; how long an invitation is good.
 inline constexpr std::int64_t kJoinMs = 15'000;
 inline constexpr std::int64_t kInvitationSeconds = 24 * 3600;
@@ -140,6 +151,20 @@ inline constexpr std::size_t kOutputLowBytes = 256u << 10;
 inline constexpr std::size_t kInputBytesMax = 256u << 10;
 inline constexpr int kBadCommandsMax = 50;
 inline constexpr int kLoginFailuresMax = 5;
+/// Logins that wait for a password check; more are turned away.
+inline constexpr std::size_t kAuthWaitingMax = 2000;
+/// A checked password is remembered (as a keyed hash) for so long, and so many of them.
+inline constexpr std::int64_t kLoginRememberedMs = 5 * 60'000;
+inline constexpr std::size_t kLoginsRememberedMax = 20'000;
+/// A session reads the index of a mailbox in slices of so many entries, so that a slow client holds
+/// little.
+inline constexpr std::size_t kIndexSliceEntries = 32'768;
+/// Octets from the start of a body that a FETCH of headers reads at first.
+inline constexpr std::uint64_t kFetchHeaderBytes = 32u << 10;
+/// A waiting IDLE looks for news by itself and says a word to the network this often.
+inline constexpr std::int64_t kIdlePollMs = 2 * 60'000;
+/// Longest pause before a refused login is answered.
+inline constexpr std::int64_t kLoginDelayMsMax = 8'000;
 /// RFC 3501 §5.4 asks for at least 30 minutes once logged in.
 inline constexpr std::int64_t kIdleMs = 31 * 60'000;
 inline constexpr std::int64_t kPreLoginIdleMs = 60'000;

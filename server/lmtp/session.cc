@@ -176,7 +176,7 @@ void Session::Dispatch(const Command& command) {
   }
 }
 
-void Session::Bad(Reply reply) {
+void Session::Bad(const Reply& reply) {
   if (++bad_commands_ > limits::kBadCommandsMax) {
     Goodbye({421, "4.7.0", "Too many bad commands"});
     return;
@@ -208,7 +208,7 @@ void Session::Mail(std::string_view rest) {
   Reply error;
   auto path = ParsePath(rest, "FROM", &error);
   if (!path) {
-    return Bad(std::move(error));
+    return Bad(error);
   }
   if (path->size.value_or(0) > store_.message_bytes_max()) {
     return Send(
@@ -229,7 +229,7 @@ void Session::Rcpt(std::string_view rest) {
   Reply error;
   auto path = ParsePath(rest, "TO", &error);
   if (!path) {
-    return Bad(std::move(error));
+    return Bad(error);
   }
   if (!sender_->utf8 && !IsAscii(path->address)) {
     return Send({553, "5.6.7", "A recipient beyond ASCII needs SMTPUTF8"});
@@ -447,7 +447,7 @@ void Session::Close() {
   host_.Close();
 }
 
-void Session::Goodbye(Reply reply) {
+void Session::Goodbye(const Reply& reply) {
   Send(reply);
   Close();
 }

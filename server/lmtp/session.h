@@ -33,6 +33,8 @@ class Session final : public net::Session {
   /// `host_name` is shown in the greeting.
   Session(net::SessionHost& host, MailStore& store, std::string host_name);
   ~Session() override;
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   void Start() override;
   void Input(std::string_view bytes) override;
@@ -57,7 +59,7 @@ class Session final : public net::Session {
   void OnRecipient(Path path, Result<UserRef> user);
   void Data();
   void StartTls();
-  void Bad(Reply reply);
+  void Bad(const Reply& reply);
 
   // The message.
   bool ConsumeData();
@@ -69,7 +71,7 @@ class Session final : public net::Session {
   void SendReplies();
 
   void Send(const Reply& reply) { host_.Write(reply.Line()); }
-  void Goodbye(Reply reply);
+  void Goodbye(const Reply& reply);
   void Close();
   void ResetTransaction();
   /// A completion for the store that runs `method(args…, result)` on this session's thread.

@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include "common/check.h"
+#include "common/log.h"
 
 namespace twinspool::net {
 namespace {
@@ -147,6 +148,9 @@ void Connection::Settle() {
   RunPosted();
   if (output_pending() > limits::kOutputHardBytes) {
     registry_->stats().overflowed.fetch_add(1);
+    LogError("output_overflow", {{"listener", registry_->options().name},
+                                 {"client", peer_.address},
+                                 {"bytes", output_pending()}});
     DropStalled();
     return;
   }
@@ -307,10 +311,9 @@ void Connection::Decrypt() {
 void Connection::OnEnd() {
   ended_ = true;
   Touch();
-  if (phase_ != Phase::kOpen && phase_ != Phase::kStartTls) {
-    if (phase_ == Phase::kHandshake) {
-      registry_->stats().handshakes_failed.fetch_add(1);
-    }
+  if (phase_ == Phase::kHandshake) {
+    FailHandshake("the client left");
+  } else if (phase_ != Phase::kOpen && phase_ != Phase::kStartTls) {
     Drop();
   }
 }
@@ -337,8 +340,7 @@ bool Connection::StepHandshake() {
     return false;
   }
   if (step != TlsEngine::Step::kDone) {
-    registry_->stats().handshakes_failed.fetch_add(1);
-    Drop();
+    FailHandshake(engine_->error());
     return false;
   }
   tls_ = engine_->Describe();
@@ -506,6 +508,15 @@ void Connection::DropStalled() {
   Drop();
 }
 
+// What clients do wrong is nothing that an operator must act on.
+void Connection::FailHandshake(std::string_view reason) {
+  registry_->stats().handshakes_failed.fetch_add(1);
+  LogDebug(
+      "tls_handshake_failed",
+      {{"listener", registry_->options().name}, {"client", peer_.address}, {"reason", reason}});
+  Drop();
+}
+
 Instant Connection::NextDeadline() const {
   const ListenerOptions& options = registry_->options();
   Instant next = cut_at_.ns > 0 ? cut_at_ : kNever;
@@ -547,10 +558,13 @@ void Connection::OnTime(Instant now) {
     return;
   }
   if (phase_ == Phase::kHandshake) {
-    registry_->stats().handshakes_failed.fetch_add(1);
+    FailHandshake("timeout");
+    return;
   }
   if (write_armed_ && last_progress_.PlusMs(options.stalled_output_ms) <= now) {
     registry_->stats().stalled.fetch_add(1);
+    LogInfo("output_stalled",
+            {{"listener", options.name}, {"client", peer_.address}, {"bytes", output_pending()}});
     DropStalled();
     return;
   }

@@ -109,6 +109,7 @@ class Connection final : public SessionHost,
   // End and time.
   void Drop();
   void DropStalled();
+  void FailHandshake(std::string_view reason);
   void Touch() { last_activity_ = IoThread::Now(); }
   bool HasTimeout() const { return session_ != nullptr && timeout_ms_ > 0 && !ended_; }
   Instant NextDeadline() const;

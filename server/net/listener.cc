@@ -4,11 +4,13 @@
 
 #include <cerrno>
 #include <future>
+#include <system_error>
 #include <utility>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <sys/socket.h>
 
+#include "common/log.h"
 #include "server/net/connection.h"
 #include "server/net/io_thread.h"
 #include "server/net/registry.h"
@@ -19,6 +21,7 @@ namespace {
 
 // Clients taken per wake-up, so that a flood leaves room for those already here.
 constexpr int kAcceptsPerTurn = 64;
+constexpr std::uint64_t kFailuresPerLine = 100;
 // How long a stop waits for the threads themselves after every connection was cut.
 constexpr std::int64_t kCutMs = 5'000;
 
@@ -74,7 +77,12 @@ class Listener::Acceptor final : public Timed, public std::enable_shared_from_th
       } else if (errno == EAGAIN) {
         break;
       } else if (errno != EINTR && errno != ECONNABORTED) {
-        registry_->stats().accept_failures.fetch_add(1);
+        const int error = errno;
+        // One line per bout: it repeats every kAcceptRetryMs until descriptors are free again.
+        if (registry_->stats().accept_failures.fetch_add(1) % kFailuresPerLine == 0) {
+          LogWarn("accept_failed", {{"listener", registry_->options().name},
+                                    {"error", std::generic_category().message(error)}});
+        }
         thread_->Arm(this, IoThread::Now().PlusMs(limits::kAcceptRetryMs));
         return;
       }

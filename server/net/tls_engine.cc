@@ -81,7 +81,7 @@ TlsEngine::Step TlsEngine::StepOf(int result) {
     case SSL_ERROR_ZERO_RETURN:
       return Step::kClosed;
     default:
-      ERR_clear_error();
+      error_ = TakeTlsError();
       return Step::kFailed;
   }
 }

@@ -52,6 +52,8 @@ class TlsEngine {
 
   /// After the handshake.
   TlsInfo Describe() const;
+  /// OpenSSL's reason for the last kFailed: "http request", "unsupported protocol" …
+  const std::string& error() const { return error_; }
 
  private:
   struct BioFunctions;
@@ -62,6 +64,7 @@ class TlsEngine {
   ssl_st* ssl_ = nullptr;
   std::string_view input_;
   std::string output_;
+  std::string error_;
 };
 
 }  // namespace twinspool::net

@@ -1,8 +1,14 @@
 #include "server/node/admin_service.h"
 
+#include <grp.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <utility>
+
+#include <sys/stat.h>
 
 #include "proto/admin.grpc.pb.h"
 
@@ -116,6 +122,40 @@ class AdminService final : public proto::Admin::Service {
 
 std::unique_ptr<grpc::Service> MakeAdminService(Operations& operations, std::string admin_uri) {
   return std::make_unique<AdminService>(operations, std::move(admin_uri));
+}
+
+Result<std::unique_ptr<AdminSocket>> AdminSocket::Open(const std::string& path,
+                                                       Operations& operations) {
+  unlink(path.c_str());
+  std::unique_ptr<AdminSocket> socket(new AdminSocket());
+  socket->service_ = MakeAdminService(operations, "");
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort("unix:" + path, grpc::InsecureServerCredentials());
+  builder.RegisterService(socket->service_.get());
+  socket->server_ = builder.BuildAndStart();
+  if (socket->server_ == nullptr) {
+    return IoError("cannot listen on the administration socket " + path);
+  }
+  if (const group* owners = getgrnam("twinspool");
+      owners != nullptr && chown(path.c_str(), static_cast<uid_t>(-1), owners->gr_gid) != 0) {
+    LogWarn("admin_socket_group", {{"path", path}, {"what", "cannot give it to group twinspool"}});
+  }
+  if (chmod(path.c_str(), 0660) != 0) {
+    return IoError("cannot set the mode of " + path);
+  }
+  return socket;
+}
+
+void AdminSocket::Stop() {
+  if (server_ != nullptr) {
+    server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
+    server_->Wait();
+    server_ = nullptr;
+  }
+}
+
+AdminSocket::~AdminSocket() {
+  Stop();
 }
 
 }  // namespace twinspool::node

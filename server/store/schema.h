@@ -57,8 +57,12 @@ inline constexpr std::string_view kMetaLow = "low";
 std::string IncompleteKey(UserId user);
 /// 'r' mailbox -> "" : counters and digest must be recounted (left by an undo step).
 std::string RecountKey(MailboxId mailbox);
+/// 'c' user -> "" : the same for the user's own digest and totals.
+std::string RecountUserKey(UserId user);
 /// 'b' user, body no -> be64 time : a body is being staged.
 std::string StagingKey(UserId user, BodyNo body);
+/// 'u' user, body no -> guid, PoolEntry : a body from before a refill that the refill has not named.
+std::string UnclaimedKey(UserId user, BodyNo body);
 
 // --- users
 // ----------------------------------------------------------------------------------------------

@@ -82,6 +82,15 @@ bool Client::StartTls(const std::string& certificate_pem, const std::string& key
   return SSL_connect(ssl_) == 1;
 }
 
+std::string Client::ServerName() const {
+  std::string name(256, '\0');
+  const int size =
+      X509_NAME_get_text_by_NID(X509_get_subject_name(SSL_get0_peer_certificate(ssl_)),
+                                NID_commonName, name.data(), static_cast<int>(name.size()));
+  name.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  return name;
+}
+
 bool Client::Send(std::string_view bytes) {
   while (!bytes.empty()) {
     const std::ptrdiff_t sent = ssl_ != nullptr

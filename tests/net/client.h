@@ -26,6 +26,9 @@ class Client {
   /// a client certificate are optional.
   bool StartTls(const std::string& certificate_pem = "", const std::string& key_pem = "");
 
+  /// Common name of the server's certificate.
+  std::string ServerName() const;
+
   bool connected() const { return fd_ >= 0; }
   int fd() const { return fd_; }
   /// False when the connection is gone.

@@ -45,14 +45,16 @@ TEST_F(ConnectionTest, CloseFlushesFirst) {
 }
 
 TEST_F(ConnectionTest, GoodbyeArrivesThoughInputWasNotRead) {
-  const auto listener = Open(Options({.input = [](SessionHost& host, std::string_view) {
-    host.Write("BYE\r\n");
+  // More than the client's kernel takes at once: a reset would lose what waits in ours.
+  const std::string goodbye(4u << 20, 'b');
+  const auto listener = Open(Options({.input = [&](SessionHost& host, std::string_view) {
+    host.Write(goodbye);
     host.Close();
   }}));
   Client client = Client::Tcp(listener->port());
-  // More than one read of the server: what lies unread at its close must not become a reset.
-  ASSERT_TRUE(client.Send(std::string(1u << 20, 'q')));
-  EXPECT_EQ(client.ReadAll(), "BYE\r\n");
+  // More than one read of the server: the rest lies unread at its close.
+  ASSERT_TRUE(client.Send(std::string(256u << 10, 'q')));
+  EXPECT_EQ(client.ReadAll().size(), goodbye.size());
 }
 
 TEST_F(ConnectionTest, NothingIsCalledAfterClose) {

@@ -1,8 +1,13 @@
 // TLS on connections: implicit, STARTTLS, garbage, client certificates.
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "server/net/tls_engine.h"
+#include "common/env.h"
 #include "tests/net/client.h"
 #include "tests/net/server_fixture.h"
 
@@ -157,12 +162,32 @@ TEST_F(TlsConnectionTest, SecureEnoughFollowsTlsAndTheOption) {
 }
 
 TEST_F(TlsConnectionTest, ReloadedCertificateIsShownToNewConnections) {
+  const auto dir =
+      std::filesystem::temp_directory_path() / ("tls-" + SystemRandom().NewId<PairId>().ToHex());
+  std::filesystem::create_directories(dir);
+  const auto put = [&](const std::string& name) {
+    const auto made = MakeSelfSigned({.common_name = name}).value();
+    std::ofstream(dir / "cert.pem") << made.certificate_pem;
+    std::ofstream(dir / "key.pem") << made.key_pem;
+  };
+  put("before");
   auto options = Options(LineEcho(), TlsMode::kImplicit);
+  options.tls =
+      TlsSource::Open({.certificate_file = dir / "cert.pem", .key_file = dir / "key.pem"}).value();
   const auto source = options.tls;
   const auto listener = Open(std::move(options));
-  const auto before = source->Get();
-  EXPECT_TRUE(source->Reload().ok());  // nothing to reload from: unchanged
-  EXPECT_EQ(source->Get(), before);
+  Client first = Client::Tcp(listener->port());
+  ASSERT_TRUE(first.StartTls());
+  EXPECT_EQ(first.ReadLine(), "hello\r\n");
+  put("after");
+  ASSERT_TRUE(source->Reload().ok());
+  Client second = Client::Tcp(listener->port());
+  ASSERT_TRUE(second.StartTls());
+  EXPECT_EQ(first.ServerName(), "before");
+  EXPECT_EQ(second.ServerName(), "after");
+  ASSERT_TRUE(first.Send("still here\r\n"));
+  EXPECT_EQ(first.ReadLine(), "got still here\r\n");
+  std::filesystem::remove_all(dir);
 }
 
 }  // namespace

@@ -1,0 +1,27 @@
+// What answers of several commands have in common: names, object ids, the STATUS line.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "server/imap/command.h"
+#include "server/mail_store.h"
+
+namespace twinspool::imap {
+
+/// `text` in Unicode's form NFC, as the store keeps names.
+std::string NormalForm(std::string_view text);
+/// A name in that form and without a trailing separator (RFC 3501 §6.3.3).
+std::string NormalName(std::string_view name);
+
+/// MAILBOXID and EMAILID (RFC 8474).
+std::string MailboxIdText(const MailboxId& id);
+std::string EmailIdText(const Guid& guid);
+
+/// "* STATUS name (…)" CRLF for `items`. `highest` stands in for the state's HIGHESTMODSEQ, because
+/// a session may not announce more than it has told.
+void AppendStatusData(std::string* out, const MailboxState& state, StatusItems items,
+                      Modseq highest, std::uint64_t append_limit);
+
+}  // namespace twinspool::imap

@@ -1,0 +1,133 @@
+// APPEND and MULTIAPPEND (RFC 3501 §6.3.11, RFC 3502, APPENDUID of RFC 4315).
+//
+// The octets go straight on into BodyStages, one piece at a time: while the store takes one, no
+// further event is asked for, and the reader's buffer pushes back on the client.
+#include "server/imap/answers.h"
+#include "server/imap/tasks.h"
+
+namespace twinspool::imap {
+namespace {
+
+class AppendTask : public Task {
+ public:
+  using Task::Task;
+
+  void Begin(const std::string& mailbox) {
+    if (core().state() == State::kNotAuthenticated) {
+      refusal_ = [this] { core().Bad("Log in first"); };
+      return;
+    }
+    waiting_ = true;
+    core().store().FindMailbox(core().user().id, NormalName(mailbox),
+                               Then<MailboxState>([this](const Result<MailboxState>& state) {
+                                 waiting_ = false;
+                                 if (state.ok()) {
+                                   mailbox_ = state->ref;
+                                 } else {
+                                   RefuseWith(state.status());
+                                 }
+                               }));
+  }
+
+  bool hungry() const override { return !waiting_ && !finished_; }
+
+  void OnEvent(Event event) override {
+    if (auto* begin = std::get_if<AppendMessageBegin>(&event)) {
+      OnMessage(std::move(*begin));
+    } else if (const auto* data = std::get_if<AppendData>(&event)) {
+      OnData(data->octets);
+    } else if (std::holds_alternative<AppendEnd>(event)) {
+      OnEnd();
+    } else if (const auto* bad = std::get_if<BadLine>(&event)) {
+      finished_ = true;
+      core().Bad(bad->text);
+    } else if (const auto* big = std::get_if<LiteralTooBig>(&event)) {
+      finished_ = true;
+      core().No(big->message ? "[TOOBIG] The message is larger than APPENDLIMIT"
+                             : "[LIMIT] The literal is too long for this command");
+    }
+  }
+
+ private:
+  void RefuseWith(const Status& status) {
+    refusal_ = [this, status] { core().Fail(status, Missing::kTryCreate); };
+  }
+
+  void OnMessage(AppendMessageBegin begin) {
+    if (!refusal_ && begin.size == 0) {
+      refusal_ = [this] { core().No("[CANNOT] A message has at least one octet"); };
+    }
+    if (!refusal_ && messages_.size() >= limits::kAtomicMessagesMax) {
+      refusal_ = [this] { core().No("[LIMIT] Too many messages in one APPEND"); };
+    }
+    if (!refusal_) {
+      Result<std::unique_ptr<BodyStage>> stage =
+          core().store().StageBody(core().user().id, begin.size);
+      if (stage.ok()) {
+        AppendMessage& message = messages_.emplace_back();
+        message.body = std::move(*stage);
+        message.flags = std::move(begin.flags);
+      } else if (stage.status().Is(Code::kLimit)) {
+        refusal_ = [this] { core().No("[TOOBIG] The message is larger than APPENDLIMIT"); };
+      } else {
+        RefuseWith(stage.status());
+      }
+    }
+    if (refusal_) {
+      finished_ = true;
+      core().reader().RefuseLiteral();
+      return refusal_();
+    }
+    if (begin.date) {
+      messages_.back().internal_date = begin.date->seconds;
+      messages_.back().zone_minutes = begin.date->zone_minutes;
+    }
+    if (begin.sync) {
+      core().out() += "+ Ready for the message\r\n";
+    }
+  }
+
+  void OnData(std::string_view octets) {
+    waiting_ = true;
+    messages_.back().body->Write(std::string(octets), Then<Unit>([this](const Result<Unit>& done) {
+                                   waiting_ = false;
+                                   if (!done.ok()) {
+                                     finished_ = true;
+                                     core().reader().DiscardCommand();
+                                     core().Fail(done.status(), Missing::kTryCreate);
+                                   }
+                                 }));
+  }
+
+  void OnEnd() {
+    waiting_ = true;
+    core().store().Append(mailbox_, std::move(messages_),
+                          Then<AppendResult>([this](const Result<AppendResult>& result) {
+                            finished_ = true;
+                            if (!result.ok()) {
+                              return core().Fail(result.status(), Missing::kTryCreate);
+                            }
+                            std::string text = "[APPENDUID ";
+                            AppendNumber(&text, result->uid_validity.value());
+                            text += ' ';
+                            AppendSet(&text, result->uids);
+                            core().Ok(text + "] APPEND completed");
+                          }));
+  }
+
+  MailboxRef mailbox_;
+  std::vector<AppendMessage> messages_;
+  std::function<void()> refusal_;  // what to answer at the next literal
+  bool waiting_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Task> RunAppend(Core& core, AppendBegin begin) {
+  auto task = std::make_unique<AppendTask>(core);
+  task->Begin(begin.mailbox);
+  return task;
+}
+
+}  // namespace twinspool::imap

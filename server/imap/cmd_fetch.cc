@@ -1,0 +1,273 @@
+// FETCH and UID FETCH (RFC 3501 §6.4.5), with CHANGEDSINCE and VANISHED (RFC 7162 §3.1.4, §3.2.6).
+//
+// Three reads, each only when needed: the index (flags alone, or what changed since), batches of
+// messages, and pieces of large bodies. Between any two, the client's pace is heeded. \Seen comes
+// last, as one write for the whole command: when writes are blocked the data is given all the same.
+#include <algorithm>
+
+#include "server/imap/fetch_line.h"
+#include "server/imap/fetch_message.h"
+#include "server/imap/fetch_plan.h"
+#include "server/imap/messages.h"
+#include "server/imap/sequence.h"
+#include "server/imap/tasks.h"
+
+namespace twinspool::imap {
+namespace {
+
+class FetchTask : public Task {
+ public:
+  FetchTask(Core& core, cmd::Fetch command, UidSet uids)
+      : Task(core),
+        command_(std::move(command)),
+        uids_(std::move(uids)),
+        plan_(PlanFetch(command_.items, command_.uid)) {
+    plan_.modseq = plan_.modseq || command_.changed_since.has_value();
+    if (command_.changed_since && !plan_.index_only) {
+      AddModseqItem();
+    }
+  }
+
+  void Begin() {
+    expected_ = uids_.Count();
+    if (command_.changed_since || plan_.index_only) {
+      return ReadIndex(Uid(1));
+    }
+    rest_ = uids_;
+    FetchOn();
+  }
+
+  void OnDrained() override {
+    if (resume_) {
+      const std::function<void()> resume = std::exchange(resume_, nullptr);
+      resume();
+    }
+  }
+
+ private:
+  void AddModseqItem() {
+    const bool there = std::any_of(command_.items.begin(), command_.items.end(), [](auto& item) {
+      return item.attribute == FetchAttribute::kModseq;
+    });
+    if (!there) {
+      command_.items.emplace_back().attribute = FetchAttribute::kModseq;
+    }
+  }
+
+  /// Goes on now, or when the client has taken what it was given.
+  void WhenDrained(std::function<void()> next) {
+    if (core().FlushAndCheckBlocked()) {
+      resume_ = std::move(next);
+    } else {
+      next();
+    }
+  }
+
+  // --- the index
+
+  void ReadIndex(Uid from) {
+    IndexQuery query;
+    query.uids = uids_;
+    query.from = from;
+    query.limit = limits::kIndexSliceEntries;
+    if (command_.changed_since) {
+      // Clients send 0 after a server gained CONDSTORE; modseqs begin at 1.
+      query.since = Modseq(std::max<std::uint64_t>(*command_.changed_since, 1));
+      if (command_.vanished) {
+        query.uids->Add(ResolveUids(command_.set, core().view()->last_uid()));
+      }
+    }
+    core().store().ReadIndex(
+        core().view()->ref(), std::move(query),
+        Then<IndexBatch>([this](Result<IndexBatch> batch) { OnIndex(std::move(batch)); }));
+  }
+
+  void OnIndex(Result<IndexBatch> batch) {
+    if (!batch.ok()) {
+      return core().Fail(batch.status());
+    }
+    std::string& out = core().out();
+    const SelectedView& view = *core().view();
+    if (command_.vanished) {
+      // What the client still counts is told as gone by a later sync, not as gone earlier.
+      const UidSet vanished = batch->vanished.Minus(view.ToldUids());
+      if (!vanished.empty()) {
+        AppendSet(&(out += "* VANISHED (EARLIER) "), vanished);
+        out += "\r\n";
+      }
+    }
+    const UpdateItems items{.uid = plan_.uid, .flags = plan_.flags, .modseq = plan_.modseq};
+    for (const IndexEntry& entry : batch->entries) {
+      const std::uint32_t number = view.NumberOf(entry.uid);
+      if (number == 0) {
+        continue;
+      }
+      if (plan_.index_only) {
+        ++answered_;
+        AppendUpdate(&out, number, entry, *batch->state.keywords, items);
+      } else {
+        rest_.Add(entry.uid);
+      }
+    }
+    WhenDrained([this, next = batch->next] {
+      if (next) {
+        ReadIndex(*next);
+      } else if (plan_.index_only || rest_.empty()) {
+        End();
+      } else {
+        FetchOn();
+      }
+    });
+  }
+
+  // --- messages
+
+  void FetchOn() {
+    FetchRequest request;
+    request.uids = rest_;
+    request.parts = kFetchRecord;
+    if (plan_.flags || plan_.modseq || plan_.sets_seen) {
+      request.parts |= kFetchIndex;
+    }
+    if (plan_.summary) {
+      request.parts |= kFetchSummary;
+    }
+    request.body_bytes = plan_.body_bytes;
+    core().store().Fetch(
+        core().view()->ref(), std::move(request),
+        Then<FetchBatch>([this](Result<FetchBatch> batch) { OnFetched(std::move(batch)); }));
+  }
+
+  void OnFetched(Result<FetchBatch> batch) {
+    if (!batch.ok()) {
+      return core().Fail(batch.status());
+    }
+    batch_ = std::move(*batch);
+    at_ = 0;
+    message_.emplace(command_.items, plan_, *batch_.keywords, core().known_structure());
+    NextMessage();
+  }
+
+  void NextMessage() {
+    // A loop and not a chain of calls: a batch holds thousands of messages.
+    while (at_ < batch_.messages.size()) {
+      FetchedMessage& message = batch_.messages[at_++];
+      const std::uint32_t number = core().view()->NumberOf(message.uid);
+      if (number == 0) {
+        continue;
+      }
+      ++answered_;
+      if (plan_.sets_seen && (message.entry.flags & kSeen) == 0 && !message.entry.expunged) {
+        unseen_.Add(message.uid);
+      }
+      message_->Begin(&core().out(), number, std::move(message));
+      if (const std::optional<FetchMessage::Wanted> wanted = message_->Write(&core().out())) {
+        return Provide(*wanted);
+      }
+      if (core().FlushAndCheckBlocked()) {
+        resume_ = [this] { NextMessage(); };
+        return;
+      }
+    }
+    rest_ = std::move(batch_.rest);
+    batch_ = FetchBatch();
+    if (rest_.empty()) {
+      return End();
+    }
+    FetchOn();
+  }
+
+  void Provide(FetchMessage::Wanted wanted) {
+    WhenDrained([this, wanted] {
+      if (wanted.length == 0) {
+        // Through the queue, so that a long answer does not become a deep stack.
+        return Then<Unit>([this](const Result<Unit>&) { GoOn(); })(Unit{});
+      }
+      core().store().ReadBody(
+          core().view()->ref().owner, message_->message().record.body, wanted.offset, wanted.length,
+          Then<std::string>([this](Result<std::string> octets) {
+            if (!octets.ok() || octets->empty()) {
+              // The client was promised octets that cannot be had.
+              return core().Bye("", "The rest of a message cannot be read; connect again");
+            }
+            message_->Octets(std::move(*octets));
+            GoOn();
+          }));
+    });
+  }
+
+  void GoOn() {
+    if (const std::optional<FetchMessage::Wanted> wanted = message_->Write(&core().out())) {
+      return Provide(*wanted);
+    }
+    WhenDrained([this] { NextMessage(); });
+  }
+
+  // --- the end
+
+  void End() {
+    if (unseen_.empty() || core().view()->read_only()) {
+      return Done(OkStatus());
+    }
+    stores_ = true;
+    StoreRequest request;
+    request.uids = std::move(unseen_);
+    request.change = FlagChange::kAdd;
+    request.flags.system = kSeen;
+    core().store().StoreFlags(
+        core().view()->ref(), std::move(request),
+        Then<StoreResult>([this](const Result<StoreResult>& result) { Done(result.status()); }));
+  }
+
+  void Done(const Status& status) {
+    if (status.Is(Code::kOutcomeUnknown) || status.Is(Code::kFenced)) {
+      return core().Fail(status);
+    }
+    core().RequestSyncIf(stores_ && status.ok());
+    core().set_sync_uid(command_.uid);
+    const bool all = command_.uid || command_.changed_since || answered_ == expected_;
+    core().Ok(all ? "FETCH completed" : "[EXPUNGEISSUED] Some of the messages no longer exist");
+  }
+
+  cmd::Fetch command_;
+  UidSet uids_;
+  FetchPlan plan_;
+  std::uint64_t expected_ = 0;
+  std::uint64_t answered_ = 0;
+  UidSet rest_;
+  FetchBatch batch_;
+  std::size_t at_ = 0;
+  std::optional<FetchMessage> message_;
+  UidSet unseen_;
+  bool stores_ = false;
+  std::function<void()> resume_;
+};
+
+}  // namespace
+
+std::unique_ptr<Task> Run(Core& core, cmd::Fetch command) {
+  const bool modseq = std::any_of(command.items.begin(), command.items.end(), [](auto& item) {
+    return item.attribute == FetchAttribute::kModseq;
+  });
+  if (modseq || command.changed_since) {
+    core.EnableCondstore();
+  }
+  if (command.vanished && !core.qresync()) {
+    core.Bad("ENABLE QRESYNC comes before VANISHED");
+    return nullptr;
+  }
+  Result<UidSet> uids = MessagesOf(*core.view(), command.set, command.uid);
+  if (!uids.ok()) {
+    core.Bad(std::string(uids.status().message()));
+    return nullptr;
+  }
+  if (uids->empty() && !command.vanished) {
+    core.Ok("FETCH completed: no such messages");
+    return nullptr;
+  }
+  auto task = std::make_unique<FetchTask>(core, std::move(command), std::move(*uids));
+  task->Begin();
+  return task;
+}
+
+}  // namespace twinspool::imap

@@ -1,0 +1,243 @@
+// LIST in all its forms and LSUB (RFC 3501 §6.3.8, RFC 3348, RFC 5258, RFC 5819, RFC 6154).
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "server/imap/answers.h"
+#include "server/imap/list_match.h"
+#include "server/imap/tasks.h"
+
+namespace twinspool::imap {
+namespace {
+
+/// One line to be: a mailbox, a subscription without one, or a level that exists only in names.
+struct Line {
+  MailboxListing listing;
+  bool selected = false;        // by the selection options, the name aside
+  bool child_selected = false;  // CHILDINFO: a subscribed mailbox below it
+};
+
+class ListTask : public Task {
+ public:
+  ListTask(Core& core, cmd::List command) : Task(core), command_(std::move(command)) {
+    for (const std::string& pattern : command_.patterns) {
+      patterns_.emplace_back(JoinReference(NormalForm(command_.reference), NormalForm(pattern)));
+    }
+  }
+
+  void Begin(bool lsub) {
+    lsub_ = lsub;
+    core().store().ListMailboxes(
+        core().user().id,
+        Then<std::vector<MailboxListing>>([this](Result<std::vector<MailboxListing>> all) {
+          if (!all.ok()) {
+            return core().Fail(all.status());
+          }
+          OnListing(std::move(*all));
+        }));
+  }
+
+  void OnDrained() override {
+    if (waiting_) {
+      waiting_ = false;
+      Go();
+    }
+  }
+
+ private:
+  void OnListing(std::vector<MailboxListing> all) {
+    for (MailboxListing& listing : all) {
+      if (!listing.id.nil()) {
+        real_.insert(listing.name);
+      }
+      Line line{std::move(listing)};
+      line.selected = Selects(line.listing);
+      lines_.push_back(std::move(line));
+    }
+    AddLevels();
+    std::erase_if(lines_, [this](const Line& line) { return !Shown(line); });
+    at_ = 0;
+    Go();
+  }
+
+  bool Selects(const MailboxListing& listing) const {
+    if (lsub_ || (command_.select & kSelectSubscribed) != 0) {
+      return listing.subscribed && ((command_.select & kSelectSpecialUse) == 0 || listing.use != 0);
+    }
+    if ((command_.select & kSelectSpecialUse) != 0) {
+      return listing.use != 0;
+    }
+    return !listing.id.nil();
+  }
+
+  /// Levels above mailboxes which are none themselves, where a pattern could show them; and the
+  /// CHILDINFO of RECURSIVEMATCH, for LSUB the same by its own rule (RFC 3501 §6.3.9).
+  void AddLevels() {
+    const bool upward = lsub_ || (command_.select & kSelectRecursiveMatch) != 0;
+    const bool plain = !lsub_ && command_.select == 0;
+    if (!upward && !plain) {
+      return;
+    }
+    std::map<std::string, std::size_t> known;
+    for (std::size_t i = 0; i < lines_.size(); ++i) {
+      known.emplace(lines_[i].listing.name, i);
+    }
+    const std::size_t count = lines_.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!lines_[i].selected) {
+        continue;
+      }
+      const std::string name = lines_[i].listing.name;
+      for (std::size_t end = name.rfind('/'); end != std::string::npos && end > 0;
+           end = name.rfind('/', end - 1)) {
+        const auto [it, added] = known.emplace(name.substr(0, end), lines_.size());
+        if (added) {
+          lines_.push_back({.listing = {.id = {}, .name = it->first}});
+        }
+        Line& level = lines_[it->second];
+        level.child_selected = true;
+      }
+    }
+  }
+
+  bool Shown(const Line& line) const {
+    if (!Matches(line.listing.name)) {
+      return false;
+    }
+    if (line.selected) {
+      return true;
+    }
+    if (!line.child_selected) {
+      return false;
+    }
+    if ((command_.select & kSelectRecursiveMatch) != 0) {
+      return true;
+    }
+    // A bare level appears where "%" would hide what is below it; so does LSUB's.
+    return (lsub_ || line.listing.id.nil()) && level_patterns();
+  }
+
+  bool Matches(const std::string& name) const {
+    return std::any_of(patterns_.begin(), patterns_.end(),
+                       [&](const ListPattern& pattern) { return pattern.Matches(name); });
+  }
+
+  bool level_patterns() const {
+    return std::any_of(command_.patterns.begin(), command_.patterns.end(),
+                       [](const std::string& pattern) { return pattern.ends_with('%'); });
+  }
+
+  bool HasChildren(const std::string& name) const {
+    const auto it = real_.lower_bound(name + "/");
+    return it != real_.end() && it->starts_with(name + "/");
+  }
+
+  // --- writing, and STATUS of each
+
+  void Go() {
+    while (at_ < lines_.size()) {
+      const Line& line = lines_[at_++];
+      Write(line);
+      if ((command_.returns & kListReturnStatus) != 0 && !line.listing.id.nil()) {
+        return AskState(line.listing.id);
+      }
+      if (core().FlushAndCheckBlocked()) {
+        waiting_ = true;
+        return;
+      }
+    }
+    core().Ok(lsub_ ? "LSUB completed" : "LIST completed");
+  }
+
+  void AskState(MailboxId id) {
+    core().store().GetState(
+        {core().user().id, id}, Then<MailboxState>([this](const Result<MailboxState>& state) {
+          // Deleted meanwhile: its line alone was told (RFC 5819 §2).
+          if (state.ok()) {
+            AppendStatusData(&core().out(), *state, command_.status, core().TellableModseq(*state),
+                             core().store().message_bytes_max());
+          } else if (!state.status().Is(Code::kNotFound)) {
+            return core().Fail(state.status());
+          }
+          waiting_ = core().FlushAndCheckBlocked();
+          if (!waiting_) {
+            Go();
+          }
+        }));
+  }
+
+  void Write(const Line& line) {
+    std::string& out = core().out();
+    out += lsub_ ? "* LSUB (" : "* LIST (";
+    out += Attributes(line);
+    out += ") \"/\" ";
+    AppendMailbox(&out, line.listing.name, false);
+    if (line.child_selected && (command_.select & kSelectRecursiveMatch) != 0) {
+      out += " (\"CHILDINFO\" (\"SUBSCRIBED\"))";
+    }
+    out += "\r\n";
+  }
+
+  std::string Attributes(const Line& line) const {
+    std::string text;
+    const auto add = [&text](std::string_view word) {
+      text += text.empty() ? "" : " ";
+      text += word;
+    };
+    const MailboxListing& listing = line.listing;
+    const bool bare = listing.id.nil();
+    if (lsub_) {
+      return line.selected ? text : "\\Noselect";
+    }
+    if (bare) {
+      add(command_.extended ? "\\NonExistent" : "\\Noselect");
+    }
+    const bool tell_subscribed = (command_.select & kSelectSubscribed) != 0 ||
+                                 (command_.returns & kListReturnSubscribed) != 0;
+    if (listing.subscribed && tell_subscribed) {
+      add("\\Subscribed");
+    }
+    add(HasChildren(listing.name) ? "\\HasChildren" : "\\HasNoChildren");
+    if (listing.use != 0) {
+      text += " ";
+      AppendSpecialUse(&text, listing.use);
+    }
+    return text;
+  }
+
+  cmd::List command_;
+  bool lsub_ = false;
+  bool waiting_ = false;
+  std::vector<ListPattern> patterns_;
+  std::set<std::string> real_;
+  std::vector<Line> lines_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Task> Run(Core& core, cmd::List command) {
+  if (!command.extended && command.patterns.size() == 1 && command.patterns.front().empty()) {
+    // The question for the separator (RFC 3501 §6.3.8).
+    core.Untagged("LIST (\\Noselect) \"/\" \"\"");
+    core.Ok("LIST completed");
+    return nullptr;
+  }
+  if ((command.status & kStatusHighestModseq) != 0) {
+    core.EnableCondstore();
+  }
+  auto task = std::make_unique<ListTask>(core, std::move(command));
+  task->Begin(false);
+  return task;
+}
+
+std::unique_ptr<Task> Run(Core& core, cmd::Lsub command) {
+  cmd::List list;
+  list.reference = std::move(command.reference);
+  list.patterns.push_back(std::move(command.pattern));
+  auto task = std::make_unique<ListTask>(core, std::move(list));
+  task->Begin(true);
+  return task;
+}
+
+}  // namespace twinspool::imap

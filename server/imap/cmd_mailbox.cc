@@ -1,0 +1,68 @@
+// CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS (RFC 3501 §6.3).
+#include <algorithm>
+
+#include "server/imap/answers.h"
+#include "server/imap/tasks.h"
+
+namespace twinspool::imap {
+
+std::unique_ptr<Task> Run(Core& core, cmd::Create command) {
+  auto task = std::make_unique<Task>(core);
+  core.store().CreateMailbox(
+      core.user().id, NormalName(command.mailbox), command.use,
+      task->Then<MailboxState>([&core](const Result<MailboxState>& made) {
+        if (!made.ok()) {
+          return core.Fail(made.status());
+        }
+        core.Ok("[MAILBOXID (" + MailboxIdText(made->ref.id) + ")] CREATE completed");
+      }));
+  return task;
+}
+
+std::unique_ptr<Task> Run(Core& core, cmd::Delete command) {
+  auto task = std::make_unique<Task>(core);
+  core.store().DeleteMailbox(core.user().id, NormalName(command.mailbox),
+                             task->Then<Unit>([&core](const Result<Unit>& result) {
+                               core.FinishWith(result.status(), "DELETE completed");
+                             }));
+  return task;
+}
+
+std::unique_ptr<Task> Run(Core& core, cmd::Rename command) {
+  auto task = std::make_unique<Task>(core);
+  core.store().RenameMailbox(core.user().id, NormalName(command.from), NormalName(command.to),
+                             task->Then<Unit>([&core](const Result<Unit>& result) {
+                               core.FinishWith(result.status(), "RENAME completed");
+                             }));
+  return task;
+}
+
+std::unique_ptr<Task> Run(Core& core, cmd::Subscribe command) {
+  auto task = std::make_unique<Task>(core);
+  const char* done = command.subscribed ? "SUBSCRIBE completed" : "UNSUBSCRIBE completed";
+  core.store().Subscribe(core.user().id, NormalName(command.mailbox), command.subscribed,
+                         task->Then<Unit>([&core, done](const Result<Unit>& result) {
+                           core.FinishWith(result.status(), done);
+                         }));
+  return task;
+}
+
+std::unique_ptr<Task> Run(Core& core, cmd::Status command) {
+  if ((command.items & kStatusHighestModseq) != 0) {
+    core.EnableCondstore();
+  }
+  auto task = std::make_unique<Task>(core);
+  core.store().FindMailbox(
+      core.user().id, NormalName(command.mailbox),
+      task->Then<MailboxState>([&core, items = command.items](const Result<MailboxState>& state) {
+        if (!state.ok()) {
+          return core.Fail(state.status());
+        }
+        AppendStatusData(&core.out(), *state, items, core.TellableModseq(*state),
+                         core.store().message_bytes_max());
+        core.Ok("STATUS completed");
+      }));
+  return task;
+}
+
+}  // namespace twinspool::imap

@@ -1,0 +1,196 @@
+// SELECT, EXAMINE, CLOSE, UNSELECT (RFC 3501 §6.3, RFC 3691), with CONDSTORE and QRESYNC (RFC
+// 7162).
+#include "server/imap/answers.h"
+#include "server/imap/fetch_line.h"
+#include "server/imap/tasks.h"
+
+namespace twinspool::imap {
+namespace {
+
+class SelectTask : public Task {
+ public:
+  SelectTask(Core& core, cmd::Select command) : Task(core), command_(std::move(command)) {}
+
+  void Begin() {
+    core().store().FindMailbox(core().user().id, NormalName(command_.mailbox),
+                               Then<MailboxState>([this](const Result<MailboxState>& state) {
+                                 if (!state.ok()) {
+                                   return core().Fail(state.status());
+                                 }
+                                 Open(state->ref);
+                               }));
+  }
+
+ private:
+  void Open(const MailboxRef& ref) {
+    // The watch comes before the first read: what changes in between wakes us and is synced.
+    core().StartWatch(ref);
+    view_ = std::make_unique<SelectedView>(ref, command_.examine);
+    ReadOn(Uid(1));
+  }
+
+  void ReadOn(Uid from) {
+    IndexQuery query;
+    query.from = from;
+    query.limit = limits::kIndexSliceEntries;
+    core().store().ReadIndex(
+        view_->ref(), std::move(query),
+        Then<IndexBatch>([this](Result<IndexBatch> batch) { OnSlice(std::move(batch)); }));
+  }
+
+  void OnSlice(Result<IndexBatch> batch) {
+    if (!batch.ok()) {
+      core().Unselect();
+      return core().Fail(batch.status());
+    }
+    if (!loaded_) {
+      state_ = batch->state;
+      loaded_ = true;
+    }
+    // Mail that came after the first slice is told by the next sync: UIDNEXT must stay true.
+    std::erase_if(batch->entries,
+                  [&](const IndexEntry& entry) { return entry.uid >= state_.uid_next; });
+    std::uint32_t number = view_->exists();
+    for (const IndexEntry& entry : batch->entries) {
+      ++number;
+      if (first_unseen_ == 0 && (entry.flags & kSeen) == 0) {
+        first_unseen_ = number;
+      }
+    }
+    view_->Load(*batch);
+    if (batch->next) {
+      return ReadOn(*batch->next);
+    }
+    Tell();
+  }
+
+  void Tell() {
+    std::string& out = core().out();
+    AppendFlagTable(&(out += "* FLAGS "), *state_.keywords, false);
+    out += "\r\n* ";
+    AppendNumber(&out, view_->exists());
+    out += " EXISTS\r\n* 0 RECENT\r\n";
+    if (first_unseen_ != 0) {
+      AppendNumber(&(out += "* OK [UNSEEN "), first_unseen_);
+      out += "] First unseen\r\n";
+    }
+    if (command_.examine) {
+      out += "* OK [PERMANENTFLAGS ()] Read-only\r\n";
+    } else {
+      AppendFlagTable(&(out += "* OK [PERMANENTFLAGS "), *state_.keywords, true);
+      out += "] Flags are kept\r\n";
+    }
+    AppendNumber(&(out += "* OK [UIDVALIDITY "), state_.uid_validity.value());
+    AppendNumber(&(out += "] UIDs are valid\r\n* OK [UIDNEXT "), state_.uid_next.value());
+    AppendNumber(&(out += "] Next UID\r\n* OK [HIGHESTMODSEQ "), view_->told_modseq().value());
+    out += "] Highest\r\n* OK [MAILBOXID (" + MailboxIdText(state_.ref.id) + ")] Id\r\n";
+    if (command_.qresync && command_.qresync->uid_validity == state_.uid_validity) {
+      return ReadChanges(Uid(1));
+    }
+    Finish();
+  }
+
+  // --- QRESYNC
+
+  void ReadChanges(Uid from) {
+    IndexQuery query;
+    query.since = command_.qresync->modseq;
+    query.uids = command_.qresync->known_uids;
+    query.from = from;
+    query.limit = limits::kIndexSliceEntries;
+    core().store().ReadIndex(
+        view_->ref(), std::move(query),
+        Then<IndexBatch>([this](const Result<IndexBatch>& batch) { OnChanges(batch); }));
+  }
+
+  void OnChanges(const Result<IndexBatch>& batch) {
+    if (!batch.ok()) {
+      core().Unselect();
+      return core().Fail(batch.status());
+    }
+    std::string& out = core().out();
+    // What this view still counts is told as gone by a later sync, not as gone earlier.
+    const UidSet vanished = batch->vanished.Minus(view_->ToldUids());
+    if (!vanished.empty()) {
+      AppendSet(&(out += "* VANISHED (EARLIER) "), vanished);
+      out += "\r\n";
+    }
+    for (const IndexEntry& entry : batch->entries) {
+      if (const std::uint32_t number = view_->NumberOf(entry.uid); number != 0) {
+        AppendUpdate(&out, number, entry, *batch->state.keywords,
+                     {.uid = true, .flags = true, .modseq = true});
+      }
+    }
+    if (!batch->next) {
+      return Finish();
+    }
+    next_ = *batch->next;
+    if (!core().FlushAndCheckBlocked()) {
+      ReadChanges(*next_);
+    }
+  }
+
+  void OnDrained() override {
+    if (next_) {
+      ReadChanges(*next_);
+    }
+  }
+
+  void Finish() {
+    core().Select(std::move(view_));
+    core().SkipSync();
+    core().Ok(command_.examine ? "[READ-ONLY] EXAMINE completed" : "[READ-WRITE] SELECT completed");
+  }
+
+  cmd::Select command_;
+  std::unique_ptr<SelectedView> view_;
+  bool loaded_ = false;
+  MailboxState state_;  // of the first slice
+  std::uint32_t first_unseen_ = 0;
+  std::optional<Uid> next_;
+};
+
+}  // namespace
+
+std::unique_ptr<Task> Run(Core& core, cmd::Select command) {
+  if (command.qresync && !core.qresync()) {
+    core.Bad("ENABLE QRESYNC comes first");
+    return nullptr;
+  }
+  if (core.view() != nullptr) {
+    // Whatever becomes of the new mailbox, the old one is closed (RFC 3501 §6.3.1).
+    core.Unselect();
+    core.Untagged("OK [CLOSED] The mailbox before is closed");
+  }
+  if (command.condstore || command.qresync) {
+    core.EnableCondstore();
+  }
+  auto task = std::make_unique<SelectTask>(core, std::move(command));
+  task->Begin();
+  return task;
+}
+
+std::unique_ptr<Task> Run(Core& core, cmd::Unselect) {
+  core.Unselect();
+  core.Ok("UNSELECT completed");
+  return nullptr;
+}
+
+std::unique_ptr<Task> Run(Core& core, cmd::Close) {
+  core.SkipSync();
+  if (core.view()->read_only()) {
+    core.Unselect();
+    core.Ok("CLOSE completed");
+    return nullptr;
+  }
+  auto task = std::make_unique<Task>(core);
+  // Only what this session has seen may go: a message that came since is not its to expunge.
+  core.store().Expunge(core.view()->ref(), core.view()->ToldUids(),
+                       task->Then<ExpungeResult>([&core](const Result<ExpungeResult>& result) {
+                         core.Unselect();
+                         core.FinishWith(result.status(), "CLOSE completed");
+                       }));
+  return task;
+}
+
+}  // namespace twinspool::imap

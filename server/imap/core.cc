@@ -1,0 +1,432 @@
+// The loop of the session: events in, one command at a time, news and tagged lines out.
+#include "server/imap/core.h"
+
+#include <atomic>
+
+#include "server/imap/tasks.h"
+
+namespace twinspool::imap {
+namespace {
+
+/// Output is handed to the host in pieces of about this size while a command goes on writing.
+constexpr std::size_t kFlushBytes = 64u << 10;
+
+/// A buffer for output is kept between commands up to this size.
+constexpr std::size_t kIdleBufferBytes = 1u << 10;
+
+constexpr std::string_view kUnavailableCode = "UNAVAILABLE";
+
+}  // namespace
+
+Core::Core(net::SessionHost& host, MailStore& store, Clock& clock, SessionOptions options)
+    : host_(host),
+      store_(store),
+      clock_(clock),
+      options_(std::move(options)),
+      post_(host.poster()) {}
+
+Core::~Core() = default;
+
+// --- entry points
+
+void Core::Start() {
+  if (const Status serving = store_.Serving(); !serving.ok()) {
+    return Bye(kUnavailableCode, serving.message());
+  }
+  host_.SetTimeout(limits::kPreLoginIdleMs);
+  Untagged("OK [CAPABILITY " + Capabilities() + "] " + options_.product + " ready");
+  Flush();
+}
+
+void Core::Input(std::string_view bytes) {
+  if (closing_) {
+    return;
+  }
+  reader_.Feed(bytes);
+  Pump();
+}
+
+void Core::OnDrained() {
+  output_blocked_ = false;
+  if (syncer_) {
+    syncer_->OnDrained();
+  } else if (task_) {
+    task_->OnDrained();
+  }
+  Pump();
+}
+
+void Core::OnTls() {
+  // What came in clear text before the handshake was perhaps not the client's (RFC 3501 §6.2.1).
+  reader_.DropBuffered();
+  host_.SetTimeout(limits::kPreLoginIdleMs);
+}
+
+void Core::OnTimeout() {
+  if (closing_) {
+    return;
+  }
+  if (task_ && task_->OnTimeout()) {
+    return Pump();
+  }
+  if (busy_ && !(task_ && task_->hungry())) {
+    return host_.SetTimeout(limits::kIdleMs);
+  }
+  Bye("", "The connection was idle for too long");
+}
+
+void Core::OnShutdown(std::string_view reason) {
+  if (!closing_) {
+    Bye(kUnavailableCode, reason);
+  }
+}
+
+void Core::Step(const std::function<void()>& fn) {
+  if (closing_) {
+    return;
+  }
+  fn();
+  Pump();
+}
+
+// --- the loop
+
+void Core::Pump() {
+  while (PumpOnce()) {
+  }
+  if (!closing_) {
+    Flush();
+    output_blocked_ = Blocked();
+    if (out_.capacity() > kIdleBufferBytes) {
+      // Ten thousand idle sessions are usual; each keeps only what it needs.
+      out_ = std::string();
+    }
+    BalanceInput();
+  }
+}
+
+bool Core::PumpOnce() {
+  if (closing_) {
+    return false;
+  }
+  if (sync_done_) {
+    const std::function<void()> done = std::move(sync_done_);
+    sync_done_ = nullptr;
+    syncer_.reset();
+    done();
+    return true;
+  }
+  if (syncer_ && reply_) {
+    return false;
+  }
+  if (reply_) {
+    EndCommand();
+    return true;
+  }
+  const bool hungry = task_ && task_->hungry();
+  if (busy_ && !hungry) {
+    return false;
+  }
+  if (out_.size() >= kFlushBytes) {
+    FlushAndCheckBlocked();
+  }
+  if (output_blocked_) {
+    return false;
+  }
+  std::optional<Event> event = reader_.Next();
+  if (!event) {
+    return false;
+  }
+  Handle(std::move(*event));
+  return true;
+}
+
+void Core::Handle(Event event) {
+  if (const auto* fatal = std::get_if<Fatal>(&event)) {
+    return Bye("", fatal->text);
+  }
+  if (task_) {
+    return task_->OnEvent(std::move(event));
+  }
+  if (std::holds_alternative<NeedContinuation>(event)) {
+    out_ += "+ Ready for the literal\r\n";
+  } else if (auto* ready = std::get_if<CommandReady>(&event)) {
+    StartCommand(std::move(ready->command));
+  } else if (auto* append = std::get_if<AppendBegin>(&event)) {
+    StartAppend(std::move(*append));
+  } else if (const auto* bad = std::get_if<BadLine>(&event)) {
+    Refuse(bad->tag, Condition::kBad, "", bad->text);
+  } else if (const auto* big = std::get_if<LiteralTooBig>(&event)) {
+    RefuseLiteral(*big);
+  }
+}
+
+void Core::Refuse(const std::string& tag, Condition condition, std::string_view code,
+                  std::string_view text) {
+  AppendStatusLine(&out_, tag, condition, code, text);
+  CountBad();
+}
+
+void Core::RefuseLiteral(const LiteralTooBig& big) {
+  if (big.message && state_ != State::kNotAuthenticated) {
+    Refuse(big.tag, Condition::kNo, "TOOBIG", "The message is larger than APPENDLIMIT");
+  } else {
+    Refuse(big.tag, Condition::kNo, "LIMIT", "The literal is too long for this command");
+  }
+}
+
+void Core::CountBad() {
+  if (++bad_commands_ >= limits::kBadCommandsMax) {
+    Bye("", "Too many commands were wrong");
+  }
+}
+
+void Core::StartCommand(Command command) {
+  tag_ = std::move(command.tag);
+  traits_ = TraitsOf(command);
+  busy_ = true;
+  if (Allowed(traits_)) {
+    task_ = std::visit([this](auto&& body) { return Run(*this, std::move(body)); },
+                       std::move(command.body));
+  }
+}
+
+void Core::StartAppend(AppendBegin begin) {
+  tag_ = begin.tag;
+  traits_ = AppendTraits();
+  busy_ = true;
+  task_ = RunAppend(*this, std::move(begin));
+}
+
+bool Core::Allowed(const CommandTraits& traits) {
+  const bool in = state_ != State::kNotAuthenticated;
+  if (in && !traits.after_login) {
+    Bad("You are already logged in");
+    return false;
+  }
+  if (!in && !traits.before_login) {
+    Bad("Log in first");
+    return false;
+  }
+  if (traits.selected_only && state_ != State::kSelected) {
+    Bad("Select a mailbox first");
+    return false;
+  }
+  return true;
+}
+
+void Core::BalanceInput() {
+  const bool pause = reader_.buffered() > limits::kInputBytesMax;
+  const bool resume = reader_.buffered() <= limits::kInputBytesMax / 2;
+  if (pause && !input_paused_) {
+    input_paused_ = true;
+    host_.PauseInput(true);
+  } else if (resume && input_paused_) {
+    input_paused_ = false;
+    host_.PauseInput(false);
+  }
+}
+
+// --- ending a command
+
+bool Core::ShouldSync() const {
+  return view_ != nullptr && !skip_sync_ && (news_ || traits_.always_sync);
+}
+
+void Core::EndCommand() {
+  if (!ShouldSync()) {
+    return WriteTagged();
+  }
+  skip_sync_ = true;
+  SyncNow([] {});
+}
+
+void Core::SyncNow(std::function<void()> done) {
+  news_ = false;
+  signalled_->store(false);
+  syncer_ = StartSync(*this, std::move(style_), !traits_.holds_numbers,
+                      [this, done = std::move(done)](const Status& status) {
+                        sync_done_ = [this, status, done]() {
+                          if (status.Is(Code::kNotFound)) {
+                            Bye("", "The selected mailbox was deleted");
+                          } else if (status.Is(Code::kFenced)) {
+                            Bye(kUnavailableCode, status.message());
+                          } else {
+                            done();
+                          }
+                        };
+                      });
+  style_ = SyncStyle();
+}
+
+void Core::WriteTagged() {
+  const auto [condition, text] = std::move(*reply_);
+  reply_.reset();
+  task_.reset();
+  busy_ = false;
+  skip_sync_ = false;
+  style_ = SyncStyle();
+  AppendReply(condition, late_text_ ? late_text_() : text);
+  late_text_ = nullptr;
+  if (close_after_reply_) {
+    Flush();
+    closing_ = true;
+    host_.Close();
+  } else if (tls_after_reply_) {
+    tls_after_reply_ = false;
+    reader_.DropBuffered();
+    Flush();
+    host_.StartTls();
+  } else if (condition == Condition::kBad) {
+    CountBad();
+  } else if (condition == Condition::kOk) {
+    bad_commands_ = 0;
+  }
+}
+
+void Core::AppendReply(Condition condition, std::string_view text) {
+  std::string_view code;
+  if (const std::size_t end = text.find("] "); text.starts_with('[') && end != text.npos) {
+    code = text.substr(1, end - 1);
+    text.remove_prefix(end + 2);
+  }
+  AppendStatusLine(&out_, tag_, condition, code, text);
+}
+
+void Core::Finish(Condition condition, std::string text) {
+  reply_.emplace(condition, std::move(text));
+}
+
+void Core::OkLater(std::function<std::string()> text) {
+  late_text_ = std::move(text);
+  reply_.emplace(Condition::kOk, std::string());
+}
+
+void Core::FinishWith(const Status& status, std::string done, Missing missing) {
+  if (status.ok()) {
+    return Ok(std::move(done));
+  }
+  const std::string error_id = NextErrorId();
+  const Refusal refusal = RefusalFor(status, missing, error_id);
+  if (options_.on_fault) {
+    options_.on_fault(error_id, status);
+  }
+  if (refusal.close || refusal.condition == Condition::kBye) {
+    return Bye(refusal.code, refusal.text);
+  }
+  Finish(refusal.condition, refusal.code.empty()
+                                ? refusal.text
+                                : "[" + std::string(refusal.code) + "] " + refusal.text);
+}
+
+std::string Core::NextErrorId() {
+  std::string id = "e";
+  AppendNumber(&id, static_cast<std::uint64_t>(clock_.WallNs() / 1'000'000));
+  return id;
+}
+
+void Core::Bye(std::string_view code, std::string_view text) {
+  if (closing_) {
+    return;
+  }
+  AppendStatusLine(&out_, "", Condition::kBye, code, text);
+  Flush();
+  closing_ = true;
+  watch_.reset();
+  host_.Close();
+}
+
+void Core::Untagged(std::string_view text) {
+  out_ += "* ";
+  out_ += text;
+  out_ += "\r\n";
+}
+
+void Core::Flush() {
+  if (!out_.empty()) {
+    host_.Write(out_);
+    out_.clear();
+  }
+}
+
+bool Core::FlushAndCheckBlocked() {
+  if (out_.size() >= kFlushBytes) {
+    Flush();
+    output_blocked_ = host_.output_pending() > limits::kOutputHighBytes;
+  }
+  return output_blocked_;
+}
+
+// --- the session's state
+
+void Core::LoggedIn(UserRef user) {
+  user_ = std::move(user);
+  state_ = State::kAuthenticated;
+  reader_.set_authenticated(true);
+  reader_.set_message_bytes_max(store_.message_bytes_max());
+  host_.SetTimeout(limits::kIdleMs);
+}
+
+void Core::Select(std::unique_ptr<SelectedView> view) {
+  view_ = std::move(view);
+  state_ = State::kSelected;
+}
+
+void Core::StartWatch(const MailboxRef& mailbox) {
+  news_ = false;
+  signalled_ = std::make_shared<std::atomic<bool>>(false);
+  watch_ = store_.WatchMailbox(mailbox, [post = post_, core = this, signalled = signalled_]() {
+    // One wake-up is on its way or unheeded until the next sync: more would say nothing new.
+    if (!signalled->exchange(true)) {
+      post([core, signalled]() {
+        if (core->signalled_ == signalled) {
+          core->Step([core]() { core->OnNews(); });
+        }
+      });
+    }
+  });
+}
+
+void Core::OnNews() {
+  news_ = true;
+  if (task_ && !syncer_) {
+    task_->OnNews();
+  }
+}
+
+void Core::Unselect() {
+  watch_.reset();
+  signalled_ = std::make_shared<std::atomic<bool>>(false);
+  view_.reset();
+  news_ = false;
+  if (state_ == State::kSelected) {
+    state_ = State::kAuthenticated;
+  }
+}
+
+Modseq Core::TellableModseq(const MailboxState& state) const {
+  const bool here = view_ != nullptr && view_->ref().id == state.ref.id;
+  return here ? std::min(state.highest_modseq, view_->told_modseq()) : state.highest_modseq;
+}
+
+std::string Core::Capabilities() const {
+  std::string text = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE";
+  if (state_ == State::kNotAuthenticated) {
+    if (host_.tls_available() && !host_.tls().active) {
+      text += " STARTTLS";
+    }
+    return text + (host_.secure_enough() ? " AUTH=PLAIN" : " LOGINDISABLED");
+  }
+  text +=
+      " NAMESPACE IDLE UIDPLUS UNSELECT MOVE MULTIAPPEND CHILDREN LIST-EXTENDED LIST-STATUS"
+      " SPECIAL-USE CREATE-SPECIAL-USE CONDSTORE QRESYNC ESEARCH STATUS=SIZE OBJECTID APPENDLIMIT=";
+  AppendNumber(&text, store_.message_bytes_max());
+  return text;
+}
+
+std::unique_ptr<net::Session> MakeSession(net::SessionHost& host, MailStore& store, Clock& clock,
+                                          const SessionOptions& options) {
+  return std::make_unique<Core>(host, store, clock, options);
+}
+
+}  // namespace twinspool::imap

@@ -1,0 +1,29 @@
+// Hand formatting of the line that comes by the hundred thousand.
+#include "server/imap/fetch_line.h"
+
+#include "server/imap/response.h"
+
+namespace twinspool::imap {
+
+void AppendUpdate(std::string* out, std::uint32_t number, const IndexEntry& entry,
+                  const KeywordTable& keywords, UpdateItems items) {
+  out->append("* ");
+  AppendNumber(out, number);
+  out->append(" FETCH (");
+  if (items.uid) {
+    out->append("UID ");
+    AppendNumber(out, entry.uid.value());
+  }
+  if (items.flags) {
+    out->append(items.uid ? " FLAGS " : "FLAGS ");
+    AppendFlags(out, entry.flags, entry.keywords, keywords);
+  }
+  if (items.modseq) {
+    out->append(items.uid || items.flags ? " MODSEQ (" : "MODSEQ (");
+    AppendNumber(out, entry.modseq.value());
+    out->push_back(')');
+  }
+  out->append(")\r\n");
+}
+
+}  // namespace twinspool::imap

@@ -1,0 +1,353 @@
+// The items of one FETCH response, and the pulling of octets they need.
+#include "server/imap/fetch_message.h"
+
+#include <algorithm>
+
+#include "server/imap/answers.h"
+#include "server/imap/response.h"
+#include "server/mime/header.h"
+
+namespace twinspool::imap {
+namespace {
+
+mime::SectionKind KindOf(SectionText text) {
+  switch (text) {
+    case SectionText::kAll:
+      return mime::SectionKind::kAll;
+    case SectionText::kHeader:
+      return mime::SectionKind::kHeader;
+    case SectionText::kHeaderFields:
+      return mime::SectionKind::kHeaderFields;
+    case SectionText::kHeaderFieldsNot:
+      return mime::SectionKind::kHeaderFieldsNot;
+    case SectionText::kText:
+      return mime::SectionKind::kText;
+    case SectionText::kMime:
+      return mime::SectionKind::kMime;
+  }
+  return mime::SectionKind::kAll;
+}
+
+std::string_view TextName(SectionText text) {
+  switch (text) {
+    case SectionText::kAll:
+      return "";
+    case SectionText::kHeader:
+      return "HEADER";
+    case SectionText::kHeaderFields:
+      return "HEADER.FIELDS";
+    case SectionText::kHeaderFieldsNot:
+      return "HEADER.FIELDS.NOT";
+    case SectionText::kText:
+      return "TEXT";
+    case SectionText::kMime:
+      return "MIME";
+  }
+  return "";
+}
+
+/// "BODY[1.2.HEADER.FIELDS (To)]<0>"
+void AppendSectionName(std::string* out, const FetchItem& item) {
+  out->append("BODY[");
+  bool dot = false;
+  for (const std::uint32_t number : item.section.part) {
+    out->append(dot ? "." : "");
+    AppendNumber(out, number);
+    dot = true;
+  }
+  const std::string_view name = TextName(item.section.text);
+  out->append(dot && !name.empty() ? "." : "");
+  out->append(name);
+  if (!item.section.fields.empty()) {
+    out->append(" (");
+    for (std::size_t i = 0; i < item.section.fields.size(); ++i) {
+      out->append(i == 0 ? "" : " ");
+      AppendAstring(out, item.section.fields[i]);
+    }
+    out->push_back(')');
+  }
+  out->push_back(']');
+  if (item.partial) {
+    out->push_back('<');
+    AppendNumber(out, item.partial->offset);
+    out->push_back('>');
+  }
+}
+
+bool Composed(SectionText text) {
+  return text == SectionText::kHeaderFields || text == SectionText::kHeaderFieldsNot;
+}
+
+Section SectionOf(SectionText text) {
+  Section section;
+  section.text = text;
+  return section;
+}
+
+}  // namespace
+
+void FetchMessage::Begin(std::string* out, std::uint32_t number, FetchedMessage message) {
+  message_ = std::move(message);
+  item_ = 0;
+  first_ = true;
+  summary_.reset();
+  structure_.reset();
+  need_ = 0;
+  streaming_ = false;
+  out->append("* ");
+  AppendNumber(out, number);
+  out->append(" FETCH (");
+  if (plan_.uid) {
+    out->append("UID ");
+    AppendNumber(out, message_.uid.value());
+    first_ = false;
+  }
+}
+
+std::optional<FetchMessage::Wanted> FetchMessage::Write(std::string* out) {
+  while (item_ < items_.size() || streaming_) {
+    if (out->size() >= limits::kOutputHighBytes) {
+      return Wanted{};
+    }
+    if (streaming_) {
+      if (const std::optional<Wanted> wanted = Stream(out)) {
+        return wanted;
+      }
+      streaming_ = false;
+      continue;
+    }
+    if (!WriteItem(out, items_[item_])) {
+      const std::uint64_t held = message_.octets.size();
+      const std::uint64_t length = std::min<std::uint64_t>(need_ - held, limits::kFetchBatchBytes);
+      return Wanted{held, static_cast<std::size_t>(length)};
+    }
+    ++item_;
+  }
+  out->append(")\r\n");
+  return std::nullopt;
+}
+
+void FetchMessage::Octets(std::string octets) {
+  if (streaming_) {
+    piece_ = std::move(octets);
+  } else {
+    message_.octets += octets;
+  }
+}
+
+std::optional<FetchMessage::Wanted> FetchMessage::Stream(std::string* out) {
+  out->append(piece_);
+  stream_at_ += piece_.size();
+  piece_.clear();
+  const std::uint64_t held = message_.octets.size();
+  if (stream_at_ < std::min(held, stream_end_)) {
+    const std::uint64_t end = std::min(held, stream_end_);
+    out->append(message_.octets, static_cast<std::size_t>(stream_at_),
+                static_cast<std::size_t>(end - stream_at_));
+    stream_at_ = end;
+  }
+  if (stream_at_ == stream_end_) {
+    return std::nullopt;
+  }
+  const std::uint64_t length =
+      std::min<std::uint64_t>(stream_end_ - stream_at_, limits::kBodyChunkBytes);
+  return Wanted{stream_at_, static_cast<std::size_t>(length)};
+}
+
+void FetchMessage::DropLarge() {
+  if (message_.octets.size() > limits::kFetchBatchBytes) {
+    message_.octets = std::string();
+  }
+}
+
+bool FetchMessage::Have(std::uint64_t end) {
+  need_ = std::min(end, message_.record.size);
+  return message_.octets.size() >= need_;
+}
+
+void FetchMessage::Separate(std::string* out) {
+  out->append(first_ ? "" : " ");
+  first_ = false;
+}
+
+bool FetchMessage::WriteItem(std::string* out, const FetchItem& item) {
+  switch (item.attribute) {
+    case FetchAttribute::kUid:
+      return true;  // stands first
+    case FetchAttribute::kFlags:
+      Separate(out);
+      AppendFlags(&(*out += "FLAGS "), message_.entry.flags, message_.entry.keywords, keywords_);
+      return true;
+    case FetchAttribute::kModseq:
+      Separate(out);
+      AppendNumber(&(*out += "MODSEQ ("), message_.entry.modseq.value());
+      *out += ')';
+      return true;
+    case FetchAttribute::kInternalDate:
+      Separate(out);
+      AppendInternalDate(&(*out += "INTERNALDATE "), message_.record.internal_date,
+                         message_.record.zone_minutes);
+      return true;
+    case FetchAttribute::kRfc822Size:
+      Separate(out);
+      AppendNumber(&(*out += "RFC822.SIZE "), message_.record.size);
+      return true;
+    case FetchAttribute::kEmailId:
+      Separate(out);
+      *out += "EMAILID (" + EmailIdText(message_.record.guid) + ")";
+      return true;
+    case FetchAttribute::kThreadId:
+      Separate(out);
+      *out += "THREADID NIL";
+      return true;
+    case FetchAttribute::kEnvelope:
+    case FetchAttribute::kBody:
+    case FetchAttribute::kBodyStructure:
+      return WriteSummaryItem(out, item);
+    default:
+      return WriteSection(out, item);
+  }
+}
+
+bool FetchMessage::WriteSummaryItem(std::string* out, const FetchItem& item) {
+  if (!summary_) {
+    Result<mime::Summary> summary = mime::ParseSummary(message_.summary);
+    if (!summary.ok()) {
+      // The cache has nothing usable: the octets are the truth.
+      if (!Have(message_.record.size)) {
+        return false;
+      }
+      summary = mime::ParseSummary(mime::Summarize(message_.octets));
+    }
+    summary_ = std::move(*summary);
+    DropLarge();
+  }
+  Separate(out);
+  if (item.attribute == FetchAttribute::kEnvelope) {
+    *out += "ENVELOPE ";
+    *out += summary_->envelope;
+  } else if (item.attribute == FetchAttribute::kBody) {
+    *out += "BODY ";
+    *out += summary_->body;
+  } else {
+    *out += "BODYSTRUCTURE ";
+    *out += summary_->body_structure;
+  }
+  return true;
+}
+
+bool FetchMessage::WriteSection(std::string* out, const FetchItem& item) {
+  Source source;
+  std::string name;
+  bool found = false;
+  if (item.attribute == FetchAttribute::kRfc822) {
+    name = "RFC822";
+    found = FindSource(SectionOf(SectionText::kAll), &source);
+  } else if (item.attribute == FetchAttribute::kRfc822Header) {
+    name = "RFC822.HEADER";
+    found = FindSource(SectionOf(SectionText::kHeader), &source);
+  } else if (item.attribute == FetchAttribute::kRfc822Text) {
+    name = "RFC822.TEXT";
+    found = FindSource(SectionOf(SectionText::kText), &source);
+  } else {
+    AppendSectionName(&name, item);
+    found = FindSource(item.section, &source);
+  }
+  if (!found) {
+    return false;
+  }
+  Separate(out);
+  *out += name;
+  *out += ' ';
+  WriteSource(out, std::move(source), item.partial);
+  return true;
+}
+
+void FetchMessage::WriteSource(std::string* out, Source source,
+                               const std::optional<Partial>& partial) {
+  if (source.nil) {
+    *out += "NIL";
+    return;
+  }
+  if (source.composed) {
+    source.begin = 0;
+    source.end = source.composed->size();
+  }
+  if (partial) {
+    source.begin = std::min<std::uint64_t>(source.begin + partial->offset, source.end);
+    source.end = std::min<std::uint64_t>(source.begin + partial->length, source.end);
+  }
+  AppendLiteralHead(out, source.end - source.begin);
+  if (source.composed) {
+    out->append(*source.composed, static_cast<std::size_t>(source.begin),
+                static_cast<std::size_t>(source.end - source.begin));
+    return;
+  }
+  streaming_ = true;
+  stream_at_ = source.begin;
+  stream_end_ = source.end;
+}
+
+bool FetchMessage::FindSource(const Section& section, Source* source) {
+  if (!section.part.empty()) {
+    return FindPartSource(section, source);
+  }
+  if (section.text == SectionText::kAll) {
+    source->end = message_.record.size;
+    return true;
+  }
+  if (section.text == SectionText::kMime) {
+    source->nil = true;
+    return true;
+  }
+  return FindHeaderSource(section, source);
+}
+
+bool FetchMessage::FindHeaderSource(const Section& section, Source* source) {
+  const std::uint64_t held = message_.octets.size();
+  const std::uint64_t header = mime::HeaderBlockLength(message_.octets);
+  if (header == held && held < message_.record.size) {
+    // The header may go on behind what is here.
+    return Have(std::max<std::uint64_t>(2 * held, limits::kFetchHeaderBytes));
+  }
+  if (section.text == SectionText::kText) {
+    source->begin = header;
+    source->end = message_.record.size;
+  } else if (section.text == SectionText::kHeader) {
+    source->end = header;
+  } else {
+    source->composed = mime::FilterHeader(
+        std::string_view(message_.octets).substr(0, static_cast<std::size_t>(header)),
+        section.fields, section.text == SectionText::kHeaderFields);
+  }
+  return true;
+}
+
+bool FetchMessage::FindPartSource(const Section& section, Source* source) {
+  if (!structure_ && known_->structure && known_->body == message_.record.body) {
+    structure_ = known_->structure;
+  }
+  const bool whole = message_.octets.size() >= message_.record.size;
+  if ((!structure_ || Composed(section.text)) && !whole) {
+    return Have(message_.record.size);
+  }
+  if (!structure_) {
+    structure_ = std::make_shared<const mime::Structure>(mime::Scan(message_.octets));
+    if (message_.record.size > limits::kFetchBatchBytes) {
+      *known_ = {message_.record.body, structure_};
+    }
+  }
+  const mime::SectionSpec spec{section.part, KindOf(section.text), section.fields};
+  std::optional<mime::SectionData> data = mime::ResolveSection(*structure_, message_.octets, spec);
+  if (!data) {
+    source->nil = true;
+    return true;
+  }
+  source->composed = std::move(data->composed);
+  source->begin = data->range.begin;
+  source->end = data->range.end;
+  DropLarge();
+  return true;
+}
+
+}  // namespace twinspool::imap

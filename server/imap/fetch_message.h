@@ -1,0 +1,96 @@
+// FetchMessage: the FETCH response of one message, written in steps.
+//
+// What the batch brought is written at once. Octets beyond it are asked for piece by piece, so a
+// large body is never held in memory; only a part of a message above limits::kFetchBatchBytes needs
+// the whole message once, to find where its parts lie.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/imap/command.h"
+#include "server/imap/fetch_plan.h"
+#include "server/mail_store.h"
+#include "server/mime/section.h"
+#include "server/mime/structure.h"
+#include "server/mime/summary.h"
+
+namespace twinspool::imap {
+
+/// Where the parts of one large message lie, kept for the next command: clients fetch such parts
+/// in slices.
+struct KnownStructure {
+  BodyNo body;
+  std::shared_ptr<const mime::Structure> structure;
+};
+
+class FetchMessage {
+ public:
+  /// Octets to read by MailStore::ReadBody and hand to Octets. Of length 0: nothing is needed but
+  /// that the client takes what was written; then Write goes on.
+  struct Wanted {
+    std::uint64_t offset = 0;
+    std::size_t length = 0;
+  };
+
+  /// Items, plan and keywords must outlive it. `number` is the message's sequence number.
+  FetchMessage(const std::vector<FetchItem>& items, const FetchPlan& plan,
+               const std::vector<std::string>& keywords, KnownStructure* known)
+      : items_(items), plan_(plan), keywords_(keywords), known_(known) {}
+
+  /// Begins the response of the next message.
+  void Begin(std::string* out, std::uint32_t number, FetchedMessage message);
+
+  /// Writes as far as it can. Nothing: the response is complete. Otherwise what it needs; when
+  /// reading fails in the middle of a literal, only closing the connection is left.
+  std::optional<Wanted> Write(std::string* out);
+  /// The answer to Write; not empty.
+  void Octets(std::string octets);
+
+  const FetchedMessage& message() const { return message_; }
+
+ private:
+  /// One item's octets: composed, or a range of the message.
+  struct Source {
+    bool nil = false;
+    std::optional<std::string> composed;
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+  };
+
+  bool WriteItem(std::string* out, const FetchItem& item);
+  bool WriteSummaryItem(std::string* out, const FetchItem& item);
+  bool WriteSection(std::string* out, const FetchItem& item);
+  void WriteSource(std::string* out, Source source, const std::optional<Partial>& partial);
+  std::optional<Wanted> Stream(std::string* out);
+  bool FindSource(const Section& section, Source* source);
+  bool FindHeaderSource(const Section& section, Source* source);
+  bool FindPartSource(const Section& section, Source* source);
+  /// Asks for the octets up to `end`; true when they are here.
+  bool Have(std::uint64_t end);
+  /// Gives up octets that were loaded beyond what a batch may hold.
+  void DropLarge();
+  void Separate(std::string* out);
+
+  const std::vector<FetchItem>& items_;
+  const FetchPlan& plan_;
+  const std::vector<std::string>& keywords_;
+  KnownStructure* known_;
+
+  FetchedMessage message_;
+  std::size_t item_ = 0;
+  bool first_ = true;
+  std::optional<mime::Summary> summary_;
+  std::shared_ptr<const mime::Structure> structure_;
+  std::uint64_t need_ = 0;  // octets from the start that must be held before going on
+  // A literal being written from the store.
+  bool streaming_ = false;
+  std::uint64_t stream_at_ = 0;
+  std::uint64_t stream_end_ = 0;
+  std::string piece_;
+};
+
+}  // namespace twinspool::imap

@@ -1,0 +1,245 @@
+// The keys of SEARCH, one by one, in three-valued logic.
+#include "server/imap/search.h"
+
+#include <algorithm>
+
+#include "server/imap/answers.h"
+#include "server/imap/messages.h"
+#include "server/mime/charset.h"
+#include "server/mime/header.h"
+#include "server/mime/text.h"
+
+namespace twinspool::imap {
+namespace {
+
+/// What judging a key takes: the index, the record, a header, the whole text.
+enum Cost : int { kIndexCost = 0, kRecordCost = 1, kHeaderCost = 2, kTextCost = 3 };
+
+int CostOf(SearchOp op) {
+  switch (op) {
+    case SearchOp::kBefore:
+    case SearchOp::kOn:
+    case SearchOp::kSince:
+    case SearchOp::kSentBefore:
+    case SearchOp::kSentOn:
+    case SearchOp::kSentSince:
+    case SearchOp::kOlder:
+    case SearchOp::kYounger:
+    case SearchOp::kLarger:
+    case SearchOp::kSmaller:
+    case SearchOp::kEmailId:
+      return kRecordCost;
+    case SearchOp::kHeader:
+      return kHeaderCost;
+    case SearchOp::kBody:
+    case SearchOp::kText:
+      return kTextCost;
+    default:
+      return kIndexCost;
+  }
+}
+
+Truth Of(bool is) {
+  return is ? Truth::kTrue : Truth::kFalse;
+}
+
+Truth Not(Truth truth) {
+  return truth == Truth::kUnknown ? truth : Of(truth == Truth::kFalse);
+}
+
+std::int64_t DayOf(std::int64_t seconds) {
+  const std::int64_t day = seconds / 86'400;
+  return seconds % 86'400 < 0 ? day - 1 : day;
+}
+
+bool SameName(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::optional<std::size_t> KeywordBit(const std::vector<std::string>& table,
+                                      std::string_view keyword) {
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    if (SameName(table[i], keyword)) {
+      return i;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<SearchProgram> SearchProgram::Prepare(const cmd::Search& command, const SelectedView& view,
+                                             std::int64_t now) {
+  if (!command.charset.empty() && !mime::KnownCharset(command.charset)) {
+    return InvalidArgument("The charset is not known here");
+  }
+  SearchProgram program;
+  ASSIGN_OR_RETURN(program.root_, program.PrepareNode(command.program, command.charset, view, now));
+  program.scope_ = view.ToldUids();
+  if (program.root_.op == SearchOp::kAnd) {
+    for (const Node& node : program.root_.children) {
+      if (node.op == SearchOp::kUid) {
+        program.scope_ = program.scope_.Intersect(node.uids);
+      }
+    }
+  }
+  return program;
+}
+
+void SearchProgram::Note(SearchOp op) {
+  needs_record_ = needs_record_ || CostOf(op) == kRecordCost;
+  needs_header_ = needs_header_ || CostOf(op) == kHeaderCost;
+  needs_text_ = needs_text_ || CostOf(op) == kTextCost;
+  uses_modseq_ = uses_modseq_ || op == SearchOp::kModseq;
+}
+
+Result<SearchProgram::Node> SearchProgram::PrepareNode(const SearchKey& key,
+                                                       const std::string& charset,
+                                                       const SelectedView& view, std::int64_t now) {
+  Node node;
+  node.op = key.op;
+  node.flags = key.flags;
+  node.field = key.field;
+  node.number = key.number;
+  node.day = key.day;
+  node.cost = CostOf(key.op);
+  Note(key.op);
+  if (key.op == SearchOp::kSequence || key.op == SearchOp::kUid) {
+    Result<UidSet> uids = MessagesOf(view, key.set, key.op == SearchOp::kUid);
+    if (!uids.ok()) {
+      return Conflict(std::string(uids.status().message()));
+    }
+    node.op = SearchOp::kUid;
+    node.uids = std::move(*uids);
+  } else if (key.op == SearchOp::kKeyword || key.op == SearchOp::kUnkeyword) {
+    node.keyword = KeywordBit(*view.keywords(), key.text);
+  } else if (key.op == SearchOp::kOlder || key.op == SearchOp::kYounger) {
+    node.day = now - static_cast<std::int64_t>(key.number);
+  } else {
+    TRY(PrepareText(key, charset, &node));
+  }
+  for (const SearchKey& child : key.children) {
+    ASSIGN_OR_RETURN(Node prepared, PrepareNode(child, charset, view, now));
+    node.cost = std::max(node.cost, prepared.cost);
+    node.children.push_back(std::move(prepared));
+  }
+  std::stable_sort(node.children.begin(), node.children.end(),
+                   [](const Node& a, const Node& b) { return a.cost < b.cost; });
+  return node;
+}
+
+Status SearchProgram::PrepareText(const SearchKey& key, const std::string& charset, Node* node) {
+  if (CostOf(key.op) >= kHeaderCost) {
+    node->key = mime::Fold(mime::ToUtf8(charset.empty() ? "UTF-8" : charset, key.text));
+  } else {
+    node->key = key.text;
+  }
+  return {};
+}
+
+// --- judging
+
+Truth SearchProgram::Judge(const Node& node, const SearchFacts& facts) {
+  switch (node.op) {
+    case SearchOp::kAnd:
+      return JudgeAll(node, facts, Truth::kFalse);
+    case SearchOp::kOr:
+      return JudgeAll(node, facts, Truth::kTrue);
+    case SearchOp::kNot:
+      return Not(Judge(node.children.front(), facts));
+    default:
+      break;
+  }
+  switch (CostOf(node.op)) {
+    case kIndexCost:
+      return JudgeIndex(node, facts.entry);
+    case kRecordCost:
+      return facts.record == nullptr ? Truth::kUnknown : JudgeRecord(node, facts);
+    default:
+      return facts.octets == nullptr ? Truth::kUnknown : JudgeOctets(node, facts);
+  }
+}
+
+/// One child of the truth `decisive` settles it; children come cheapest first.
+Truth SearchProgram::JudgeAll(const Node& node, const SearchFacts& facts, Truth decisive) {
+  bool unknown = false;
+  for (const Node& child : node.children) {
+    const Truth truth = Judge(child, facts);
+    if (truth == decisive) {
+      return decisive;
+    }
+    unknown = unknown || truth == Truth::kUnknown;
+  }
+  return unknown ? Truth::kUnknown : Not(decisive);
+}
+
+Truth SearchProgram::JudgeIndex(const Node& node, const IndexEntry& entry) {
+  switch (node.op) {
+    case SearchOp::kUid:
+      return Of(node.uids.Contains(entry.uid));
+    case SearchOp::kFlag:
+      return Of((entry.flags & node.flags) == node.flags);
+    case SearchOp::kNoFlag:
+      return Of((entry.flags & node.flags) == 0);
+    case SearchOp::kKeyword:
+      return Of(node.keyword && entry.keywords.Test(*node.keyword));
+    case SearchOp::kUnkeyword:
+      return Of(!node.keyword || !entry.keywords.Test(*node.keyword));
+    case SearchOp::kModseq:
+      return Of(entry.modseq.value() >= node.number);
+    case SearchOp::kNew:
+    case SearchOp::kRecent:
+    case SearchOp::kThreadId:
+      return Truth::kFalse;  // \Recent is not kept, threads have no ids
+    default:
+      return Truth::kTrue;  // ALL, OLD
+  }
+}
+
+Truth SearchProgram::JudgeRecord(const Node& node, const SearchFacts& facts) {
+  const MessageRecord& record = *facts.record;
+  const std::int64_t day = DayOf(record.internal_date + std::int64_t{record.zone_minutes} * 60);
+  switch (node.op) {
+    case SearchOp::kBefore:
+      return Of(day < node.day);
+    case SearchOp::kOn:
+      return Of(day == node.day);
+    case SearchOp::kSince:
+      return Of(day >= node.day);
+    case SearchOp::kSentBefore:
+      return Of(facts.sent && facts.sent->LocalDay() < node.day);
+    case SearchOp::kSentOn:
+      return Of(facts.sent && facts.sent->LocalDay() == node.day);
+    case SearchOp::kSentSince:
+      return Of(facts.sent && facts.sent->LocalDay() >= node.day);
+    case SearchOp::kOlder:
+      return Of(record.internal_date <= node.day);
+    case SearchOp::kYounger:
+      return Of(record.internal_date >= node.day);
+    case SearchOp::kLarger:
+      return Of(record.size > node.number);
+    case SearchOp::kSmaller:
+      return Of(record.size < node.number);
+    default:
+      return Of(EmailIdText(record.guid) == node.key);
+  }
+}
+
+Truth SearchProgram::JudgeOctets(const Node& node, const SearchFacts& facts) {
+  const std::string_view octets = *facts.octets;
+  if (node.op == SearchOp::kHeader) {
+    const std::string_view header = octets.substr(0, mime::HeaderBlockLength(octets));
+    return Of(mime::HeaderContains(header, node.field, node.key));
+  }
+  if (!facts.folded) {
+    facts.folded = mime::FoldedText(octets);
+  }
+  return Of(node.op == SearchOp::kBody ? mime::FoldedBodyContains(*facts.folded, node.key)
+                                       : mime::FoldedTextContains(*facts.folded, node.key));
+}
+
+}  // namespace twinspool::imap

@@ -1,0 +1,120 @@
+// One sync: batches of changes from the index into the view and, as responses, to the client.
+#include "server/imap/sync.h"
+
+#include <algorithm>
+
+#include "server/imap/core.h"
+#include "server/imap/fetch_line.h"
+
+namespace twinspool::imap {
+namespace {
+
+class SyncTask : public Task {
+ public:
+  SyncTask(Core& core, SyncStyle style, bool tell_expunges, std::function<void(Status)> done)
+      : Task(core),
+        style_(std::move(style)),
+        tell_expunges_(tell_expunges),
+        done_(std::move(done)),
+        view_(*core.view()) {}
+
+  void Read() {
+    IndexQuery query = view_.NextQuery();
+    query.limit = limits::kIndexSliceEntries;
+    core().store().ReadIndex(
+        view_.ref(), std::move(query),
+        Then<IndexBatch>([this](Result<IndexBatch> batch) { OnBatch(batch); }));
+  }
+
+  void OnDrained() override {
+    if (waiting_) {
+      waiting_ = false;
+      Read();
+    }
+  }
+
+ private:
+  void OnBatch(const Result<IndexBatch>& batch) {
+    if (!batch.ok()) {
+      return done_(batch.status());
+    }
+    TellKeywords(*batch->state.keywords);
+    const bool more = view_.Take(*batch, [&](std::uint32_t number, const IndexEntry& entry) {
+      TellChange(number, entry, *batch->state.keywords);
+    });
+    if (more && core().FlushAndCheckBlocked()) {
+      waiting_ = true;
+      return;
+    }
+    if (more) {
+      return Read();
+    }
+    if (tell_expunges_) {
+      TellExpunges();
+    }
+    if (const std::optional<std::uint32_t> exists = view_.TakeExists()) {
+      AppendNumber(&(core().out() += "* "), *exists);
+      core().out() += " EXISTS\r\n";
+    }
+    done_(OkStatus());
+  }
+
+  /// A keyword is named in FLAGS before a FETCH uses it.
+  void TellKeywords(const KeywordTable& now) {
+    if (now.size() != view_.keywords()->size()) {
+      AppendFlagTable(&(core().out() += "* FLAGS "), now, false);
+      core().out() += "\r\n";
+      if (!view_.read_only()) {
+        AppendFlagTable(&(core().out() += "* OK [PERMANENTFLAGS "), now, true);
+        core().out() += "] Keywords were added\r\n";
+      }
+    }
+  }
+
+  void TellChange(std::uint32_t number, const IndexEntry& entry, const KeywordTable& keywords) {
+    UpdateItems items;
+    items.uid = style_.uid || core().qresync();
+    items.modseq = core().condstore();
+    items.flags = !style_.own_silent || !Own(entry);
+    if (items.flags || items.modseq) {
+      AppendUpdate(&core().out(), number, entry, keywords, items);
+    }
+  }
+
+  bool Own(const IndexEntry& entry) const {
+    return std::any_of(style_.own.begin(), style_.own.end(), [&](const auto& part) {
+      return part.second == entry.modseq && part.first.Contains(entry.uid);
+    });
+  }
+
+  void TellExpunges() {
+    const ExpungeNews news = view_.TakeExpunges();
+    std::string& out = core().out();
+    if (core().qresync() && !news.uids.empty()) {
+      AppendSet(&(out += "* VANISHED "), news.uids);
+      out += "\r\n";
+      return;
+    }
+    for (const std::uint32_t number : news.numbers) {
+      AppendNumber(&(out += "* "), number);
+      out += " EXPUNGE\r\n";
+    }
+  }
+
+  SyncStyle style_;
+  bool tell_expunges_;
+  std::function<void(Status)> done_;
+  SelectedView& view_;
+  bool waiting_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Task> StartSync(Core& core, SyncStyle style, bool tell_expunges,
+                                std::function<void(Status)> done) {
+  auto task = std::make_unique<SyncTask>(core, std::move(style), tell_expunges, std::move(done));
+  task->Read();
+  return task;
+}
+
+}  // namespace twinspool::imap

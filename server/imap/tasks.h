@@ -1,0 +1,60 @@
+// Every command of the session: Run starts it, and answers the Task that goes on with it, or null
+// when it has finished already.
+//
+// Each is to end by one of Core::Finish and its kind. They may rely on what CommandTraits promises:
+// a command of selected_only finds core.view().
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "common/status.h"
+#include "server/imap/command.h"
+#include "server/imap/core.h"
+
+namespace twinspool::imap {
+
+CommandTraits TraitsOf(const Command& command);
+CommandTraits AppendTraits();
+
+// cmd_session.cc
+std::unique_ptr<Task> Run(Core& core, cmd::Capability command);
+std::unique_ptr<Task> Run(Core& core, cmd::Noop command);
+std::unique_ptr<Task> Run(Core& core, cmd::Check command);
+std::unique_ptr<Task> Run(Core& core, cmd::Logout command);
+std::unique_ptr<Task> Run(Core& core, cmd::Id command);
+std::unique_ptr<Task> Run(Core& core, cmd::Enable command);
+std::unique_ptr<Task> Run(Core& core, cmd::Namespace command);
+// cmd_auth.cc
+std::unique_ptr<Task> Run(Core& core, cmd::StartTls command);
+std::unique_ptr<Task> Run(Core& core, cmd::Login command);
+std::unique_ptr<Task> Run(Core& core, cmd::Authenticate command);
+// cmd_select.cc
+std::unique_ptr<Task> Run(Core& core, cmd::Select command);
+std::unique_ptr<Task> Run(Core& core, cmd::Close command);
+std::unique_ptr<Task> Run(Core& core, cmd::Unselect command);
+// cmd_mailbox.cc
+std::unique_ptr<Task> Run(Core& core, cmd::Create command);
+std::unique_ptr<Task> Run(Core& core, cmd::Delete command);
+std::unique_ptr<Task> Run(Core& core, cmd::Rename command);
+std::unique_ptr<Task> Run(Core& core, cmd::Subscribe command);
+std::unique_ptr<Task> Run(Core& core, cmd::Status command);
+// cmd_list.cc
+std::unique_ptr<Task> Run(Core& core, cmd::List command);
+std::unique_ptr<Task> Run(Core& core, cmd::Lsub command);
+// cmd_append.cc
+std::unique_ptr<Task> RunAppend(Core& core, AppendBegin begin);
+// cmd_fetch.cc
+std::unique_ptr<Task> Run(Core& core, cmd::Fetch command);
+// cmd_store.cc
+std::unique_ptr<Task> Run(Core& core, cmd::Store command);
+// cmd_copy.cc
+std::unique_ptr<Task> Run(Core& core, cmd::Copy command);
+std::unique_ptr<Task> Run(Core& core, cmd::Expunge command);
+// cmd_search.cc
+std::unique_ptr<Task> Run(Core& core, cmd::Search command);
+// cmd_idle.cc
+std::unique_ptr<Task> Run(Core& core, cmd::Idle command);
+
+}  // namespace twinspool::imap

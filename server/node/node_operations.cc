@@ -1,0 +1,368 @@
+// What operators ask of a node: orders to the pair, pairing, users, looking.
+#include <future>
+#include <utility>
+
+#include "common/log.h"
+#include "server/node/await.h"
+#include "server/node/join_string.h"
+#include "server/node/node.h"
+#include "server/node/status.h"
+#include "server/node/version.h"
+
+namespace twinspool::node {
+
+namespace core = replica::core;
+
+namespace {
+
+proto::UserReply ReplyFor(const Status& status, const std::string& done) {
+  proto::UserReply reply;
+  switch (status.code()) {
+    case Code::kOk:
+      break;
+    case Code::kTimeout:
+    case Code::kOutcomeUnknown:
+      reply.set_outcome(proto::TIMEOUT_UNKNOWN);
+      break;
+    case Code::kNotFound:
+    case Code::kAlreadyExists:
+    case Code::kInvalidArgument:
+      reply.set_outcome(proto::BAD_REQUEST);
+      break;
+    case Code::kFenced:
+    case Code::kUnavailable:
+      reply.set_outcome(proto::DONE_WRITES_BLOCKED);
+      break;
+    default:
+      reply.set_outcome(proto::INTERNAL_ERROR);
+      break;
+  }
+  reply.set_message(status.ok() ? done : std::string(status.message()));
+  return reply;
+}
+
+proto::PairReply PairReplyFor(const Status& status, const std::string& done) {
+  proto::PairReply reply;
+  if (!status.ok()) {
+    reply.set_outcome(status.Is(Code::kUnavailable) ? proto::NOT_REACHABLE : proto::BAD_REQUEST);
+  }
+  reply.set_message(status.ok() ? done : std::string(status.message()));
+  return reply;
+}
+
+/// The id just below, so that "after" it comes `id` itself.
+MailboxId Before(MailboxId id) {
+  for (std::size_t i = MailboxId::kSize; i-- > 0;) {
+    if (id.data()[i]-- != 0) {
+      break;
+    }
+  }
+  return id;
+}
+
+std::string DigestOf(const replica::StorePorts& ports, MailboxId id) {
+  const auto picture = ports.pictures->TakePicture();
+  if (!picture.ok()) {
+    return "";
+  }
+  const auto digests = (*picture)->MailboxDigests(Before(id), 1);
+  return digests.ok() && !digests->empty() && (*digests)[0].mailbox_id() == id.bytes()
+             ? DigestBytes::FromBytes((*digests)[0].digest()).ToHex()
+             : "";
+}
+
+}  // namespace
+
+// --- looking ------------------------------------------------------------------------------------
+
+proto::NodeStatus Node::Status() {
+  proto::NodeStatus status;
+  status.set_node_name(config_.node_name);
+  status.set_version(kVersion);
+  FillStatus(pair()->Snapshot(), control_->identity(), &status);
+  status.set_disk_low(status.free_bytes() < config_.disk_soft_reserve ||
+                      (status.peer_connected() && status.peer_free_bytes() > 0 &&
+                       status.peer_free_bytes() < config_.disk_soft_reserve));
+  return status;
+}
+
+std::string Node::Metrics() {
+  SetGauges(Status(), config_.outbox_bytes_max, &metrics_);
+  metrics_.GetGauge("twinspool_sessions", "connections of mail clients")
+      .Set(static_cast<double>(listeners_ == nullptr ? 0 : listeners_->sessions()));
+  metrics_
+      .GetGauge("twinspool_build_info", "always 1; the label tells the version",
+                {{"version", kVersion}})
+      .Set(1);
+  return metrics_.Expose();
+}
+
+void Node::VerifyPair(const proto::VerifyRequest&, const VerifyProgress& progress) {
+  std::promise<replica::VerifyResult> promise;
+  pair()->Verify(
+      [&promise](replica::VerifyResult result) { promise.set_value(std::move(result)); });
+  const replica::VerifyResult result = promise.get_future().get();
+  proto::VerifyProgress last;
+  last.set_finished(true);
+  last.set_mailboxes_compared(result.compared);
+  last.set_seq(result.seq.value());
+  for (const replica::VerifyDifference& difference : result.differences) {
+    proto::Difference* shown = last.add_differences();
+    shown->set_user(difference.user.ToHex());
+    shown->set_mailbox(difference.name);
+    shown->set_mailbox_id(difference.mailbox.ToHex());
+    shown->set_here(difference.here);
+    shown->set_there(difference.there);
+  }
+  if (!result.status.ok()) {
+    last.set_outcome(proto::NOT_REACHABLE);
+    last.set_message(std::string(result.status.message()));
+  } else if (result.different > 0) {
+    last.set_outcome(proto::DIFFERENT);
+    last.set_message(std::to_string(result.different) + " of " + std::to_string(result.compared) +
+                     " mailboxes differ at " + std::to_string(result.seq.value()));
+  } else {
+    last.set_message("both copies are equal at " + std::to_string(result.seq.value()) + ": " +
+                     std::to_string(result.compared) + " mailboxes compared");
+  }
+  progress(last);
+}
+
+// --- roles --------------------------------------------------------------------------------------
+
+proto::RoleReply Node::Order(core::Order order, std::uint32_t timeout_ms) {
+  const std::int64_t wait_ms = timeout_ms == 0 ? limits::kAdminCallMs : timeout_ms;
+  const replica::OrderResult result = pair()->Run(std::move(order), wait_ms);
+  proto::RoleReply reply;
+  reply.set_outcome(static_cast<proto::Outcome>(result.code));
+  reply.set_message(result.text);
+  reply.set_next(result.next);
+  reply.set_epoch(result.epoch.value());
+  reply.set_role(core::RoleName(result.role));
+  LogInfo("operator_order", {{"outcome", static_cast<int>(result.code)}, {"text", result.text}});
+  return reply;
+}
+
+proto::RoleReply Node::PlainOrder(core::Order order, const proto::RoleRequest& request) {
+  order.expect_epoch = Epoch(request.expect_epoch());
+  order.actor = request.actor();
+  return Order(std::move(order), request.timeout_ms());
+}
+
+proto::RoleReply Node::Promote(const proto::PromoteRequest& request) {
+  core::Promote promote;
+  promote.peer_fenced = request.peer_fenced();
+  promote.peer_not_promoted = request.peer_not_promoted();
+  promote.allow_data_loss = request.allow_data_loss();
+  return Order({promote, Epoch(request.expect_epoch()), request.actor()}, request.timeout_ms());
+}
+
+proto::RoleReply Node::Demote(const proto::RoleRequest& request) {
+  return PlainOrder({core::Demote{}, Epoch(), ""}, request);
+}
+proto::RoleReply Node::Undemote(const proto::RoleRequest& request) {
+  return PlainOrder({core::Undemote{}, Epoch(), ""}, request);
+}
+proto::RoleReply Node::Switchover(const proto::RoleRequest& request) {
+  return PlainOrder({core::Switchover{}, Epoch(), ""}, request);
+}
+proto::RoleReply Node::Fence(const proto::RoleRequest& request) {
+  return PlainOrder({core::Fence{}, Epoch(), ""}, request);
+}
+
+proto::RoleReply Node::Solo(const proto::SoloRequest& request) {
+  core::Solo solo;
+  solo.peer_fenced = request.peer_fenced();
+  return Order({solo, Epoch(request.expect_epoch()), request.actor()}, request.timeout_ms());
+}
+
+proto::RoleReply Node::AcceptEpoch(const proto::AcceptEpochRequest& request) {
+  return Order(
+      {core::AcceptEpoch{Epoch(request.epoch())}, Epoch(request.expect_epoch()), request.actor()},
+      0);
+}
+
+// --- pairing ------------------------------------------------------------------------------------
+
+proto::PairReply Node::PairInit(const proto::PairInitRequest&) {
+  const std::lock_guard lock(pairing_mutex_);
+  twinspool::Status made = pairing_->Init();
+  if (made.ok()) {
+    made = OpenPeer();
+  }
+  proto::PairReply reply = PairReplyFor(made, "this node is node 0 of a new pair, still alone");
+  if (made.ok()) {
+    reply.set_pair_id(control_->identity().pair_id.ToHex());
+    reply.set_next("twinspoolctl pair invite HOST:PORT   (where the other node reaches " +
+                   config_.peer_listen.ToString() + ")");
+  }
+  return reply;
+}
+
+proto::PairReply Node::PairInvite(const proto::PairInviteRequest& request) {
+  const std::lock_guard lock(pairing_mutex_);
+  const std::int64_t valid_s =
+      request.valid_s() == 0 ? limits::kInvitationSeconds : std::int64_t{request.valid_s()};
+  const auto invitation = pairing_->Invite(request.address(), valid_s);
+  proto::PairReply reply =
+      PairReplyFor(invitation.status(), "on the other node: twinspoolctl pair join STRING");
+  if (invitation.ok()) {
+    reply.set_join_string(*invitation);
+    reply.set_pair_id(control_->identity().pair_id.ToHex());
+  }
+  return reply;
+}
+
+proto::JoinReply Node::AcceptJoin(const proto::JoinRequest& request) {
+  const std::lock_guard lock(pairing_mutex_);
+  proto::JoinReply reply = pairing_->Accept(request);
+  if (!reply.refused().empty()) {
+    return reply;
+  }
+  // The standing grant becomes an ordinary one before the peer's first Hello can be answered.
+  pair()->Connect(control_->identity().pair_id, *peer_service_);
+  const replica::OrderResult joined =
+      pair()->Run({core::Join{}, Epoch(), "pair join"}, limits::kAdminCallMs);
+  if (joined.code != core::Outcome::kDone) {
+    const twinspool::Status forgotten = pairing_->ForgetPeer();
+    LogWarn("join_undone", {{"why", joined.text}, {"result", forgotten.ToString()}});
+    reply.Clear();
+    reply.set_refused(joined.text);
+  }
+  return reply;
+}
+
+proto::PairReply Node::PairJoin(const proto::PairJoinRequest& request) {
+  const std::lock_guard lock(pairing_mutex_);
+  const auto ticket = DecodeJoinString(request.join_string());
+  if (!ticket.ok()) {
+    return PairReplyFor(ticket.status(), "");
+  }
+  const auto users = store_->users().List();
+  if (!users.ok() || !users->empty() || store_->ports().log->last().seq != CommitSeq()) {
+    return PairReplyFor(Conflict("this node holds data of its own: only a node with an empty data "
+                                 "directory can join"),
+                        "");
+  }
+  const auto identity = pairing_->Join(*ticket);
+  if (!identity.ok()) {
+    return PairReplyFor(identity.status(), "");
+  }
+  StopPair();
+  twinspool::Status done = control_->BecomeMember(*identity);
+  if (done.ok()) {
+    done = StartPair();
+  }
+  if (done.ok()) {
+    done = OpenPeer();
+  }
+  proto::PairReply reply = PairReplyFor(done, "joined; the copy is being filled");
+  reply.set_pair_id(identity->pair_id.ToHex());
+  reply.set_node_index(1);
+  reply.set_next("twinspoolctl wait --role eligible --timeout 3600");
+  return reply;
+}
+
+proto::RoleReply Node::PairDissolve(const proto::PairDissolveRequest& request) {
+  const std::lock_guard lock(pairing_mutex_);
+  core::Dissolve dissolve;
+  dissolve.peer_never_returns = request.peer_never_returns();
+  proto::RoleReply reply = Order({dissolve, Epoch(request.expect_epoch()), request.actor()}, 0);
+  if (reply.outcome() == proto::DONE) {
+    const twinspool::Status forgotten = pairing_->ForgetPeer();
+    LogInfo("dissolved", {{"result", forgotten.ToString()}});
+  }
+  return reply;
+}
+
+// --- users --------------------------------------------------------------------------------------
+
+proto::UserReply Node::UserAdd(const proto::UserRequest& request) {
+  const auto added = Await<UserRef>([&](Done<UserRef> done) {
+    store_->users().Add(request.name(), request.password(), std::move(done));
+  });
+  if (added.code() == Code::kAlreadyExists && request.if_missing()) {
+    return ReplyFor(OkStatus(), "user " + request.name() + " is there already");
+  }
+  proto::UserReply reply = ReplyFor(added.status(), "user " + request.name() + " added");
+  if (added.ok()) {
+    reply.set_user_id(added->id.ToHex());
+  }
+  return reply;
+}
+
+proto::UserReply Node::UserPassword(const proto::UserRequest& request) {
+  const auto set = Await<Unit>([&](Done<Unit> done) {
+    store_->users().SetPassword(request.name(), request.password(), std::move(done));
+  });
+  return ReplyFor(set.status(), "password of " + request.name() + " set");
+}
+
+proto::UserReply Node::UserDelete(const proto::UserRequest& request) {
+  const auto deleted = Await<Unit>(
+      [&](Done<Unit> done) { store_->users().Delete(request.name(), std::move(done)); });
+  return ReplyFor(deleted.status(), "user " + request.name() + " deleted");
+}
+
+proto::UserReply Node::UserList(const proto::UserListRequest& request,
+                                const std::function<bool(const proto::UserInfo&)>& sink) {
+  const auto users = store_->users().List();
+  if (!users.ok()) {
+    return ReplyFor(users.status(), "");
+  }
+  for (const store::UserListing& user : *users) {
+    if (!user.user.name.starts_with(request.prefix())) {
+      continue;
+    }
+    proto::UserInfo shown;
+    shown.set_name(user.user.name);
+    shown.set_user_id(user.user.id.ToHex());
+    shown.set_mailboxes(user.mailboxes);
+    shown.set_messages(user.messages);
+    shown.set_bytes(user.bytes);
+    if (!sink(shown)) {
+      break;
+    }
+  }
+  return ReplyFor(OkStatus(), "");
+}
+
+proto::UserReply Node::MailboxList(const proto::MailboxListRequest& request,
+                                   const std::function<bool(const proto::MailboxInfo&)>& sink) {
+  MailStore& mail = store_->mail_store();
+  const auto user = Await<UserRef>(
+      [&](Done<UserRef> done) { mail.FindRecipient(request.user(), std::move(done)); });
+  if (!user.ok()) {
+    return ReplyFor(user.status(), "");
+  }
+  const auto list = Await<std::vector<MailboxListing>>(
+      [&](auto done) { mail.ListMailboxes(user->id, std::move(done)); });
+  if (!list.ok()) {
+    return ReplyFor(list.status(), "");
+  }
+  for (const MailboxListing& listing : *list) {
+    const auto state = Await<MailboxState>([&](Done<MailboxState> done) {
+      mail.GetState({user->id, listing.id}, std::move(done));
+    });
+    if (!state.ok()) {
+      continue;  // a subscription without a mailbox, or just deleted
+    }
+    proto::MailboxInfo shown;
+    shown.set_user(user->name);
+    shown.set_name(listing.name);
+    shown.set_mailbox_id(listing.id.ToHex());
+    shown.set_uid_validity(state->uid_validity.value());
+    shown.set_uid_next(state->uid_next.value());
+    shown.set_highest_modseq(state->highest_modseq.value());
+    shown.set_exists(state->exists);
+    shown.set_unseen(state->unseen);
+    shown.set_bytes(state->bytes);
+    shown.set_digest(DigestOf(store_->ports(), listing.id));
+    if (!sink(shown)) {
+      break;
+    }
+  }
+  return ReplyFor(OkStatus(), "");
+}
+
+}  // namespace twinspool::node

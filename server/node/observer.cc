@@ -1,0 +1,60 @@
+#include "server/node/observer.h"
+
+#include <utility>
+
+#include "common/log.h"
+#include "server/node/systemd.h"
+
+namespace twinspool::node {
+
+using replica::core::Role;
+using replica::core::RoleName;
+
+NodeObserver::NodeObserver(Metrics& metrics, NodeControl& control, Clock& clock,
+                           std::function<void()> on_primary_lost)
+    : metrics_(metrics),
+      control_(control),
+      clock_(clock),
+      on_primary_lost_(std::move(on_primary_lost)),
+      mismatches_(metrics.GetCounter("twinspool_digest_mismatches_total",
+                                     "changes that led to another digest than the primary's")) {}
+
+void NodeObserver::OnLog(replica::Severity severity, const std::string& text) {
+  const LogLevel level = severity == replica::Severity::kError     ? LogLevel::kError
+                         : severity == replica::Severity::kWarning ? LogLevel::kWarn
+                                                                   : LogLevel::kInfo;
+  Log(level, "pair", {{"what", text}});
+}
+
+void NodeObserver::OnTransition(const replica::core::Transition& transition) {
+  LogInfo("role_change", {{"from", RoleName(transition.from)},
+                          {"to", RoleName(transition.to)},
+                          {"epoch", transition.epoch.value()},
+                          {"reason", transition.reason},
+                          {"actor", transition.actor}});
+  control_.Remember({clock_.WallNs(), RoleName(transition.from), RoleName(transition.to),
+                     transition.epoch, transition.reason, transition.actor});
+  metrics_
+      .GetCounter("twinspool_role_changes_total", "changes of this node's role",
+                  {{"to", RoleName(transition.to)}})
+      .Add();
+  NotifyServiceManager("STATUS=" + RoleName(transition.to) + ", epoch " +
+                       std::to_string(transition.epoch.value()));
+  if (transition.from == Role::kPrimary && transition.to != Role::kPrimary) {
+    on_primary_lost_();
+  }
+}
+
+void NodeObserver::OnDigestMismatch(UserId user, const std::string& reason) {
+  LogError("digest_mismatch", {{"user", user.ToHex()}, {"reason", reason}});
+  mismatches_.Add();
+}
+
+void NodeObserver::OnCatchUp(const std::string& kind) {
+  LogInfo("catch_up", {{"kind", kind}});
+  metrics_
+      .GetCounter("twinspool_catch_ups_total", "catch-ups, rewinds and repairs", {{"kind", kind}})
+      .Add();
+}
+
+}  // namespace twinspool::node

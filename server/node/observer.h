@@ -1,0 +1,37 @@
+// NodeObserver: turns what happens between the nodes into log lines, metrics, and the goodbye to
+// clients when this node is no longer primary.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string>
+
+#include "common/env.h"
+#include "common/metrics.h"
+#include "replica/shared.h"
+#include "server/node/control.h"
+
+namespace twinspool::node {
+
+/// Called from inside the conversation: never calls back, never blocks.
+class NodeObserver final : public replica::PairObserver {
+ public:
+  /// `on_primary_lost` runs when this node stops being primary; it must not block. References
+  /// outlive this object.
+  NodeObserver(Metrics& metrics, NodeControl& control, Clock& clock,
+               std::function<void()> on_primary_lost);
+
+  void OnLog(replica::Severity severity, const std::string& text) override;
+  void OnTransition(const replica::core::Transition& transition) override;
+  void OnDigestMismatch(UserId user, const std::string& reason) override;
+  void OnCatchUp(const std::string& kind) override;
+
+ private:
+  Metrics& metrics_;
+  NodeControl& control_;
+  Clock& clock_;
+  const std::function<void()> on_primary_lost_;
+  Counter& mismatches_;
+};
+
+}  // namespace twinspool::node

@@ -1,0 +1,309 @@
+#include "server/store/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <rocksdb/db.h>
+#include <rocksdb/write_batch.h>
+
+#include "common/check.h"
+#include "common/codec.h"
+#include "server/store/engine_setup.h"
+
+namespace twinspool::store {
+namespace {
+
+rocksdb::Slice ToSlice(std::string_view bytes) {
+  return {bytes.data(), bytes.size()};
+}
+
+std::string_view View(const rocksdb::Slice& slice) {
+  return {slice.data(), slice.size()};
+}
+
+std::string Reading(Family family) {
+  return std::string("reading family ") + kFamilies[static_cast<std::size_t>(family)].name;
+}
+
+rocksdb::ReadOptions ReadAt(const Snapshot* snapshot) {
+  rocksdb::ReadOptions options;
+  options.snapshot = snapshot != nullptr ? snapshot->raw() : nullptr;
+  return options;
+}
+
+}  // namespace
+
+struct Engine::Impl {
+  std::unique_ptr<StoreDirectory> files;  // keeps the lock; goes last
+  std::unique_ptr<rocksdb::DB> db;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;  // [0] is the unused default family
+
+  Impl() = default;
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl() {
+    for (rocksdb::ColumnFamilyHandle* handle : handles) {
+      db->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
+    }
+    if (db) {
+      db->Close().PermitUncheckedError();
+    }
+  }
+
+  rocksdb::ColumnFamilyHandle* handle(Family family) const {
+    return handles[static_cast<std::size_t>(family) + 1];
+  }
+  Status OpenDatabase(const std::string& directory, const EngineOptions& options, bool create);
+};
+
+Status Engine::Impl::OpenDatabase(const std::string& directory, const EngineOptions& options,
+                                  bool create) {
+  rocksdb::DBOptions db_options = MakeDbOptions(options);
+  db_options.create_if_missing = create;
+  db_options.create_missing_column_families = create;
+  const std::vector<rocksdb::ColumnFamilyDescriptor> families = MakeFamilies(options);
+  if (!create) {
+    std::vector<std::string> names;
+    const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(db_options, directory, &names);
+    if (!listed.ok()) {
+      return OpenError(options, directory, listed);
+    }
+    const auto known = [&](const std::string& name) {
+      return std::ranges::find(families, name, &rocksdb::ColumnFamilyDescriptor::name) !=
+             families.end();
+    };
+    if (names.size() != families.size() || !std::ranges::all_of(names, known)) {
+      return DataLoss("the store in " + directory +
+                      " has other column families than this version knows. " +
+                      RemedyText(directory));
+    }
+  }
+  rocksdb::DB* opened = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::Open(db_options, directory, families, &handles, &opened);
+  if (!status.ok()) {
+    handles.clear();
+    return OpenError(options, directory, status);
+  }
+  db.reset(opened);
+  return OkStatus();
+}
+
+Result<std::unique_ptr<Engine>> Engine::Open(const std::string& directory,
+                                             const EngineOptions& options) {
+  rocksdb::Env* env = options.env != nullptr ? options.env : rocksdb::Env::Default();
+  auto impl = std::make_unique<Impl>();
+  impl->files = std::make_unique<StoreDirectory>(env, directory);
+  StoreDirectory* const files = impl->files.get();
+  TRY(files->Lock());
+  ASSIGN_OR_RETURN(const bool complete, files->Examine());
+  if (!complete) {
+    TRY(files->BeginCreation());
+  }
+  TRY(impl->OpenDatabase(directory, options, !complete));
+  std::unique_ptr<Engine> engine(new Engine(directory, std::move(impl)));
+
+  std::string version;
+  PutBe32(&version, kFormatVersion);
+  if (!complete) {
+    RowBatch first;
+    first.Put(Family::kMeta, std::string(kMetaVersion), version);
+    TRY(engine->Write(first, WriteMode::kSync));
+    TRY(files->FinishCreation());
+    return engine;
+  }
+  ASSIGN_OR_RETURN(const std::optional<std::string> stored,
+                   engine->Get(Family::kMeta, kMetaVersion));
+  if (stored != version) {
+    return DataLoss("the store in " + directory + " does not hold format version " +
+                    std::to_string(kFormatVersion) + ". " + RemedyText(directory));
+  }
+  return engine;
+}
+
+Engine::Engine(std::string directory, std::unique_ptr<Impl> impl)
+    : directory_(std::move(directory)), impl_(std::move(impl)) {}
+
+Engine::~Engine() {
+  TWINSPOOL_CHECK(snapshots_ == 0, "a snapshot outlives its store");
+}
+
+Status Engine::Write(const RowBatch& batch, WriteMode mode) {
+  rocksdb::WriteBatch rows(batch.bytes() + 16 * batch.rows().size());
+  for (const Row& row : batch.rows()) {
+    rocksdb::ColumnFamilyHandle* const handle = impl_->handle(row.family);
+    rocksdb::Status added;
+    switch (row.op) {
+      case RowOp::kPut:
+        added = rows.Put(handle, row.key, row.value);
+        break;
+      case RowOp::kMerge:
+        added = rows.Merge(handle, row.key, row.value);
+        break;
+      case RowOp::kDelete:
+        added = rows.Delete(handle, row.key);
+        break;
+      case RowOp::kDeleteRange:
+        added = rows.DeleteRange(handle, row.key, row.value);
+        break;
+    }
+    TRY(FromRocks(added, "building a write"));
+  }
+  rocksdb::WriteOptions options;
+  options.sync = mode == WriteMode::kSync;
+  options.disableWAL = mode == WriteMode::kNoLog;
+  return FromRocks(impl_->db->Write(options, &rows), "writing to the store in " + directory_);
+}
+
+Result<std::optional<std::string>> Engine::Get(Family family, std::string_view key,
+                                               const Snapshot* snapshot) {
+  std::string value;
+  const rocksdb::Status status =
+      impl_->db->Get(ReadAt(snapshot), impl_->handle(family), ToSlice(key), &value);
+  if (status.IsNotFound()) {
+    return std::optional<std::string>();
+  }
+  TRY(FromRocks(status, Reading(family)));
+  return std::optional<std::string>(std::move(value));
+}
+
+Result<std::optional<std::optional<std::string>>> Engine::GetCached(Family family,
+                                                                    std::string_view key,
+                                                                    const Snapshot* snapshot) {
+  using Answer = std::optional<std::optional<std::string>>;
+  rocksdb::ReadOptions options = ReadAt(snapshot);
+  options.read_tier = rocksdb::kBlockCacheTier;
+  std::string value;
+  const rocksdb::Status status =
+      impl_->db->Get(options, impl_->handle(family), ToSlice(key), &value);
+  if (status.IsIncomplete()) {
+    return Answer();
+  }
+  if (status.IsNotFound()) {
+    return Answer(std::optional<std::string>());
+  }
+  TRY(FromRocks(status, Reading(family)));
+  return Answer(std::optional<std::string>(std::move(value)));
+}
+
+Result<std::vector<std::optional<std::string>>> Engine::MultiGet(
+    Family family, const std::vector<std::string>& keys, const Snapshot* snapshot) {
+  std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
+  std::vector<rocksdb::PinnableSlice> values(keys.size());
+  std::vector<rocksdb::Status> statuses(keys.size());
+  impl_->db->MultiGet(ReadAt(snapshot), impl_->handle(family), keys.size(), slices.data(),
+                      values.data(), statuses.data());
+  std::vector<std::optional<std::string>> rows(keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (statuses[i].IsNotFound()) {
+      continue;
+    }
+    TRY(FromRocks(statuses[i], Reading(family)));
+    rows[i].emplace(View(values[i]));
+  }
+  return rows;
+}
+
+SnapshotPtr Engine::TakeSnapshot() {
+  const rocksdb::Snapshot* raw = impl_->db->GetSnapshot();
+  TWINSPOOL_CHECK(raw != nullptr, "the store has no snapshots");
+  ++snapshots_;
+  return SnapshotPtr(new Snapshot(this, raw));
+}
+
+Snapshot::~Snapshot() {
+  engine_->impl_->db->ReleaseSnapshot(raw_);
+  --engine_->snapshots_;
+}
+
+Status Engine::Flush() {
+  return FromRocks(impl_->db->Flush(rocksdb::FlushOptions(), impl_->handles),
+                   "flushing the store in " + directory_);
+}
+
+Status Engine::Compact(Family family) {
+  rocksdb::CompactRangeOptions options;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  return FromRocks(impl_->db->CompactRange(options, impl_->handle(family), nullptr, nullptr),
+                   "compacting the store in " + directory_);
+}
+
+std::uint64_t Engine::ApproximateBytes(Family family, const KeyRange& range) {
+  const std::string end = range.upper.empty() ? std::string(64, '\xff') : range.upper;
+  const rocksdb::Range asked(range.lower, end);
+  rocksdb::SizeApproximationOptions options;
+  options.include_memtables = true;
+  std::uint64_t bytes = 0;
+  impl_->db->GetApproximateSizes(options, impl_->handle(family), &asked, 1, &bytes)
+      .PermitUncheckedError();
+  return bytes;
+}
+
+struct RowIterator::Impl {
+  KeyRange range;
+  rocksdb::Slice lower;
+  rocksdb::Slice upper;
+  Family family = Family::kMeta;
+  std::unique_ptr<rocksdb::Iterator> it;
+};
+
+RowIterator Engine::Iterate(Family family, KeyRange range, const Snapshot* snapshot) {
+  auto impl = std::make_unique<RowIterator::Impl>();
+  impl->range = std::move(range);
+  impl->family = family;
+  rocksdb::ReadOptions options = ReadAt(snapshot);
+  // RocksDB keeps pointers to the bounds: they live beside the iterator.
+  if (!impl->range.lower.empty()) {
+    impl->lower = impl->range.lower;
+    options.iterate_lower_bound = &impl->lower;
+  }
+  if (!impl->range.upper.empty()) {
+    impl->upper = impl->range.upper;
+    options.iterate_upper_bound = &impl->upper;
+  }
+  impl->it.reset(impl_->db->NewIterator(options, impl_->handle(family)));
+  return RowIterator(std::move(impl));
+}
+
+RowIterator::RowIterator(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RowIterator::RowIterator(RowIterator&&) noexcept = default;
+RowIterator& RowIterator::operator=(RowIterator&&) noexcept = default;
+RowIterator::~RowIterator() = default;
+
+void RowIterator::Seek(std::string_view key) {
+  impl_->it->Seek(ToSlice(key));
+}
+
+void RowIterator::SeekToFirst() {
+  impl_->it->SeekToFirst();
+}
+
+void RowIterator::SeekToLast() {
+  impl_->it->SeekToLast();
+}
+
+bool RowIterator::Valid() const {
+  return impl_->it->Valid();
+}
+
+void RowIterator::Next() {
+  impl_->it->Next();
+}
+
+void RowIterator::Prev() {
+  impl_->it->Prev();
+}
+
+std::string_view RowIterator::key() const {
+  return View(impl_->it->key());
+}
+
+std::string_view RowIterator::value() const {
+  return View(impl_->it->value());
+}
+
+Status RowIterator::status() const {
+  return FromRocks(impl_->it->status(), Reading(impl_->family));
+}
+
+}  // namespace twinspool::store

@@ -1,0 +1,149 @@
+// Engine: the one place that touches RocksDB. Opens or makes a store directory, writes batches,
+// reads rows, takes snapshots; everything above speaks of families, keys and Status.
+//
+// A directory belongs to one process (RocksDB's LOCK). It is complete once its file "format"
+// exists: a directory without one and without any other file is made anew; a creation that was cut
+// short (file "creating") is started over; anything else is refused and left untouched. Nothing is
+// ever repaired or overwritten on opening.
+//
+// Threads: all methods may be called from any thread; iterators and batches belong to one thread
+// each. Snapshots and iterators are destroyed before the Engine.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/status.h"
+#include "server/store/row_batch.h"
+#include "server/store/schema.h"
+
+namespace rocksdb {
+class Env;
+class Iterator;
+class Snapshot;
+}  // namespace rocksdb
+
+namespace twinspool::store {
+
+struct EngineOptions {
+  /// File system and threads; null: the machine's. Not owned; outlives the Engine.
+  rocksdb::Env* env = nullptr;
+  std::size_t block_cache_bytes = 256u << 20;
+  /// Unflushed rows in memory, all families together.
+  std::size_t write_buffer_bytes = 128u << 20;
+};
+
+enum class WriteMode {
+  kSync,    // on disk when the call returns; a failure is final: end the process
+  kNoSync,  // survives the process, not a power cut
+  kNoLog,   // caches: survives neither
+};
+
+class Engine;
+
+/// A moment of the store that stays readable. Shared by readers.
+class Snapshot {
+ public:
+  ~Snapshot();
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+  const rocksdb::Snapshot* raw() const { return raw_; }
+
+ private:
+  friend class Engine;
+  Snapshot(Engine* engine, const rocksdb::Snapshot* raw) : engine_(engine), raw_(raw) {}
+  Engine* engine_;
+  const rocksdb::Snapshot* raw_;
+};
+using SnapshotPtr = std::shared_ptr<const Snapshot>;
+
+/// Walks rows of one family in key order inside [lower, upper). Starts nowhere: Seek first.
+class RowIterator {
+ public:
+  RowIterator(RowIterator&&) noexcept;
+  RowIterator& operator=(RowIterator&&) noexcept;
+  ~RowIterator();
+
+  /// To the first row at or after `key` (or the lower bound, if that is later).
+  void Seek(std::string_view key);
+  void SeekToFirst();
+  void SeekToLast();
+  bool Valid() const;
+  void Next();
+  void Prev();
+  /// Views, valid until the iterator moves.
+  std::string_view key() const;
+  std::string_view value() const;
+  /// Look at it when Valid() has become false: kDataLoss or kIo when the walk was cut short.
+  Status status() const;
+
+ private:
+  friend class Engine;
+  struct Impl;
+  explicit RowIterator(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Bounds of a walk; empty: none.
+struct KeyRange {
+  std::string lower;
+  std::string upper;
+  /// All keys that start with `prefix`.
+  static KeyRange Prefix(std::string_view prefix) {
+    return {std::string(prefix), PrefixEnd(prefix)};
+  }
+};
+
+class Engine {
+ public:
+  /// kUnavailable: another process has the directory. kDataLoss: a file is missing, cut short or
+  /// rotten, or the format is another version's; the text names the file and what to do. kIo: the
+  /// disk said no.
+  static Result<std::unique_ptr<Engine>> Open(const std::string& directory,
+                                              const EngineOptions& options);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// All rows or none.
+  Status Write(const RowBatch& batch, WriteMode mode);
+
+  /// The row's value, or nothing. Without a snapshot: the newest.
+  Result<std::optional<std::string>> Get(Family family, std::string_view key,
+                                         const Snapshot* snapshot = nullptr);
+  /// As Get for many keys of one family, in the keys' order; the first failure fails all.
+  Result<std::vector<std::optional<std::string>>> MultiGet(Family family,
+                                                           const std::vector<std::string>& keys,
+                                                           const Snapshot* snapshot = nullptr);
+  /// Like Get, but only if no disk access is needed: nullopt outside means "would have to read".
+  Result<std::optional<std::optional<std::string>>> GetCached(Family family, std::string_view key,
+                                                              const Snapshot* snapshot = nullptr);
+  RowIterator Iterate(Family family, KeyRange range, const Snapshot* snapshot = nullptr);
+
+  SnapshotPtr TakeSnapshot();
+
+  /// Writes all memory tables to files (before a clean stop, and in tests).
+  Status Flush();
+  /// Rewrites the family's files without what was deleted (in tests and by jobs).
+  Status Compact(Family family);
+  /// Estimated octets on disk of a family's rows in a range.
+  std::uint64_t ApproximateBytes(Family family, const KeyRange& range);
+
+  const std::string& directory() const { return directory_; }
+
+ private:
+  friend class Snapshot;
+  struct Impl;
+  Engine(std::string directory, std::unique_ptr<Impl> impl);
+
+  std::string directory_;
+  std::unique_ptr<Impl> impl_;
+  std::atomic<int> snapshots_{0};
+};
+
+}  // namespace twinspool::store

@@ -1,0 +1,60 @@
+// What Engine::Open needs besides RocksDB itself: the tuning of the families, and the checks of a
+// store directory before anything in it is opened. Included by engine*.cc alone.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/options.h>
+
+#include "common/status.h"
+#include "server/store/engine.h"
+
+namespace twinspool::store {
+
+/// Translates where RocksDB's answers enter. `doing` starts the text, e.g. "reading family index".
+Status FromRocks(const rocksdb::Status& status, std::string_view doing);
+
+/// Options of the database and, in the order of `kFamilies` after the unused default family, of
+/// its families.
+rocksdb::DBOptions MakeDbOptions(const EngineOptions& options);
+std::vector<rocksdb::ColumnFamilyDescriptor> MakeFamilies(const EngineOptions& options);
+
+/// A store directory before it is opened. All calls go through `env`.
+class StoreDirectory {
+ public:
+  StoreDirectory(rocksdb::Env* env, std::string path) : env_(env), path_(std::move(path)) {}
+  ~StoreDirectory();
+  StoreDirectory(const StoreDirectory&) = delete;
+  StoreDirectory& operator=(const StoreDirectory&) = delete;
+
+  /// Makes the directory (0700) if it is missing and locks it for this process until destruction.
+  Status Lock();
+  /// True: there is a complete store of our format. False: there is none, and none was lost. An
+  /// error otherwise.
+  Result<bool> Examine();
+  /// Marks the directory as being made and removes what an earlier creation left.
+  Status BeginCreation();
+  /// The store is complete from now on.
+  Status FinishCreation();
+
+ private:
+  Status WriteFile(const std::string& name, const std::string& text);
+  Status SyncDirectory();
+
+  rocksdb::Env* env_;
+  std::string path_;
+  rocksdb::FileLock* lock_ = nullptr;
+};
+
+/// Why RocksDB did not open the directory, for people: names the damaged file, where that can be
+/// found out, and the remedy.
+Status OpenError(const EngineOptions& options, const std::string& directory,
+                 const rocksdb::Status& status);
+
+/// "Remedy: …" for a store that can't be opened.
+std::string RemedyText(const std::string& directory);
+
+}  // namespace twinspool::store

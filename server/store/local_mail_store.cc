@@ -1,0 +1,191 @@
+// Reading, names and people. Message writes: local_mail_writes.cc.
+#include "server/store/local_mail_store.h"
+
+#include <chrono>
+
+#include "common/limits.h"
+#include "server/store/local_mail_store_inl.h"
+#include "server/store/mailbox_ops.h"
+#include "server/store/names.h"
+#include "server/store/passwords.h"
+#include "server/store/visibility.h"
+#include "server/store/write_calls.h"
+
+namespace twinspool::store {
+
+LocalMailStore::LocalMailStore(const WritePath& path, SummaryCache& summaries,
+                               PasswordCheck& passwords, MailStoreOptions options)
+    : path_(path),
+      summaries_(summaries),
+      passwords_(passwords),
+      options_(std::move(options)),
+      reads_("read", options_.read_threads, options_.queue_max),
+      txns_("txn", options_.txn_threads, options_.queue_max) {}
+
+LocalMailStore::~LocalMailStore() {
+  Stop();
+}
+
+void LocalMailStore::Stop() {
+  txns_.Stop();
+  reads_.Stop();
+}
+
+Status LocalMailStore::Serving() {
+  const ServingPtr state = path_.gate.state();
+  if (!state->primary) {
+    return Fenced("this node is not the primary of its pair; use the other node");
+  }
+  if (!state->reads || path_.visibility.view() == nullptr) {
+    return Fenced("this node waits for the other one before it serves mail; try again");
+  }
+  return OkStatus();
+}
+
+Result<LocalMailStore::Held> LocalMailStore::Hold() {
+  const ServingPtr state = path_.gate.state();
+  if (!state->primary) {
+    return Fenced("this node is not the primary of its pair; use the other node");
+  }
+  Held held{path_.visibility.view()};
+  if (!state->reads || held.view == nullptr) {
+    return Unavailable("this node waits for the other one before it serves mail; try again");
+  }
+  return held;
+}
+
+// --- people
+
+void LocalMailStore::Authenticate(std::string user, std::string password, Done<UserRef> done) {
+  const Result<Held> held = Hold();
+  if (!held.ok()) {
+    return done(held.status());
+  }
+  passwords_.Check(*held->view, std::move(user), std::move(password), std::move(done));
+}
+
+void LocalMailStore::FindRecipient(std::string address, Done<UserRef> done) {
+  PostRead<UserRef>(std::move(done), [this, address](StoreReader& reader) -> Result<UserRef> {
+    for (const std::string& name : RecipientNames(address, options_.domains)) {
+      ASSIGN_OR_RETURN(const auto id, reader.FindUser(name));
+      if (id) {
+        return UserRef{*id, name};
+      }
+    }
+    return NotFound("no such user here");
+  });
+}
+
+// --- reading
+
+void LocalMailStore::ListMailboxes(UserId user, Done<std::vector<MailboxListing>> done) {
+  PostRead<std::vector<MailboxListing>>(std::move(done),
+                                        [user](StoreReader& reader) { return reader.List(user); });
+}
+
+void LocalMailStore::FindMailbox(UserId user, std::string name, Done<MailboxState> done) {
+  ReadInline<MailboxState>(
+      std::move(done), [user, name = std::move(name)](StoreReader& reader) -> Result<MailboxState> {
+        const Result<std::string> canonical = CanonicalMailboxName(name);
+        if (!canonical.ok()) {
+          return NotFound("no mailbox of this name");
+        }
+        return reader.Find(user, *canonical);
+      });
+}
+
+void LocalMailStore::GetState(MailboxRef mailbox, Done<MailboxState> done) {
+  ReadInline<MailboxState>(std::move(done),
+                           [mailbox](StoreReader& reader) { return reader.GetState(mailbox); });
+}
+
+void LocalMailStore::ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexBatch> done) {
+  PostRead<IndexBatch>(std::move(done), [mailbox, query = std::move(query)](StoreReader& reader) {
+    return reader.ReadIndex(mailbox, query);
+  });
+}
+
+void LocalMailStore::Fetch(MailboxRef mailbox, FetchRequest request, Done<FetchBatch> done) {
+  PostRead<FetchBatch>(std::move(done),
+                       [mailbox, request = std::move(request)](StoreReader& reader) {
+                         return reader.Fetch(mailbox, request);
+                       });
+}
+
+void LocalMailStore::ReadBody(UserId owner, BodyNo body, std::uint64_t offset, std::size_t length,
+                              Done<std::string> done) {
+  PostRead<std::string>(std::move(done), [=](StoreReader& reader) {
+    return reader.ReadBody(owner, body, offset, length);
+  });
+}
+
+std::unique_ptr<Watch> LocalMailStore::WatchMailbox(MailboxRef mailbox,
+                                                    std::function<void()> wake) {
+  return path_.visibility.watchers().Add(mailbox.id, std::move(wake));
+}
+
+// --- mailboxes
+
+namespace {
+
+/// Runs `change` on a canonical name.
+template <typename T, typename Fn>
+void NamedTxn(const WritePath& path, UserId user, const std::string& name, const Done<T>& done,
+              Fn change) {
+  RunTxn<T>(path, user, Admission::kSmall, done, [&](StoreTxn& txn) -> Result<T> {
+    ASSIGN_OR_RETURN(const std::string canonical, CanonicalMailboxName(name));
+    MailboxWriter writer(txn, path.random, user);
+    return change(writer, canonical);
+  });
+}
+
+Result<Unit> ToUnit(const Status& status) {
+  return status.ok() ? Result<Unit>(Unit{}) : Result<Unit>(status);
+}
+
+}  // namespace
+
+void LocalMailStore::CreateMailbox(UserId user, std::string name, SpecialUse use,
+                                   Done<MailboxState> done) {
+  PostWrite<MailboxState>(
+      std::move(done), [this, user, use, name = std::move(name)](const Done<MailboxState>& end) {
+        NamedTxn<MailboxState>(path_, user, name, end,
+                               [use](MailboxWriter& writer, const std::string& canonical) {
+                                 return writer.Create(canonical, use);
+                               });
+      });
+}
+
+void LocalMailStore::DeleteMailbox(UserId user, std::string name, Done<Unit> done) {
+  PostWrite<Unit>(std::move(done), [this, user, name = std::move(name)](const Done<Unit>& end) {
+    NamedTxn<Unit>(path_, user, name, end, [](MailboxWriter& writer, const std::string& canonical) {
+      return ToUnit(writer.Delete(canonical));
+    });
+  });
+}
+
+void LocalMailStore::RenameMailbox(UserId user, std::string from, std::string to, Done<Unit> done) {
+  PostWrite<Unit>(std::move(done), [this, user, from = std::move(from),
+                                    to = std::move(to)](const Done<Unit>& end) {
+    NamedTxn<Unit>(path_, user, to, end,
+                   [&from](MailboxWriter& writer, const std::string& target) -> Result<Unit> {
+                     const Result<std::string> source = CanonicalMailboxName(from);
+                     if (!source.ok()) {
+                       return NotFound("no mailbox of this name");
+                     }
+                     return ToUnit(writer.Rename(*source, target));
+                   });
+  });
+}
+
+void LocalMailStore::Subscribe(UserId user, std::string name, bool subscribed, Done<Unit> done) {
+  PostWrite<Unit>(std::move(done),
+                  [this, user, subscribed, name = std::move(name)](const Done<Unit>& end) {
+                    NamedTxn<Unit>(path_, user, name, end,
+                                   [=](MailboxWriter& writer, const std::string& canonical) {
+                                     return ToUnit(writer.Subscribe(canonical, subscribed));
+                                   });
+                  });
+}
+
+}  // namespace twinspool::store

@@ -1,0 +1,95 @@
+// LocalMailStore: MailStore over this node's own store. Writes go through StoreTxn on the txn pool,
+// reads through StoreReader on the read pool; small reads whose rows are in memory run inline.
+//
+// Completions: a read's runs on the read pool (or inline), a write's on the thread that advanced
+// visibility, a refusal's that nothing depends on wherever it was found.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/executor.h"
+#include "server/mail_store.h"
+#include "server/store/reader.h"
+#include "server/store/stage.h"
+#include "server/store/summaries.h"
+#include "server/store/txn.h"
+
+namespace twinspool::store {
+
+class PasswordCheck;
+struct NewMessage;
+
+struct MailStoreOptions {
+  std::uint64_t message_bytes_max = limits::kMessageBytesMax;
+  /// Domains whose addresses are looked up by their local part, too; lower case.
+  std::vector<std::string> domains;
+  /// Build a summary as soon as a message is stored, not only when it is first asked for.
+  bool summarize_on_arrival = true;
+  int txn_threads = 2;
+  int read_threads = 2;
+  std::size_t queue_max = 50'000;
+};
+
+class LocalMailStore final : public MailStore {
+ public:
+  /// Nothing is owned; all outlive this.
+  LocalMailStore(const WritePath& path, SummaryCache& summaries, PasswordCheck& passwords,
+                 MailStoreOptions options);
+  ~LocalMailStore() override;
+  /// Runs what is queued, then stops the pools: later calls answer kUnavailable.
+  void Stop();
+
+  void Authenticate(std::string user, std::string password, Done<UserRef> done) override;
+  void FindRecipient(std::string address, Done<UserRef> done) override;
+  void ListMailboxes(UserId user, Done<std::vector<MailboxListing>> done) override;
+  void FindMailbox(UserId user, std::string name, Done<MailboxState> done) override;
+  void GetState(MailboxRef mailbox, Done<MailboxState> done) override;
+  void CreateMailbox(UserId user, std::string name, SpecialUse use,
+                     Done<MailboxState> done) override;
+  void DeleteMailbox(UserId user, std::string name, Done<Unit> done) override;
+  void RenameMailbox(UserId user, std::string from, std::string to, Done<Unit> done) override;
+  void Subscribe(UserId user, std::string name, bool subscribed, Done<Unit> done) override;
+  void ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexBatch> done) override;
+  void Fetch(MailboxRef mailbox, FetchRequest request, Done<FetchBatch> done) override;
+  void ReadBody(UserId owner, BodyNo body, std::uint64_t offset, std::size_t length,
+                Done<std::string> done) override;
+  Result<std::unique_ptr<BodyStage>> StageBody(UserId owner, std::uint64_t size) override;
+  void Append(MailboxRef mailbox, std::vector<AppendMessage> messages,
+              Done<AppendResult> done) override;
+  void StoreFlags(MailboxRef mailbox, StoreRequest request, Done<StoreResult> done) override;
+  void Expunge(MailboxRef mailbox, std::optional<UidSet> uids, Done<ExpungeResult> done) override;
+  void Copy(MailboxRef from, UidSet uids, MailboxRef to, Done<CopyResult> done) override;
+  void Move(MailboxRef from, UidSet uids, MailboxRef to, Done<CopyResult> done) override;
+  void Deliver(DeliverRequest request, Done<DeliverResult> done) override;
+  std::unique_ptr<Watch> WatchMailbox(MailboxRef mailbox, std::function<void()> wake) override;
+  Status Serving() override;
+  std::uint64_t message_bytes_max() const override { return options_.message_bytes_max; }
+
+ private:
+  struct Held;  // a snapshot in use
+  /// kFenced or kUnavailable while nothing may be read.
+  Result<Held> Hold();
+  template <typename T>
+  void PostRead(Done<T> done, std::function<Result<T>(StoreReader&)> read);
+  /// Tries in memory first, on the caller's thread.
+  template <typename T>
+  void ReadInline(Done<T> done, std::function<Result<T>(StoreReader&)> read);
+  template <typename T>
+  void PostWrite(Done<T> done, std::function<void(Done<T>)> write);
+  Result<std::vector<NewMessage>> FinishStages(UserId owner, std::vector<AppendMessage>* messages);
+  Status StageLargeAppend(UserId owner, std::vector<NewMessage>* messages);
+  void NoteArrivals(UserId owner, MailboxRef mailbox, const UidSet& uids);
+
+  const WritePath& path_;
+  SummaryCache& summaries_;
+  PasswordCheck& passwords_;
+  const MailStoreOptions options_;
+  Executor reads_;
+  Executor txns_;
+};
+
+}  // namespace twinspool::store

@@ -1,0 +1,207 @@
+#include "server/store/mailbox_ops.h"
+
+#include <algorithm>
+
+#include "common/limits.h"
+#include "server/store/names.h"
+
+namespace twinspool::store {
+namespace {
+
+void AddMailboxItem(StoreTxn& txn, UserId user, MailboxId id, Modseq modseq,
+                    const proto::MailboxHeader& header) {
+  proto::MailboxItem* item = txn.Add(user)->mutable_mailbox();
+  item->set_mailbox_id(std::string(id.bytes()));
+  item->set_modseq(modseq.value());
+  item->set_header(header.SerializeAsString());
+}
+
+}  // namespace
+
+Result<const HeadUser*> LiveUser(StoreTxn& txn, UserId user) {
+  ASSIGN_OR_RETURN(const HeadUser* head, txn.edit().User(user));
+  if (!head->exists()) {
+    return NotFound("no such user");
+  }
+  return head;
+}
+
+Result<const HeadMailbox*> LiveMailbox(StoreTxn& txn, MailboxRef ref) {
+  TRY(LiveUser(txn, ref.owner).status());
+  ASSIGN_OR_RETURN(const HeadMailbox* mailbox, txn.edit().Mailbox(ref.owner, ref.id));
+  if (!mailbox->exists()) {
+    return NotFound("the mailbox does not exist (any more)");
+  }
+  return mailbox;
+}
+
+Result<std::optional<MailboxId>> FindByName(StoreTxn& txn, UserId user, const std::string& name) {
+  ASSIGN_OR_RETURN(const auto row,
+                   txn.edit().Row(user, Family::kMailboxes, MailboxNameKey(user, name)));
+  return row ? std::optional(MailboxId::FromBytes(*row)) : std::nullopt;
+}
+
+Result<std::uint32_t> MailboxWriter::NextValidity() {
+  ASSIGN_OR_RETURN(const HeadUser* user, txn_.edit().User(user_));
+  last_validity_ = std::max(last_validity_, user->state.uid_validity) + 1;
+  return last_validity_;
+}
+
+Result<MailboxState> MailboxWriter::Make(const std::string& name, SpecialUse use,
+                                         std::uint32_t first_validity) {
+  ASSIGN_OR_RETURN(const std::uint32_t next, NextValidity());
+  last_validity_ = std::max(next, first_validity);
+  ASSIGN_OR_RETURN(const Modseq modseq, txn_.NextModseq(user_));
+  const auto id = random_.NewId<MailboxId>();
+  proto::MailboxHeader header;
+  header.set_name(name);
+  header.set_uid_validity(last_validity_);
+  header.set_special_use(use);
+  header.set_created_modseq(modseq.value());
+  AddMailboxItem(txn_, user_, id, modseq, header);
+  MailboxState state;
+  state.ref = {user_, id};
+  state.name = name;
+  state.uid_validity = UidValidity(last_validity_);
+  state.uid_next = Uid(1);
+  state.highest_modseq = modseq;
+  state.use = use;
+  state.keywords = std::make_shared<const std::vector<std::string>>();
+  return state;
+}
+
+Status MailboxWriter::MakeParents(const std::string& name) {
+  for (const std::string& parent : ParentNames(name)) {
+    ASSIGN_OR_RETURN(const auto existing, FindByName(txn_, user_, parent));
+    if (!existing) {
+      TRY(Make(parent, 0, 0).status());
+    }
+  }
+  return OkStatus();
+}
+
+Result<MailboxState> MailboxWriter::Create(const std::string& name, SpecialUse use) {
+  ASSIGN_OR_RETURN(const HeadUser* user, LiveUser(txn_, user_));
+  ASSIGN_OR_RETURN(const auto existing, FindByName(txn_, user_, name));
+  if (existing) {
+    return AlreadyExists("a mailbox of this name exists");
+  }
+  const std::size_t levels = ParentNames(name).size() + 1;
+  if (user->state.mailboxes + levels > limits::kMailboxesPerUserMax) {
+    return LimitExceeded("the user has too many mailboxes");
+  }
+  TRY(MakeParents(name));
+  return Make(name, use, 0);
+}
+
+Status MailboxWriter::MakeTombstone(const HeadMailbox& mailbox) {
+  ASSIGN_OR_RETURN(const Modseq modseq, txn_.NextModseq(user_));
+  proto::MailboxHeader header = mailbox.header->decoded;
+  header.set_deleted_modseq(modseq.value());
+  header.set_deleted_ns(txn_.now_ns());
+  AddMailboxItem(txn_, user_, mailbox.id, modseq, header);
+  return OkStatus();
+}
+
+Status MailboxWriter::Delete(const std::string& name) {
+  TRY(LiveUser(txn_, user_).status());
+  if (name == "INBOX") {
+    return PermissionDenied("INBOX cannot be deleted");
+  }
+  ASSIGN_OR_RETURN(const auto id, FindByName(txn_, user_, name));
+  if (!id) {
+    return NotFound("no mailbox of this name");
+  }
+  ASSIGN_OR_RETURN(const HeadMailbox* mailbox, txn_.edit().Mailbox(user_, *id));
+  return MakeTombstone(*mailbox);
+}
+
+Result<std::vector<MailboxWriter::Moving>> MailboxWriter::Subtree(const std::string& from,
+                                                                  const std::string& to) {
+  ASSIGN_OR_RETURN(const auto top, FindByName(txn_, user_, from));
+  if (!top) {
+    return NotFound("no mailbox of this name");
+  }
+  std::vector<Moving> moving = {{*top, to}};
+  if (from == "INBOX") {
+    return moving;
+  }
+  const std::size_t cut = MailboxNamePrefix(user_).size() + from.size();
+  TRY(txn_.edit().ScanRows(
+      user_, Family::kMailboxes, MailboxNameKey(user_, from + "/"),
+      [&](std::string_view key, std::string_view value) {
+        moving.push_back({MailboxId::FromBytes(value), to + std::string(key.substr(cut))});
+        return true;
+      }));
+  return moving;
+}
+
+Status MailboxWriter::MoveOne(const Moving& moving) {
+  ASSIGN_OR_RETURN(const HeadMailbox* mailbox, txn_.edit().Mailbox(user_, moving.id));
+  ASSIGN_OR_RETURN(const Modseq modseq, txn_.NextModseq(user_));
+  proto::MailboxHeader header = mailbox->header->decoded;
+  proto::NamePeriod* period = header.add_name_history();
+  period->set_name(header.name());
+  period->set_from_modseq(mailbox->modseq.value());
+  if (header.name_history_size() > static_cast<int>(limits::kNameHistoryMax)) {
+    header.mutable_name_history()->erase(header.name_history().begin());
+  }
+  header.set_name(moving.target);
+  AddMailboxItem(txn_, user_, moving.id, modseq, header);
+  return OkStatus();
+}
+
+Status MailboxWriter::Rename(const std::string& from, const std::string& to) {
+  TRY(LiveUser(txn_, user_).status());
+  if (from != "INBOX" && to.starts_with(from + "/")) {
+    return InvalidArgument("a mailbox cannot move below itself");
+  }
+  ASSIGN_OR_RETURN(const std::vector<Moving> moving, Subtree(from, to));
+  for (const Moving& one : moving) {
+    TRY(CanonicalMailboxName(one.target).status());
+    ASSIGN_OR_RETURN(const auto taken, FindByName(txn_, user_, one.target));
+    if (taken) {
+      return AlreadyExists("a mailbox named " + one.target + " exists");
+    }
+  }
+  for (const Moving& one : moving) {
+    TRY(MoveOne(one));
+  }
+  TRY(MakeParents(to));
+  return from == "INBOX" ? RenewInbox() : OkStatus();
+}
+
+Status MailboxWriter::RenewInbox() {
+  ASSIGN_OR_RETURN(const MailboxState inbox, Make("INBOX", 0, 0));
+  ASSIGN_OR_RETURN(const HeadUser* user, txn_.edit().User(user_));
+  proto::UserHeader header = user->header->decoded;
+  header.set_inbox_id(std::string(inbox.ref.id.bytes()));
+  ASSIGN_OR_RETURN(const Modseq modseq, txn_.NextModseq(user_));
+  proto::UserItem* item = txn_.Add(user_)->mutable_user();
+  item->set_modseq(modseq.value());
+  item->set_header(header.SerializeAsString());
+  return OkStatus();
+}
+
+Status MailboxWriter::Subscribe(const std::string& name, bool subscribed) {
+  TRY(LiveUser(txn_, user_).status());
+  const std::string key = MiscKey(user_, proto::MiscItem::SUBSCRIPTION, name);
+  ASSIGN_OR_RETURN(const auto row, txn_.edit().Row(user_, Family::kMisc, key));
+  bool now = false;
+  if (row) {
+    ASSIGN_OR_RETURN(const MiscRow misc, DecodeMiscRow(*row));
+    now = !misc.deleted;
+  }
+  if (now == subscribed) {
+    return OkStatus();
+  }
+  ASSIGN_OR_RETURN(const Modseq modseq, txn_.NextModseq(user_));
+  proto::MiscItem* item = txn_.Add(user_)->mutable_misc();
+  item->set_kind(proto::MiscItem::SUBSCRIPTION);
+  item->set_key(name);
+  item->set_modseq(modseq.value());
+  item->set_deleted(!subscribed);
+  return OkStatus();
+}
+
+}  // namespace twinspool::store

@@ -1,0 +1,199 @@
+// Keywords, appends and deliveries. Changes of what is there: message_changes.cc.
+#include "server/store/message_ops.h"
+
+#include <algorithm>
+
+#include "common/codec.h"
+#include "common/digest.h"
+#include "common/limits.h"
+#include "server/store/mailbox_ops.h"
+
+namespace twinspool::store {
+
+// --- keywords
+
+KeywordTable::KeywordTable(const HeadMailbox& mailbox) : names_(*mailbox.header->keywords) {
+  known_ = names_.size();
+  for (std::size_t bit = 0; bit < known_; ++bit) {
+    bit_of_.emplace(mailbox.header->folded[bit], bit);
+  }
+}
+
+Result<std::string> KeywordTable::Bits(const std::vector<std::string>& names, bool add) {
+  std::string bitmap;
+  for (const std::string& name : names) {
+    if (name.size() > limits::kKeywordBytesMax) {
+      return LimitExceeded("the keyword is too long");
+    }
+    std::string folded = FoldKeyword(name);
+    auto it = bit_of_.find(folded);
+    if (it == bit_of_.end()) {
+      if (!add) {
+        continue;
+      }
+      if (names_.size() >= limits::kKeywordsPerMailboxMax) {
+        return LimitExceeded("the mailbox has too many keywords");
+      }
+      it = bit_of_.emplace(std::move(folded), names_.size()).first;
+      names_.push_back(name);
+    }
+    const std::size_t octet = it->second / 8;
+    if (bitmap.size() <= octet) {
+      bitmap.resize(octet + 1);
+    }
+    bitmap[octet] =
+        static_cast<char>(static_cast<unsigned char>(bitmap[octet]) | (1u << (it->second % 8)));
+  }
+  return bitmap;
+}
+
+void KeywordTable::AddItem(StoreTxn& txn, const HeadMailbox& mailbox, Modseq modseq) const {
+  proto::MailboxHeader header = mailbox.header->decoded;
+  for (std::size_t bit = known_; bit < names_.size(); ++bit) {
+    header.add_keywords(names_[bit]);
+  }
+  header.set_keywords_version(header.keywords_version() + 1);
+  proto::MailboxItem* item = txn.Add(mailbox.row.owner)->mutable_mailbox();
+  item->set_mailbox_id(std::string(mailbox.id.bytes()));
+  item->set_modseq(modseq.value());
+  item->set_header(header.SerializeAsString());
+}
+
+std::vector<std::string> KeywordNames(const std::string& bitmap,
+                                      const std::vector<std::string>& table) {
+  std::vector<std::string> names;
+  for (std::size_t bit = 0; bit < 8 * bitmap.size() && bit < table.size(); ++bit) {
+    if ((static_cast<unsigned char>(bitmap[bit / 8]) >> (bit % 8) & 1) != 0) {
+      names.push_back(table[bit]);
+    }
+  }
+  return names;
+}
+
+// --- appending
+
+namespace {
+
+/// Finds or adds the bodies of one transaction.
+class BodyAdder {
+ public:
+  BodyAdder(StoreTxn& txn, UserId user) : txn_(txn), user_(user) {}
+
+  /// The number to refer to: that of the same octets if they are here already, else `modseq` (or
+  /// the number their chunks were staged under).
+  Result<BodyNo> Add(StagedBody body, Modseq modseq) {
+    if (const auto it = added_.find(body.guid); it != added_.end()) {
+      return it->second;
+    }
+    ASSIGN_OR_RETURN(const auto row,
+                     txn_.edit().Row(user_, Family::kGuids, GuidKey(user_, body.guid)));
+    if (row) {
+      ASSIGN_OR_RETURN(const PoolEntry pooled, DecodePoolEntry(*row));
+      added_.emplace(body.guid, pooled.body);
+      return pooled.body;
+    }
+    const BodyNo number = body.chunks > 0 ? body.body : BodyNo(modseq.value());
+    proto::BodyItem* item = txn_.Add(user_)->mutable_body();
+    item->set_body_no(number.value());
+    item->set_chunk(body.chunks);
+    item->set_octets(std::move(body.rest));
+    item->set_guid(std::string(body.guid.bytes()));
+    item->set_size(body.size);
+    added_.emplace(body.guid, number);
+    return number;
+  }
+
+ private:
+  StoreTxn& txn_;
+  const UserId user_;
+  std::unordered_map<Guid, BodyNo> added_;
+};
+
+}  // namespace
+
+Result<AppendResult> AppendMessages(StoreTxn& txn, MailboxRef ref, std::vector<NewMessage> messages,
+                                    proto::Origin origin) {
+  ASSIGN_OR_RETURN(const HeadMailbox* mailbox, LiveMailbox(txn, ref));
+  if (messages.size() > limits::kAtomicMessagesMax) {
+    return LimitExceeded("too many messages in one command");
+  }
+  TRY(txn.CheckUidDistance(ref.owner, ref.id, messages.size()));
+  ASSIGN_OR_RETURN(mailbox, LiveMailbox(txn, ref));
+  KeywordTable keywords(*mailbox);
+  std::vector<std::string> bitmaps;
+  for (const NewMessage& message : messages) {
+    ASSIGN_OR_RETURN(std::string bits, keywords.Bits(message.flags.keywords, true));
+    bitmaps.push_back(std::move(bits));
+  }
+  if (keywords.grown()) {
+    ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(ref.owner));
+    keywords.AddItem(txn, *mailbox, modseq);
+  }
+  AppendResult result;
+  result.uid_validity = UidValidity(mailbox->header->decoded.uid_validity());
+  BodyAdder bodies(txn, ref.owner);
+  std::uint32_t uid = mailbox->row.uid_next;
+  for (std::size_t i = 0; i < messages.size(); ++i, ++uid) {
+    NewMessage& message = messages[i];
+    ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(ref.owner));
+    proto::RecordHeader record;
+    record.set_guid(std::string(message.body.guid.bytes()));
+    record.set_size(message.body.size);
+    record.set_internal_date_ns(message.internal_date_ns);
+    record.set_zone_minutes(message.zone_minutes);
+    record.set_save_date_ns(txn.now_ns());
+    record.set_created_modseq(modseq.value());
+    record.set_origin(origin);
+    ASSIGN_OR_RETURN(const BodyNo body, bodies.Add(std::move(message.body), modseq));
+    record.set_body_no(body.value());
+    proto::RecordItem* item = txn.Add(ref.owner)->mutable_record();
+    item->set_mailbox_id(std::string(ref.id.bytes()));
+    item->set_uid(uid);
+    item->set_record(record.SerializeAsString());
+    item->mutable_entry()->set_flags(message.flags.system);
+    item->mutable_entry()->set_keywords(bitmaps[i]);
+    item->mutable_entry()->set_updated_s(txn.now_s());
+    item->set_modseq(modseq.value());
+    result.uids.Add(uid);
+    result.modseq = modseq;
+  }
+  return result;
+}
+
+// --- delivering
+
+Result<DeliverResult> DeliverMessage(StoreTxn& txn, UserId user_id, const std::string& sender,
+                                     const std::string& recipient, StagedBody body) {
+  ASSIGN_OR_RETURN(const HeadUser* user, LiveUser(txn, user_id));
+  const MailboxRef inbox{user_id, MailboxId::FromBytes(user->header->decoded.inbox_id())};
+  std::string facts;
+  facts.append(inbox.id.bytes());
+  facts.append(body.guid.bytes());
+  PutString(&facts, sender);
+  PutString(&facts, recipient);
+  const Guid key = GuidOf(facts);
+  ASSIGN_OR_RETURN(const auto row,
+                   txn.edit().Row(user_id, Family::kTokens, TokenKey(user_id, key.bytes())));
+  if (row) {
+    ASSIGN_OR_RETURN(const TokenRow token, DecodeTokenRow(*row));
+    Reader reader(token.result);
+    const std::uint64_t uid = reader.Varint();
+    if (token.expires_s >= txn.now_s() && reader.ok()) {
+      return DeliverResult{Uid(static_cast<std::uint32_t>(uid)), true};
+    }
+  }
+  std::vector<NewMessage> messages(1);
+  messages[0].body = std::move(body);
+  messages[0].internal_date_ns = txn.now_ns();
+  ASSIGN_OR_RETURN(const AppendResult appended,
+                   AppendMessages(txn, inbox, std::move(messages), proto::ORIGIN_DELIVERY));
+  ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user_id));
+  proto::TokenItem* token = txn.Add(user_id)->mutable_token();
+  token->set_key(std::string(key.bytes()));
+  token->set_modseq(modseq.value());
+  token->set_expires_s(txn.now_s() + limits::kDeliveryMemorySeconds);
+  PutVarint(token->mutable_result(), appended.uids.Min());
+  return DeliverResult{Uid(appended.uids.Min()), false};
+}
+
+}  // namespace twinspool::store

@@ -1,0 +1,88 @@
+// Writes about messages: each function adds items to a transaction that its caller has made,
+// admitted and will commit. An error means a refusal; the transaction is then not committed.
+// Functions that may touch very many messages do one part per call and say where to go on.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/status.h"
+#include "common/types.h"
+#include "common/uid_set.h"
+#include "server/mail_store.h"
+#include "server/store/page.h"
+#include "server/store/stage.h"
+#include "server/store/txn.h"
+
+namespace twinspool::store {
+
+/// The keyword table of one mailbox as a transaction sees and grows it.
+class KeywordTable {
+ public:
+  explicit KeywordTable(const HeadMailbox& mailbox);
+  /// Bitmap of these names; new ones get a bit if `add`, else they are left out. kLimit: too many
+  /// or too long.
+  Result<std::string> Bits(const std::vector<std::string>& names, bool add);
+  const std::vector<std::string>& names() const { return names_; }
+  bool grown() const { return names_.size() > known_; }
+  /// The mailbox's header with the grown table, as an item under `modseq`.
+  void AddItem(StoreTxn& txn, const HeadMailbox& mailbox, Modseq modseq) const;
+
+ private:
+  std::vector<std::string> names_;
+  std::map<std::string, std::size_t> bit_of_;  // by folded name
+  std::size_t known_;
+};
+
+/// Names of the set bits.
+std::vector<std::string> KeywordNames(const std::string& bitmap,
+                                      const std::vector<std::string>& table);
+
+struct NewMessage {
+  StagedBody body;
+  FlagList flags;
+  std::int64_t internal_date_ns = 0;
+  std::int16_t zone_minutes = 0;
+};
+/// All of them or an error.
+Result<AppendResult> AppendMessages(StoreTxn& txn, MailboxRef mailbox,
+                                    std::vector<NewMessage> messages, proto::Origin origin);
+
+/// One part of a STORE: at most limits::kMessagesPerWrite messages looked at, from `from` on. Adds
+/// to `result` what was decided; answers where to go on, or nothing at the end. The caller counts
+/// `missing` at the end from what was found.
+Result<std::optional<Uid>> StorePart(StoreTxn& txn, MailboxRef mailbox, const StoreRequest& request,
+                                     Uid from, StoreResult* result, UidSet* found);
+
+/// One part of an EXPUNGE (nothing: all with \Deleted).
+Result<std::optional<Uid>> ExpungePart(StoreTxn& txn, MailboxRef mailbox,
+                                       const std::optional<UidSet>& uids, Uid from,
+                                       ExpungeResult* result);
+
+struct CopyPlan {
+  MailboxRef from;
+  MailboxRef to;
+  const UidSet* uids = nullptr;
+  bool move = false;
+  /// Messages of one transaction; more is kLimit for a copy, and another part for a move.
+  std::size_t part_max = 0;
+};
+/// A COPY whole, or one part of a MOVE from `from_uid` on. The transaction holds both owners.
+Result<std::optional<Uid>> CopyPart(StoreTxn& txn, const CopyPlan& plan, Uid from_uid,
+                                    CopyResult* result);
+
+/// A delivery into INBOX; `duplicate` (and no items) when the same was delivered within 24 h.
+Result<DeliverResult> DeliverMessage(StoreTxn& txn, UserId user, const std::string& sender,
+                                     const std::string& recipient, StagedBody body);
+
+/// Calls fn(uid, entry) for entries of the mailbox that are in `uids` (null: all), rising from
+/// `from`, until it answers false; answers the UID at which it stopped.
+Result<std::optional<Uid>> ForEntries(HeadEdit& edit, MailboxRef mailbox, const UidSet* uids,
+                                      Uid from,
+                                      const std::function<bool(Uid, const PageEntry&)>& fn);
+
+}  // namespace twinspool::store

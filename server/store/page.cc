@@ -1,0 +1,238 @@
+#include "server/store/page.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "common/codec.h"
+
+namespace twinspool::store {
+namespace {
+
+constexpr std::uint32_t kEntriesMax = 1u << 8;
+
+Status Malformed(std::string_view what) {
+  return DataLoss("index page: " + std::string(what));
+}
+
+bool ReadEntry(Reader* reader, EntryView* entry) {
+  Reader body(reader->String());
+  if (!reader->ok()) {
+    return false;
+  }
+  entry->uid_low = body.U8();
+  entry->state = body.U8();
+  entry->flags = body.U8();
+  entry->modseq = Modseq(body.Varint());
+  entry->updated_s = static_cast<std::int64_t>(body.Varint());
+  entry->keywords = body.String();
+  entry->tail = body.rest();
+  return body.ok();
+}
+
+bool ReadCount(Reader* reader, std::uint32_t* out) {
+  const std::uint64_t value = reader->Varint();
+  *out = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(value, std::numeric_limits<std::uint32_t>::max()));
+  return reader->ok();
+}
+
+/// Reads the header and leaves the reader at the first entry.
+Status ReadHeader(Reader* reader, PageHeader* header) {
+  if (reader->U8() != 0) {
+    return Malformed("does not start with its marker");
+  }
+  ReadCount(reader, &header->changed);
+  ReadCount(reader, &header->live);
+  ReadCount(reader, &header->entries);
+  header->highest_modseq = Modseq(reader->Varint());
+  header->highest_expunge = Modseq(reader->Varint());
+  if (!reader->ok()) {
+    return Malformed("header is cut short");
+  }
+  if (header->entries > kEntriesMax || header->live > header->entries) {
+    return Malformed("header counts more entries than a page holds");
+  }
+  return OkStatus();
+}
+
+/// Applies one operand; `page` is replaced by a whole page.
+Status ApplyOperand(std::string_view operand, Page* page) {
+  if (IsWholePage(operand)) {
+    ASSIGN_OR_RETURN(*page, Page::Decode(operand));
+    return OkStatus();
+  }
+  Reader reader(operand);
+  std::uint32_t count = 0;
+  while (!reader.AtEnd()) {
+    EntryView entry;
+    if (!ReadEntry(&reader, &entry)) {
+      return Malformed("operand is malformed");
+    }
+    page->Upsert(ToEntry(entry));
+    ++count;
+  }
+  page->AddChanged(count);
+  return OkStatus();
+}
+
+}  // namespace
+
+PageEntry ToEntry(const EntryView& view) {
+  return {view.uid_low,          view.state,     view.flags,
+          view.modseq,           view.updated_s, std::string(view.keywords),
+          std::string(view.tail)};
+}
+
+Result<PageHeader> ReadPageHeader(std::string_view page) {
+  Reader reader(page);
+  PageHeader header;
+  TRY(ReadHeader(&reader, &header));
+  return header;
+}
+
+PageScanner::PageScanner(std::string_view page) {
+  Reader reader(page);
+  status_ = ReadHeader(&reader, &header_);
+  rest_ = reader.rest();
+}
+
+bool PageScanner::Next(EntryView* entry) {
+  if (!status_.ok()) {
+    return false;
+  }
+  if (seen_ == header_.entries) {
+    if (!rest_.empty()) {
+      status_ = Malformed("octets after its last entry");
+    }
+    return false;
+  }
+  Reader reader(rest_);
+  if (!ReadEntry(&reader, entry)) {
+    status_ = Malformed("entry is cut short");
+    return false;
+  }
+  if (entry->uid_low <= previous_low_) {
+    status_ = Malformed("entries are out of order");
+    return false;
+  }
+  previous_low_ = entry->uid_low;
+  rest_ = reader.rest();
+  ++seen_;
+  return true;
+}
+
+Result<Page> Page::Decode(std::string_view octets) {
+  PageScanner scanner(octets);
+  Page page;
+  page.changed_ = scanner.header().changed;
+  if (scanner.status().ok()) {
+    page.entries_.reserve(scanner.header().entries);
+  }
+  EntryView entry;
+  while (scanner.Next(&entry)) {
+    page.entries_.push_back(ToEntry(entry));
+  }
+  TRY(scanner.status());
+  return page;
+}
+
+std::string Page::Encode() const {
+  const PageHeader head = header();
+  std::string out;
+  out.reserve(32 + entries_.size() * 20);
+  out.push_back('\0');
+  PutVarint(&out, head.changed);
+  PutVarint(&out, head.live);
+  PutVarint(&out, head.entries);
+  PutVarint(&out, head.highest_modseq.value());
+  PutVarint(&out, head.highest_expunge.value());
+  for (const PageEntry& entry : entries_) {
+    AppendEntry(entry.view(), &out);
+  }
+  return out;
+}
+
+const PageEntry* Page::Find(std::uint8_t uid_low) const {
+  const auto it = std::ranges::lower_bound(entries_, uid_low, {}, &PageEntry::uid_low);
+  return it != entries_.end() && it->uid_low == uid_low ? &*it : nullptr;
+}
+
+void Page::Upsert(PageEntry entry) {
+  const auto it = std::ranges::lower_bound(entries_, entry.uid_low, {}, &PageEntry::uid_low);
+  if (it != entries_.end() && it->uid_low == entry.uid_low) {
+    *it = std::move(entry);
+  } else {
+    entries_.insert(it, std::move(entry));
+  }
+}
+
+bool Page::Erase(std::uint8_t uid_low) {
+  const auto it = std::ranges::lower_bound(entries_, uid_low, {}, &PageEntry::uid_low);
+  if (it == entries_.end() || it->uid_low != uid_low) {
+    return false;
+  }
+  entries_.erase(it);
+  return true;
+}
+
+PageHeader Page::header() const {
+  PageHeader head;
+  head.changed = changed_;
+  head.entries = static_cast<std::uint32_t>(entries_.size());
+  for (const PageEntry& entry : entries_) {
+    head.highest_modseq = std::max(head.highest_modseq, entry.modseq);
+    if (entry.expunged()) {
+      head.highest_expunge = std::max(head.highest_expunge, entry.modseq);
+    } else {
+      ++head.live;
+    }
+  }
+  return head;
+}
+
+void AppendEntry(const EntryView& entry, std::string* operand) {
+  std::string body;
+  body.reserve(24 + entry.keywords.size() + entry.tail.size());
+  body.push_back(static_cast<char>(entry.uid_low));
+  body.push_back(static_cast<char>(entry.state));
+  body.push_back(static_cast<char>(entry.flags));
+  PutVarint(&body, entry.modseq.value());
+  PutVarint(&body, static_cast<std::uint64_t>(entry.updated_s));
+  PutString(&body, entry.keywords);
+  body += entry.tail;
+  PutString(operand, body);
+}
+
+Result<std::string> MergePage(std::optional<std::string_view> page,
+                              const std::vector<std::string_view>& operands) {
+  Page merged;
+  if (page) {
+    ASSIGN_OR_RETURN(merged, Page::Decode(*page));
+  }
+  for (const std::string_view operand : operands) {
+    TRY(ApplyOperand(operand, &merged));
+  }
+  return merged.Encode();
+}
+
+Result<std::string> MergeOperands(std::string_view left, std::string_view right) {
+  TRY(CheckOperand(right));
+  if (IsWholePage(right)) {
+    return std::string(right);
+  }
+  if (IsWholePage(left)) {
+    return MergePage(left, {right});
+  }
+  TRY(CheckOperand(left));
+  std::string both(left);
+  both += right;
+  return both;
+}
+
+Status CheckOperand(std::string_view operand) {
+  Page scratch;
+  return ApplyOperand(operand, &scratch);
+}
+
+}  // namespace twinspool::store

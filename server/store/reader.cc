@@ -1,0 +1,215 @@
+// Mailboxes and the index. Messages and bodies: reader_fetch.cc.
+#include "server/store/reader.h"
+
+#include <algorithm>
+#include <map>
+
+#include "common/limits.h"
+#include "server/store/engine.h"
+#include "server/store/keyword_bits.h"
+#include "server/store/page.h"
+
+namespace twinspool::store {
+
+Result<std::optional<std::string>> StoreReader::Get(Family family, const std::string& key) {
+  if (!cached_only_) {
+    return engine_.Get(family, key, snapshot_);
+  }
+  ASSIGN_OR_RETURN(auto cached, engine_.GetCached(family, key, snapshot_));
+  if (!cached) {
+    return Timeout("not in memory");
+  }
+  return std::move(*cached);
+}
+
+Result<StoreReader::Loaded> StoreReader::Load(MailboxRef mailbox) {
+  ASSIGN_OR_RETURN(const auto row, Get(Family::kMailboxes, MailboxKey(mailbox.owner, mailbox.id)));
+  if (!row) {
+    return NotFound("the mailbox does not exist");
+  }
+  ASSIGN_OR_RETURN(const VersionedBytes versioned, DecodeVersioned(*row));
+  proto::MailboxHeader header;
+  if (!header.ParseFromString(versioned.bytes)) {
+    return DataLoss("the header of mailbox " + mailbox.id.ToHex() + " does not parse");
+  }
+  if (header.deleted_modseq() != 0) {
+    return NotFound("the mailbox was deleted");
+  }
+  ASSIGN_OR_RETURN(const auto derived, Get(Family::kMailboxes, MailboxStateKey(mailbox.id)));
+  if (!derived) {
+    return DataLoss("the state of mailbox " + mailbox.id.ToHex() + " is missing");
+  }
+  ASSIGN_OR_RETURN(const MailboxRow counts, DecodeMailboxRow(*derived));
+  Loaded loaded;
+  MailboxState& state = loaded.state;
+  state.ref = mailbox;
+  state.name = header.name();
+  state.uid_validity = UidValidity(header.uid_validity());
+  state.uid_next = Uid(counts.uid_next);
+  state.highest_modseq = counts.highest_modseq;
+  state.purge_floor = counts.purge_floor;
+  state.exists = counts.exists;
+  state.unseen = counts.unseen;
+  state.deleted = counts.deleted;
+  state.bytes = counts.bytes;
+  state.use = static_cast<SpecialUse>(header.special_use());
+  state.keywords = std::make_shared<const std::vector<std::string>>(header.keywords().begin(),
+                                                                    header.keywords().end());
+  for (const proto::UidGap& gap : header.uid_gaps()) {
+    loaded.gap_modseq = std::max(loaded.gap_modseq, Modseq(gap.modseq()));
+  }
+  return loaded;
+}
+
+Result<MailboxState> StoreReader::GetState(MailboxRef mailbox) {
+  ASSIGN_OR_RETURN(Loaded loaded, Load(mailbox));
+  return std::move(loaded.state);
+}
+
+Result<MailboxState> StoreReader::Find(UserId user, const std::string& name) {
+  ASSIGN_OR_RETURN(const auto id, Get(Family::kMailboxes, MailboxNameKey(user, name)));
+  if (!id) {
+    return NotFound("no mailbox of this name");
+  }
+  return GetState({user, MailboxId::FromBytes(*id)});
+}
+
+Result<std::vector<MailboxListing>> StoreReader::List(UserId user) {
+  ASSIGN_OR_RETURN(const auto header, User(user));
+  if (!header) {
+    return NotFound("no such user");
+  }
+  std::map<std::string, MailboxListing> lines;
+  // One walk over the user's headers; deleted ones are skipped.
+  RowIterator it =
+      engine_.Iterate(Family::kMailboxes, KeyRange::Prefix(MailboxPrefix(user)), snapshot_);
+  const std::size_t prefix = MailboxPrefix(user).size();
+  proto::MailboxHeader mailbox;
+  for (it.SeekToFirst(); it.Valid(); it.Next()) {
+    ASSIGN_OR_RETURN(const VersionedBytes versioned, DecodeVersioned(it.value()));
+    if (!mailbox.ParseFromString(versioned.bytes)) {
+      return DataLoss("the header of a mailbox of user " + user.ToHex() + " does not parse");
+    }
+    if (mailbox.deleted_modseq() == 0) {
+      lines[mailbox.name()] = {MailboxId::FromBytes(it.key().substr(prefix)), mailbox.name(),
+                               static_cast<SpecialUse>(mailbox.special_use()), false};
+    }
+  }
+  TRY(it.status());
+  const std::string subscriptions = MiscKey(user, proto::MiscItem::SUBSCRIPTION, "");
+  RowIterator misc = engine_.Iterate(Family::kMisc, KeyRange::Prefix(subscriptions), snapshot_);
+  for (misc.SeekToFirst(); misc.Valid(); misc.Next()) {
+    ASSIGN_OR_RETURN(const MiscRow row, DecodeMiscRow(misc.value()));
+    if (!row.deleted) {
+      MailboxListing& line = lines[std::string(misc.key().substr(subscriptions.size()))];
+      line.name = std::string(misc.key().substr(subscriptions.size()));
+      line.subscribed = true;
+    }
+  }
+  TRY(misc.status());
+  std::vector<MailboxListing> sorted;
+  sorted.reserve(lines.size());
+  if (const auto inbox = lines.find("INBOX"); inbox != lines.end()) {
+    sorted.push_back(std::move(inbox->second));
+    lines.erase(inbox);
+  }
+  for (auto& [name, line] : lines) {
+    sorted.push_back(std::move(line));
+  }
+  return sorted;
+}
+
+Result<std::optional<UserId>> StoreReader::FindUser(const std::string& name) {
+  ASSIGN_OR_RETURN(const auto row, Get(Family::kUsers, UserNameKey(name)));
+  return row ? std::optional(UserId::FromBytes(*row)) : std::nullopt;
+}
+
+Result<std::optional<proto::UserHeader>> StoreReader::User(UserId user) {
+  ASSIGN_OR_RETURN(const auto row, Get(Family::kUsers, UserKey(user)));
+  if (!row) {
+    return std::optional<proto::UserHeader>();
+  }
+  ASSIGN_OR_RETURN(const VersionedBytes versioned, DecodeVersioned(*row));
+  proto::UserHeader header;
+  if (!header.ParseFromString(versioned.bytes)) {
+    return DataLoss("the header of user " + user.ToHex() + " does not parse");
+  }
+  return header.deleted_ns() == 0 ? std::optional(std::move(header)) : std::nullopt;
+}
+
+// --- the index
+
+Result<std::optional<Uid>> StoreReader::AddPage(std::string_view octets, std::uint32_t page,
+                                                const IndexQuery& query, IndexBatch* batch,
+                                                UidSet* present) {
+  PageScanner scanner(octets);
+  const PageHeader& header = scanner.header();
+  if (present == nullptr && scanner.status().ok() &&
+      (query.since == Modseq() ? header.live == 0 : header.highest_modseq <= query.since)) {
+    return std::optional<Uid>();
+  }
+  EntryView view;
+  while (scanner.Next(&view)) {
+    const Uid uid(page << kPageBits | view.uid_low);
+    if (uid < query.from) {
+      continue;
+    }
+    const bool live = !view.expunged();
+    const bool wanted = view.modseq > query.since && (!query.uids || query.uids->Contains(uid));
+    if (live && wanted) {
+      if (batch->entries.size() >= query.limit) {
+        return std::optional(uid);
+      }
+      batch->entries.push_back({uid, view.flags, false, view.modseq, ToKeywordBits(view.keywords)});
+    } else if (!live && wanted && query.since > Modseq() && present == nullptr) {
+      batch->vanished.Add(uid);
+    }
+    if (live && present != nullptr) {
+      present->Add(uid);
+    }
+  }
+  TRY(scanner.status());
+  return std::optional<Uid>();
+}
+
+Result<IndexBatch> StoreReader::ReadIndex(MailboxRef mailbox, const IndexQuery& given) {
+  ASSIGN_OR_RETURN(Loaded loaded, Load(mailbox));
+  IndexQuery query = given;
+  IndexBatch batch;
+  batch.state = std::move(loaded.state);
+  // Too old to be told the difference: everything live, and every absent UID.
+  const bool lost = query.since > Modseq() && query.since < loaded.gap_modseq;
+  const bool forgot = lost || (query.since > Modseq() && query.since < batch.state.purge_floor);
+  if (lost) {
+    query.since = Modseq();
+  }
+  if (query.since == Modseq() && !query.uids) {
+    batch.entries.reserve(std::min<std::size_t>(batch.state.exists, query.limit));
+  }
+  UidSet present;
+  const std::uint32_t first =
+      std::max(query.uids ? query.uids->Min() : 1u, query.from.value()) >> kPageBits;
+  const std::uint32_t last = (query.uids ? query.uids->Max() : UINT32_MAX) >> kPageBits;
+  RowIterator it = engine_.Iterate(
+      Family::kIndex, {PageKey(mailbox.id, first), PrefixEnd(mailbox.id.bytes())}, snapshot_);
+  for (it.SeekToFirst(); it.Valid() && !batch.next; it.Next()) {
+    const auto page = PageOfPageKey(it.key());
+    if (!page) {
+      return DataLoss("an index page of mailbox " + mailbox.id.ToHex() + " has a wrong key");
+    }
+    if (*page > last) {
+      break;
+    }
+    ASSIGN_OR_RETURN(batch.next,
+                     AddPage(it.value(), *page, query, &batch, forgot ? &present : nullptr));
+  }
+  TRY(it.status());
+  const std::uint32_t end = batch.next ? batch.next->value() : batch.state.uid_next.value();
+  if (forgot && query.from.value() < end) {
+    const UidSet absent = UidSet::Of(std::max(query.from.value(), 1u), end - 1).Minus(present);
+    batch.vanished = query.uids ? absent.Intersect(*query.uids) : absent;
+  }
+  return batch;
+}
+
+}  // namespace twinspool::store

@@ -1,0 +1,69 @@
+// StoreReader: everything that shells read, from one snapshot. Every call is one bounded piece of
+// work and holds nothing afterwards.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proto/types.pb.h"
+
+#include "common/status.h"
+#include "common/types.h"
+#include "common/uid_set.h"
+#include "server/mail_store.h"
+#include "server/store/rows.h"
+#include "server/store/schema.h"
+#include "server/store/summaries.h"
+
+namespace twinspool::store {
+
+class Engine;
+class Snapshot;
+
+/// One thread; cheap to make.
+class StoreReader {
+ public:
+  /// With `cached_only` GetState and Find answer kTimeout rather than touch the disk. `snapshot`
+  /// and the others outlive the reader.
+  StoreReader(Engine& engine, SummaryCache& summaries, const Snapshot* snapshot,
+              bool cached_only = false)
+      : engine_(engine), summaries_(summaries), snapshot_(snapshot), cached_only_(cached_only) {}
+
+  Result<MailboxState> GetState(MailboxRef mailbox);
+  /// `name` canonical.
+  Result<MailboxState> Find(UserId user, const std::string& name);
+  Result<std::vector<MailboxListing>> List(UserId user);
+  Result<IndexBatch> ReadIndex(MailboxRef mailbox, const IndexQuery& query);
+  Result<FetchBatch> Fetch(MailboxRef mailbox, const FetchRequest& request);
+  Result<std::string> ReadBody(UserId owner, BodyNo body, std::uint64_t offset, std::size_t length);
+
+  /// The user under a canonical name, or nothing.
+  Result<std::optional<UserId>> FindUser(const std::string& name);
+  /// Nothing: no such user, or deleted.
+  Result<std::optional<proto::UserHeader>> User(UserId user);
+
+ private:
+  struct Loaded {
+    MailboxState state;
+    Modseq gap_modseq;  // of the newest forced promotion; 0: none
+  };
+  Result<std::optional<std::string>> Get(Family family, const std::string& key);
+  Result<Loaded> Load(MailboxRef mailbox);
+  /// Adds a page's entries; answers the UID at which the batch was full.
+  Result<std::optional<Uid>> AddPage(std::string_view octets, std::uint32_t page,
+                                     const IndexQuery& query, IndexBatch* batch, UidSet* present);
+  /// The next messages of `*rest` (at most `max`) with their entries, taken out of `*rest`.
+  Result<std::vector<FetchedMessage>> TakeEntries(MailboxId mailbox, std::size_t max, UidSet* rest);
+  /// Fills in records; messages without one (purged) are dropped.
+  Status AddRecords(MailboxId mailbox, std::vector<FetchedMessage>* messages);
+  Status AddSummaries(UserId owner, std::vector<FetchedMessage>* messages);
+  Status AddOctets(UserId owner, std::uint64_t wanted, std::vector<FetchedMessage>* messages);
+
+  Engine& engine_;
+  SummaryCache& summaries_;
+  const Snapshot* snapshot_;
+  const bool cached_only_;
+};
+
+}  // namespace twinspool::store

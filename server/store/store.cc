@@ -1,0 +1,155 @@
+#include "server/store/store.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "common/executor.h"
+#include "common/log.h"
+#include "server/store/change_log.h"
+#include "server/store/commit_pipeline.h"
+#include "server/store/engine.h"
+#include "server/store/serving.h"
+#include "server/store/visibility.h"
+
+namespace twinspool::store {
+
+/// In the order of construction: each part uses only those above it.
+struct Store::Parts {
+  Parts(StoreOptions store_options, StoreSeams store_seams, std::unique_ptr<Engine> opened,
+        std::unique_ptr<OutboxLog> outbox)
+      : options(std::move(store_options)),
+        seams(std::move(store_seams)),
+        engine(std::move(opened)),
+        log(std::move(outbox)),
+        head(*engine, options.head),
+        disk(engine->directory(), options.disk, *seams.clock),
+        visibility(*seams.clock),
+        pipeline(*engine, *log, head, visibility, *seams.clock),
+        path{*engine, head, gate, disk, visibility, pipeline, *seams.clock, *seams.random},
+        serving(path),
+        summaries(*engine, seams.summarize),
+        passwords(*engine, *seams.clock, *seams.random, seams.passwords),
+        mail(path, summaries, passwords, options.mail),
+        users(path, passwords) {}
+
+  const StoreOptions options;
+  const StoreSeams seams;
+  std::unique_ptr<Engine> engine;
+  std::unique_ptr<OutboxLog> log;
+  HeadState head;
+  RoleGate gate;
+  DiskPolicy disk;
+  VisibilityControl visibility;
+  CommitPipeline pipeline;
+  WritePath path;
+  ServingControl serving;
+  SummaryCache summaries;
+  PasswordCheck passwords;
+  LocalMailStore mail;
+  UserAdmin users;
+
+  std::mutex mutex;
+  std::condition_variable wake;
+  bool stop = false;
+  std::mutex jobs_mutex;  // one round at a time
+  std::thread housekeeping;
+};
+
+Result<std::unique_ptr<Store>> Store::Open(const std::string& directory,
+                                           const StoreOptions& options, StoreSeams seams) {
+  EngineOptions engine_options;
+  engine_options.env = options.env;
+  engine_options.block_cache_bytes = options.block_cache_bytes;
+  engine_options.write_buffer_bytes = options.write_buffer_bytes;
+  ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, Engine::Open(directory, engine_options));
+  ASSIGN_OR_RETURN(std::unique_ptr<OutboxLog> log, OutboxLog::Open(*engine));
+  return std::unique_ptr<Store>(new Store(
+      std::make_unique<Parts>(options, std::move(seams), std::move(engine), std::move(log))));
+}
+
+Store::Store(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {
+  Parts& p = *parts_;
+  p.log->SetBarrier([&p](std::function<void(EntryId)> fn) { p.pipeline.AtBarrier(std::move(fn)); });
+  p.pipeline.Start();
+  p.housekeeping = std::thread([this] { Housekeeping(); });
+}
+
+Store::~Store() {
+  Stop();
+}
+
+void Store::Stop() {
+  Parts& p = *parts_;
+  {
+    const std::lock_guard<std::mutex> lock(p.mutex);
+    if (p.stop) {
+      return;
+    }
+    p.stop = true;
+  }
+  p.wake.notify_all();
+  p.housekeeping.join();
+  p.mail.Stop();
+  p.passwords.Stop();
+  p.pipeline.Stop();
+  // Nobody will ack what still waits: its outcome is for the next start to say.
+  p.visibility.End(OutcomeUnknown("this node is stopping"));
+  p.summaries.Stop();
+}
+
+MailStore& Store::mail_store() {
+  return parts_->mail;
+}
+
+UserAdmin& Store::users() {
+  return parts_->users;
+}
+
+replica::StorePorts Store::ports() {
+  replica::StorePorts ports;
+  ports.visibility = &parts_->serving;
+  ports.log = parts_->log.get();
+  return ports;
+}
+
+void Store::SetCommitListener(replica::CommitListener* listener) {
+  parts_->pipeline.SetListener(listener);
+}
+
+const WritePath& Store::write_path() {
+  return parts_->path;
+}
+
+Result<JobReport> Store::RunJobsNow() {
+  const std::lock_guard<std::mutex> lock(parts_->jobs_mutex);
+  return RunJobs(parts_->path, parts_->options.jobs);
+}
+
+void Store::Tick() {
+  parts_->visibility.Tick();
+  parts_->disk.TendBallast();
+}
+
+void Store::Housekeeping() {
+  NameThisThread("housekeep");
+  Parts& p = *parts_;
+  std::int64_t seconds = 0;
+  std::unique_lock<std::mutex> lock(p.mutex);
+  while (!p.wake.wait_for(lock, std::chrono::seconds(1), [&p] { return p.stop; })) {
+    lock.unlock();
+    Tick();
+    ++seconds;
+    const bool due = p.options.jobs_every_s > 0 && seconds % p.options.jobs_every_s == 0;
+    if (due && p.gate.state()->primary) {
+      if (const Result<JobReport> report = RunJobsNow(); !report.ok()) {
+        LogWarn("background_jobs_stopped", {{"status", report.status().ToString()}});
+      }
+    }
+    lock.lock();
+  }
+}
+
+}  // namespace twinspool::store

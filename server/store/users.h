@@ -1,0 +1,51 @@
+// UserAdmin: making, changing and deleting users. Ordinary transactions of the user concerned; the
+// results reach `done` once acked, like any write's.
+//
+// A user's name is free again once his deletion is acked. His mailboxes are deleted with him in one
+// commit; the purge and collection jobs then take messages and octets (jobs.h).
+#pragma once
+
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "server/mail_store.h"
+#include "server/store/passwords.h"
+#include "server/store/txn.h"
+
+namespace twinspool::store {
+
+struct UserListing {
+  UserRef user;
+  std::uint32_t mailboxes = 0;
+  std::uint64_t messages = 0;
+  std::uint64_t bytes = 0;
+};
+
+/// Thread-safe. Calls hash passwords and lock stripes: not for threads that move bytes.
+class UserAdmin {
+ public:
+  UserAdmin(const WritePath& path, PasswordCheck& passwords) : path_(path), passwords_(passwords) {}
+
+  /// With INBOX and the usual folders (Drafts, Sent, Trash, Junk, Archive), subscribed. An empty
+  /// password allows no login. kAlreadyExists.
+  void Add(const std::string& name, const std::string& password, Done<UserRef> done);
+  /// kNotFound.
+  void SetPassword(const std::string& name, const std::string& password, Done<Unit> done);
+  void Delete(const std::string& name, Done<Unit> done);
+  /// In the order of names, as visible now; kUnavailable while nothing is.
+  Result<std::vector<UserListing>> List();
+
+ private:
+  Result<UserRef> MakeUser(StoreTxn& txn, const UserRef& user, const std::string& hash);
+  /// The newest user under this name, acked or not.
+  Result<UserId> Find(const std::string& canonical);
+
+  const WritePath& path_;
+  PasswordCheck& passwords_;
+  std::mutex mutex_;
+  std::set<std::string> being_made_;  // names whose first transaction is under way
+};
+
+}  // namespace twinspool::store

@@ -1,0 +1,295 @@
+// What transcripts cannot say: pacing, coalescing, lifetimes, linear cost.
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "common/limits.h"
+#include "server/imap/session.h"
+#include "server/mime/summary.h"
+#include "tests/support/driven_session.h"
+#include "tests/support/memory_mail_store.h"
+
+namespace twinspool {
+namespace {
+
+using testing::DrivenSession;
+
+class ImapFlow : public ::testing::Test {
+ protected:
+  ImapFlow() {
+    user_ = store_.AddUser("test", "pass");
+    store_.set_summarise([](std::string_view octets) { return mime::Summarize(octets); });
+  }
+
+  void Open() {
+    session_.Begin([this](net::SessionHost& host) {
+      return imap::MakeSession(host, store_, clock_, imap::SessionOptions{});
+    });
+    session_.output().clear();
+    Say("a LOGIN test pass");
+  }
+
+  void Settle() {
+    while (session_.Run() || store_.RunCompletions() > 0) {
+    }
+  }
+
+  std::string Say(const std::string& line) {
+    session_.Send(line + "\r\n");
+    Settle();
+    return std::exchange(session_.output(), "");
+  }
+
+  void Fill(int count, const std::string& octets) {
+    MailboxRef inbox;
+    store_.FindMailbox(user_.id, "INBOX",
+                       [&](const Result<MailboxState>& state) { inbox = state->ref; });
+    std::vector<AppendMessage> messages(static_cast<std::size_t>(count));
+    for (AppendMessage& message : messages) {
+      message.body = std::move(*store_.StageBody(user_.id, octets.size()));
+      message.body->Write(octets, [](const Result<Unit>&) {});
+    }
+    store_.Append(inbox, std::move(messages),
+                  [](const Result<AppendResult>& result) { ASSERT_TRUE(result.ok()); });
+  }
+
+  ManualClock clock_;
+  SeededRandom random_{7};
+  testing::MemoryMailStore store_{clock_, random_};
+  UserRef user_;
+  DrivenSession session_{DrivenSession::Options{}};
+};
+
+TEST_F(ImapFlow, AnswerAndTaggedLineLeaveInOneWrite) {
+  Fill(3, "Subject: a\r\n\r\nb\r\n");
+  Open();
+  Say("s SELECT INBOX");
+  const int before = session_.writes();
+  const std::string answer = Say("f FETCH 1:* (FLAGS UID)");
+  EXPECT_EQ(session_.writes() - before, 1);
+  EXPECT_NE(answer.find("f OK"), std::string::npos);
+}
+
+TEST_F(ImapFlow, SlowClientBoundsTheOutputOfALargeBody) {
+  const std::string body = "Subject: big\r\n\r\n" + std::string(20u << 20, 'x');
+  Fill(1, body);
+  Open();
+  Say("s SELECT INBOX");
+  session_.set_slow(true);
+  session_.Send("f FETCH 1 BODY.PEEK[]\r\n");
+  Settle();
+  EXPECT_EQ(session_.output().find("f OK"), std::string::npos);
+  int rounds = 0;
+  while (session_.output().find("\r\nf OK") == std::string::npos && ++rounds < 1000) {
+    session_.TakeOutput();
+    Settle();
+  }
+  EXPECT_LE(session_.pending_max(), 3 * limits::kOutputHighBytes);
+  EXPECT_GT(rounds, 5);
+  EXPECT_NE(session_.output().find(body), std::string::npos);
+}
+
+TEST_F(ImapFlow, SlowClientBoundsTheOutputOfAHundredThousandFlags) {
+  Fill(100'000, "a");
+  Open();
+  Say("s SELECT INBOX");
+  session_.set_slow(true);
+  session_.Send("f UID FETCH 1:* (FLAGS)\r\n");
+  Settle();
+  for (int round = 0; round < 1000 && session_.output().find("\r\nf OK") == std::string::npos;
+       ++round) {
+    session_.TakeOutput();
+    Settle();
+  }
+  EXPECT_NE(session_.output().find("* 100000 FETCH (UID 100000 FLAGS ())\r\nf OK"),
+            std::string::npos);
+  EXPECT_LE(session_.pending_max(), 4 * limits::kOutputHighBytes);
+}
+
+TEST_F(ImapFlow, SlowClientBoundsTheOutputOfPipelinedCommands) {
+  Fill(1, "Subject: big\r\n\r\n" + std::string(30u << 10, 'x'));
+  Open();
+  Say("s SELECT INBOX");
+  session_.set_slow(true);
+  for (int i = 0; i < 200; ++i) {
+    session_.Send("f FETCH 1 BODY.PEEK[]\r\n");
+    Settle();
+  }
+  EXPECT_LE(session_.pending_max(), 3 * limits::kOutputHighBytes);
+  session_.Send("z NOOP\r\n");
+  for (int round = 0; round < 1000 && !session_.output().ends_with("z OK NOOP completed\r\n");
+       ++round) {
+    session_.TakeOutput();
+    Settle();
+  }
+  EXPECT_TRUE(session_.output().ends_with("z OK NOOP completed\r\n"));
+}
+
+TEST_F(ImapFlow, CommandsBeforeTheHandshakeAreForgotten) {
+  session_.Begin([this](net::SessionHost& host) {
+    return imap::MakeSession(host, store_, clock_, imap::SessionOptions{});
+  });
+  session_.output().clear();
+  session_.Send("a STARTTLS\r\nb LOGIN test pass\r\nc LIS");
+  Settle();
+  EXPECT_EQ(session_.output(), "a OK Begin TLS negotiation now\r\n<starttls>\r\n");
+  session_.output().clear();
+  EXPECT_EQ(Say("d NOOP"), "d OK NOOP completed\r\n");
+}
+
+TEST_F(ImapFlow, PartsOfALargeMessageAreFoundOnceAndReadInSlices) {
+  const std::string first(2u << 20, 'a');
+  const std::string second(1u << 20, 'b');
+  Fill(1, "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\n" +
+              first + "\r\n--x\r\n\r\n" + second + "\r\n--x--\r\n");
+  Open();
+  Say("s SELECT INBOX");
+  EXPECT_EQ(Say("f FETCH 1 BODY.PEEK[2]"),
+            "* 1 FETCH (BODY[2] {1048576}\r\n" + second + ")\r\nf OK FETCH completed\r\n");
+  const int reads = store_.calls("ReadBody");
+  EXPECT_EQ(Say("g FETCH 1 BODY.PEEK[2]<1048570.100>"),
+            "* 1 FETCH (BODY[2]<1048570> {6}\r\nbbbbbb)\r\ng OK FETCH completed\r\n");
+  // Only the slice is read: where the part lies is known from before.
+  EXPECT_EQ(store_.calls("ReadBody"), reads + 1);
+}
+
+TEST_F(ImapFlow, HeaderLongerThanTheFirstReadIsWhole) {
+  const std::string header = "X-Long: " + std::string(100u << 10, 'h') + "\r\nSubject: end\r\n\r\n";
+  Fill(1, header + std::string(2u << 20, 'x'));
+  Open();
+  Say("s SELECT INBOX");
+  EXPECT_EQ(Say("f FETCH 1 BODY.PEEK[HEADER.FIELDS (SUBJECT)]"),
+            "* 1 FETCH (BODY[HEADER.FIELDS (SUBJECT)] {16}\r\nSubject: end\r\n\r\n)\r\n"
+            "f OK FETCH completed\r\n");
+  EXPECT_EQ(Say("g FETCH 1 RFC822.HEADER"), "* 1 FETCH (RFC822.HEADER {" +
+                                                std::to_string(header.size()) + "}\r\n" + header +
+                                                ")\r\ng OK FETCH completed\r\n");
+  EXPECT_EQ(Say("h SEARCH SUBJECT end"), "* SEARCH 1\r\nh OK SEARCH completed\r\n");
+}
+
+TEST_F(ImapFlow, TextOfALargeMessageIsSearched) {
+  Fill(1, "Subject: big\r\n\r\n" + std::string(2u << 20, 'x') + " needle\r\n");
+  Open();
+  Say("s SELECT INBOX");
+  EXPECT_EQ(Say("h SEARCH BODY needle"), "* SEARCH 1\r\nh OK SEARCH completed\r\n");
+  EXPECT_EQ(Say("i SEARCH BODY nothing"), "* SEARCH\r\ni OK SEARCH completed\r\n");
+}
+
+TEST_F(ImapFlow, ABodyThatCannotBeReadInTheMiddleEndsTheConnection) {
+  Fill(1, "Subject: big\r\n\r\n" + std::string(3u << 20, 'x'));
+  Open();
+  Say("s SELECT INBOX");
+  store_.FailNext("ReadBody", DataLoss("the chunk is damaged"));
+  const std::string answer = Say("f FETCH 1 BODY.PEEK[]");
+  EXPECT_NE(answer.find("* BYE "), std::string::npos);
+  EXPECT_TRUE(session_.closed());
+  EXPECT_EQ(answer.find("f OK"), std::string::npos);
+}
+
+TEST_F(ImapFlow, OnlyOneStoreSetsSeenForTheWholeCommand) {
+  Fill(50, "Subject: a\r\n\r\nb\r\n");
+  Open();
+  Say("s SELECT INBOX");
+  Say("f FETCH 1:* BODY[TEXT]");
+  EXPECT_EQ(store_.calls("StoreFlags"), 1);
+  Say("g FETCH 1:* BODY[TEXT]");
+  EXPECT_EQ(store_.calls("StoreFlags"), 1);
+}
+
+TEST_F(ImapFlow, FlagsAreAnsweredFromTheIndexAlone) {
+  Fill(5, "a");
+  Open();
+  Say("s SELECT INBOX");
+  Say("f UID FETCH 1:* (UID FLAGS MODSEQ)");
+  Say("g UID FETCH 1:* (FLAGS) (CHANGEDSINCE 3)");
+  Say("h UID SEARCH UNSEEN");
+  EXPECT_EQ(store_.calls("Fetch"), 0);
+  Say("i UID SEARCH SEEN BODY x");
+  EXPECT_EQ(store_.calls("Fetch"), 0);
+}
+
+TEST_F(ImapFlow, TooManyWrongCommandsEndTheConnection) {
+  Open();
+  std::string answer;
+  for (int i = 0; i < limits::kBadCommandsMax && !session_.closed(); ++i) {
+    answer = Say("x NOSUCH");
+  }
+  EXPECT_TRUE(session_.closed());
+  EXPECT_NE(answer.find("* BYE Too many commands were wrong"), std::string::npos);
+}
+
+TEST_F(ImapFlow, InputIsPausedWhileACommandWaits) {
+  store_.set_complete_later(true);
+  session_.Begin([this](net::SessionHost& host) {
+    return imap::MakeSession(host, store_, clock_, imap::SessionOptions{});
+  });
+  session_.Send("a LOGIN test pass\r\n");
+  std::string noops;
+  while (noops.size() <= limits::kInputBytesMax) {
+    noops += "n NOOP\r\n";
+  }
+  session_.Send(noops);
+  EXPECT_TRUE(session_.paused());
+  Settle();
+  EXPECT_FALSE(session_.paused());
+  EXPECT_TRUE(session_.output().ends_with("n OK NOOP completed\r\n"));
+}
+
+TEST_F(ImapFlow, SessionMayEndWhileACallIsOut) {
+  Open();
+  store_.set_complete_later(true);
+  session_.Send("s SELECT INBOX\r\n");
+  EXPECT_GT(store_.completions_waiting(), 0u);
+  session_.Drop();
+  Settle();  // must touch nothing of the session
+  EXPECT_TRUE(session_.output().empty());
+}
+
+TEST_F(ImapFlow, WatchOutlivesNothing) {
+  Open();
+  Say("s SELECT INBOX");
+  session_.Drop();
+  Fill(1, "a");
+  Settle();
+  EXPECT_TRUE(session_.output().empty());
+}
+
+TEST_F(ImapFlow, RefusedLoginsWaitLongerEachTime) {
+  session_.Begin([this](net::SessionHost& host) {
+    return imap::MakeSession(host, store_, clock_, imap::SessionOptions{});
+  });
+  session_.output().clear();
+  EXPECT_EQ(Say("a LOGIN test wrong"), "");
+  EXPECT_EQ(session_.timeout_ms(), 500);
+  EXPECT_TRUE(session_.paused());
+  session_.PassTimeout();
+  EXPECT_FALSE(session_.paused());
+  EXPECT_TRUE(session_.output().starts_with("a NO [AUTHENTICATIONFAILED]"));
+  session_.output().clear();
+  EXPECT_EQ(Say("b LOGIN test wrong"), "");
+  EXPECT_EQ(session_.timeout_ms(), 1000);
+}
+
+TEST_F(ImapFlow, SelectAndFlagsOfManyMessagesAreLinear) {
+  Fill(100'000, "a");
+  Open();
+  const auto begin = std::chrono::steady_clock::now();
+  const std::string selected = Say("s SELECT INBOX");
+  const auto middle = std::chrono::steady_clock::now();
+  const std::string flags = Say("f UID FETCH 1:* (FLAGS)");
+  const auto end = std::chrono::steady_clock::now();
+  EXPECT_NE(selected.find("* 100000 EXISTS"), std::string::npos);
+  EXPECT_NE(flags.find("* 100000 FETCH (UID 100000 FLAGS ())\r\n"), std::string::npos);
+  using Ms = std::chrono::milliseconds;
+  RecordProperty("select_ms",
+                 static_cast<int>(std::chrono::duration_cast<Ms>(middle - begin).count()));
+  RecordProperty("fetch_ms",
+                 static_cast<int>(std::chrono::duration_cast<Ms>(end - middle).count()));
+  // Far above what a linear session takes on a loaded machine, far below what a quadratic one does.
+  EXPECT_LT(end - begin, std::chrono::seconds(20));
+}
+
+}  // namespace
+}  // namespace twinspool

@@ -1,0 +1,196 @@
+// Mailboxes: names, deletion, renames, subscriptions; users and what they are made with.
+#include <algorithm>
+
+#include "server/store/mailbox_ops.h"
+#include "server/store/names.h"
+#include "tests/store/store_fixture.h"
+
+namespace twinspool::store {
+namespace {
+
+std::vector<MailboxListing> List(StoreBox& box, const UserRef& user) {
+  const auto list = Await<std::vector<MailboxListing>>(
+      [&](Done<std::vector<MailboxListing>> done) { box.mail().ListMailboxes(user.id, done); });
+  EXPECT_TRUE(list.ok()) << list.status().ToString();
+  return list.ok() ? *list : std::vector<MailboxListing>();
+}
+
+std::string Names(const std::vector<MailboxListing>& list) {
+  std::string names;
+  for (const MailboxListing& line : list) {
+    names += (names.empty() ? "" : " ") + line.name;
+  }
+  return names;
+}
+
+TEST(Users, GetTheUsualFoldersSubscribedAndWithTheirUse) {
+  StoreBox box;
+  const UserRef user = box.AddUser("Anna@Example.ORG");
+  EXPECT_EQ(user.name, "anna@example.org");
+  const auto list = List(box, user);
+  EXPECT_EQ(Names(list), "INBOX Archive Drafts Junk Sent Trash");
+  EXPECT_EQ(list[2].use, kUseDrafts);
+  EXPECT_TRUE(list[2].subscribed);
+  EXPECT_EQ(box.Inbox(user).exists, 0u);
+  EXPECT_GT(box.Inbox(user).highest_modseq.value(), 0u) << "an empty mailbox has its creation";
+}
+
+TEST(Users, AuthenticateByNewestAckedPasswordOnly) {
+  StoreBox box;
+  const UserRef user = box.AddUser("anna");
+  const auto login = [&](const std::string& name, const std::string& password) {
+    return Await<UserRef>(
+        [&](Done<UserRef> done) { box.mail().Authenticate(name, password, done); });
+  };
+  EXPECT_EQ(login("ANNA", "pass")->id, user.id);
+  EXPECT_EQ(login("anna", "pass")->id, user.id) << "from memory";
+  EXPECT_TRUE(login("anna", "wrong").status().Is(Code::kUnauthenticated));
+  EXPECT_TRUE(login("nobody", "pass").status().Is(Code::kUnauthenticated));
+  ASSERT_TRUE(Await<Unit>([&](Done<Unit> done) {
+                box.store().users().SetPassword("anna", "new", done);
+              }).ok());
+  EXPECT_TRUE(login("anna", "pass").status().Is(Code::kUnauthenticated));
+  EXPECT_TRUE(login("anna", "new").ok());
+}
+
+TEST(Users, NameIsFreeAfterDeletionAndNothingIsInherited) {
+  StoreBox box;
+  const UserRef first = box.AddUser("anna");
+  ASSERT_TRUE(box.Append(box.Inbox(first).ref, "secret").ok());
+  const UidValidity old = box.Inbox(first).uid_validity;
+  EXPECT_TRUE(
+      Await<UserRef>([&](Done<UserRef> done) { box.store().users().Add("anna", "x", done); })
+          .status()
+          .Is(Code::kAlreadyExists));
+  ASSERT_TRUE(Await<Unit>([&](Done<Unit> done) { box.store().users().Delete("anna", done); }).ok());
+  EXPECT_TRUE(box.store().users().List()->empty());
+  const UserRef second = box.AddUser("anna");
+  EXPECT_NE(second.id, first.id);
+  EXPECT_EQ(box.Inbox(second).exists, 0u);
+  EXPECT_GE(box.Inbox(second).uid_validity, old);
+}
+
+TEST(Recipients, MatchWholeThenLocalPartThenWithoutDetail) {
+  const std::vector<std::string> domains = {"example.org"};
+  EXPECT_EQ(RecipientNames("Anna+x@Example.org", domains),
+            (std::vector<std::string>{"anna+x@example.org", "anna+x", "anna"}));
+  EXPECT_EQ(RecipientNames("anna@other.org", domains), std::vector<std::string>{"anna@other.org"});
+  EXPECT_EQ(RecipientNames("anna", domains), std::vector<std::string>{"anna"});
+}
+
+TEST(Names, AreNormalisedAndBounded) {
+  EXPECT_EQ(*CanonicalMailboxName("inBOX/Sub"), "INBOX/Sub");
+  EXPECT_EQ(*CanonicalMailboxName("e\xCC\x81t\xC3\xA9"), "\xC3\xA9t\xC3\xA9") << "NFC";
+  EXPECT_TRUE(CanonicalMailboxName("a//b").status().Is(Code::kInvalidArgument));
+  EXPECT_TRUE(CanonicalMailboxName("\xff").status().Is(Code::kInvalidArgument));
+  EXPECT_TRUE(CanonicalMailboxName(std::string("a\0b", 3)).status().Is(Code::kInvalidArgument));
+  EXPECT_TRUE(CanonicalMailboxName(std::string(2000, 'a')).status().Is(Code::kLimit));
+  std::string deep = "a";
+  for (int i = 0; i < 120; ++i) {
+    deep += "/a";
+  }
+  EXPECT_TRUE(CanonicalMailboxName(deep).status().Is(Code::kLimit));
+}
+
+TEST(Mailboxes, CreateMakesMissingParentsAndRefusesDoubles) {
+  StoreBox box;
+  const UserRef user = box.AddUser("anna");
+  ASSERT_TRUE(box.Create(user, "a/b/c").ok());
+  EXPECT_EQ(Names(List(box, user)), "INBOX Archive Drafts Junk Sent Trash a a/b a/b/c");
+  EXPECT_TRUE(box.Create(user, "a/b").status().Is(Code::kAlreadyExists));
+  EXPECT_TRUE(box.Create(user, "Inbox").status().Is(Code::kAlreadyExists));
+  EXPECT_GT(box.Find(user, "a/b/c").uid_validity, box.Find(user, "a").uid_validity);
+}
+
+TEST(Mailboxes, DeleteLeavesChildrenAndNeverInbox) {
+  StoreBox box;
+  const UserRef user = box.AddUser("anna");
+  ASSERT_TRUE(box.Create(user, "a/b").ok());
+  const MailboxState old = box.Find(user, "a");
+  EXPECT_TRUE(box.Delete(user, "inbox").Is(Code::kPermissionDenied));
+  ASSERT_TRUE(box.Delete(user, "a").ok());
+  EXPECT_TRUE(box.Delete(user, "a").Is(Code::kNotFound));
+  EXPECT_EQ(Names(List(box, user)), "INBOX Archive Drafts Junk Sent Trash a/b");
+  const auto gone =
+      Await<MailboxState>([&](Done<MailboxState> done) { box.mail().GetState(old.ref, done); });
+  EXPECT_TRUE(gone.status().Is(Code::kNotFound));
+  ASSERT_TRUE(box.Create(user, "a").ok());
+  EXPECT_NE(box.Find(user, "a").ref.id, old.ref.id);
+  EXPECT_GT(box.Find(user, "a").uid_validity, old.uid_validity);
+}
+
+TEST(Mailboxes, RenameOfASubtreeIsOneCommitAndKeepsIds) {
+  StoreBox box;
+  const UserRef user = box.AddUser("anna");
+  ASSERT_TRUE(box.Create(user, "a/b/c").ok());
+  ASSERT_TRUE(box.Create(user, "ab").ok());
+  const MailboxState before = box.Find(user, "a/b/c");
+  ASSERT_TRUE(box.Append(before.ref, "hello").ok());
+  const std::size_t groups = box.pair().groups();
+  ASSERT_TRUE(box.Rename(user, "a", "x/y").ok());
+  EXPECT_EQ(box.pair().groups(), groups + 1);
+  EXPECT_EQ(Names(List(box, user)), "INBOX Archive Drafts Junk Sent Trash ab x x/y x/y/b x/y/b/c");
+  const MailboxState after = box.Find(user, "x/y/b/c");
+  EXPECT_EQ(after.ref.id, before.ref.id);
+  EXPECT_EQ(after.uid_validity, before.uid_validity);
+  EXPECT_EQ(box.Octets(after.ref, 1), "hello");
+  EXPECT_TRUE(box.Rename(user, "x", "x/z").Is(Code::kInvalidArgument));
+  EXPECT_TRUE(box.Rename(user, "x", "ab").Is(Code::kAlreadyExists));
+  EXPECT_TRUE(box.Rename(user, "nothing", "n").Is(Code::kNotFound));
+}
+
+TEST(Mailboxes, RenameInboxMovesItsMailAndLeavesANewOneInOneCommit) {
+  StoreBox box;
+  const UserRef user = box.AddUser("anna");
+  const MailboxState before = box.Inbox(user);
+  ASSERT_TRUE(box.Append(before.ref, "hello").ok());
+  const std::size_t groups = box.pair().groups();
+  ASSERT_TRUE(box.Rename(user, "inbox", "Old/Mail").ok());
+  EXPECT_EQ(box.pair().groups(), groups + 1);
+  EXPECT_EQ(box.Find(user, "Old/Mail").ref.id, before.ref.id);
+  EXPECT_EQ(box.Inbox(user).exists, 0u);
+  EXPECT_NE(box.Inbox(user).uid_validity, before.uid_validity);
+  EXPECT_EQ(box.Deliver(user, "next")->uid, Uid(1)) << "deliveries go to the new INBOX";
+  EXPECT_EQ(box.Inbox(user).exists, 1u);
+}
+
+TEST(Mailboxes, SubscriptionsSurviveTheirMailbox) {
+  StoreBox box;
+  const UserRef user = box.AddUser("anna");
+  const auto subscribe = [&](const std::string& name, bool on) {
+    return Await<Unit>([&](Done<Unit> done) { box.mail().Subscribe(user.id, name, on, done); });
+  };
+  ASSERT_TRUE(subscribe("no such box", true).ok());
+  const std::size_t groups = box.pair().groups();
+  ASSERT_TRUE(subscribe("no such box", true).ok());
+  EXPECT_EQ(box.pair().groups(), groups) << "a no-op writes nothing";
+  const auto list = List(box, user);
+  const auto line = std::find_if(list.begin(), list.end(),
+                                 [](const MailboxListing& l) { return l.name == "no such box"; });
+  ASSERT_NE(line, list.end());
+  EXPECT_TRUE(line->id.nil());
+  EXPECT_TRUE(line->subscribed);
+  ASSERT_TRUE(subscribe("no such box", false).ok());
+  EXPECT_EQ(Names(List(box, user)), "INBOX Archive Drafts Junk Sent Trash");
+}
+
+TEST(Mailboxes, TenThousandAreUsual) {
+  StoreBox box;
+  const UserRef user = box.AddUser("anna");
+  std::vector<std::future<Result<MailboxState>>> made;
+  for (int i = 0; i < 3000; ++i) {
+    made.push_back(Begin<MailboxState>([&](Done<MailboxState> done) {
+      box.mail().CreateMailbox(user.id, "all/box " + std::to_string(i), 0, done);
+    }));
+  }
+  for (auto& future : made) {
+    ASSERT_TRUE(future.get().ok());
+  }
+  const std::size_t groups = box.pair().groups();
+  ASSERT_TRUE(box.Rename(user, "all", "moved").ok());
+  EXPECT_EQ(box.pair().groups(), groups + 1);
+  EXPECT_EQ(List(box, user).size(), 3007u);
+}
+
+}  // namespace
+}  // namespace twinspool::store

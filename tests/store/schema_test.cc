@@ -1,0 +1,121 @@
+// Golden octets of every family, key and packed value: existing data directories hold them.
+#include "server/store/schema.h"
+
+#include <set>
+
+#include <gtest/gtest.h>
+
+namespace twinspool::store {
+namespace {
+
+std::string Hex(std::string_view bytes) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string hex;
+  for (const char c : bytes) {
+    hex.push_back(kDigits[static_cast<unsigned char>(c) >> 4]);
+    hex.push_back(kDigits[static_cast<unsigned char>(c) & 15]);
+  }
+  return hex;
+}
+
+const UserId kUser = *UserId::FromHex("000102030405060708090a0b0c0d0e0f");
+const MailboxId kMailbox = *MailboxId::FromHex("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff");
+constexpr char kUserHex[] = "000102030405060708090a0b0c0d0e0f";
+constexpr char kMailboxHex[] = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff";
+
+TEST(Schema, FamiliesAreInOrderAndNamedOnce) {
+  const char* names[] = {"meta", "users",     "mailboxes", "index",  "records", "bodies", "guids",
+                         "refs", "summaries", "texts",     "outbox", "tokens",  "misc"};
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < kFamilyCount; ++i) {
+    EXPECT_EQ(static_cast<std::size_t>(kFamilies[i].family), i);
+    EXPECT_STREQ(kFamilies[i].name, names[i]);
+    EXPECT_TRUE(seen.insert(kFamilies[i].name).second);
+  }
+}
+
+TEST(Schema, FormatVersionIsOne) {
+  EXPECT_EQ(kFormatVersion, 1u);
+}
+
+TEST(Schema, MetaKeys) {
+  EXPECT_EQ(kMetaVersion, "version");
+  EXPECT_EQ(kMetaLast, "last");
+  EXPECT_EQ(kMetaLow, "low");
+  EXPECT_EQ(Hex(IncompleteKey(kUser)), std::string("69") + kUserHex);
+  EXPECT_EQ(Hex(RecountKey(kMailbox)), std::string("72") + kMailboxHex);
+  EXPECT_EQ(Hex(RecountUserKey(kUser)), std::string("63") + kUserHex);
+  EXPECT_EQ(Hex(StagingKey(kUser, BodyNo(0x0102030405060708))),
+            std::string("62") + kUserHex + "0102030405060708");
+  EXPECT_EQ(Hex(UnclaimedKey(kUser, BodyNo(0x0102030405060708))),
+            std::string("75") + kUserHex + "0102030405060708");
+}
+
+TEST(Schema, UserAndMailboxKeys) {
+  EXPECT_EQ(Hex(UserKey(kUser)), std::string("68") + kUserHex);
+  EXPECT_EQ(UserNameKey("ann@example.org"), "nann@example.org");
+  EXPECT_EQ(Hex(UserStateKey(kUser)), std::string("73") + kUserHex);
+  EXPECT_EQ(Hex(MailboxKey(kUser, kMailbox)), std::string("68") + kUserHex + kMailboxHex);
+  EXPECT_EQ(Hex(MailboxNameKey(kUser, "a/b")), std::string("6e") + kUserHex + "612f62");
+  EXPECT_EQ(Hex(MailboxStateKey(kMailbox)), std::string("73") + kMailboxHex);
+  EXPECT_EQ(Hex(MailboxPrefix(kUser)), std::string("68") + kUserHex);
+  EXPECT_EQ(Hex(MailboxNamePrefix(kUser)), std::string("6e") + kUserHex);
+}
+
+TEST(Schema, MessageKeys) {
+  EXPECT_EQ(Hex(PageKey(kMailbox, 0x00010203)), std::string(kMailboxHex) + "00010203");
+  EXPECT_EQ(Hex(RecordKey(kMailbox, Uid(0x01020304))), std::string(kMailboxHex) + "01020304");
+  EXPECT_EQ(Hex(BodyKey(kUser, BodyNo(5), 6)),
+            std::string(kUserHex) + "0000000000000005" + "00000006");
+  EXPECT_EQ(Hex(BodyPrefix(kUser, BodyNo(5))), std::string(kUserHex) + "0000000000000005");
+  Guid guid;
+  guid.data()[0] = 0xab;
+  EXPECT_EQ(Hex(GuidKey(kUser, guid)), std::string(kUserHex) + "ab" + std::string(62, '0'));
+  EXPECT_EQ(Hex(RefKey(kUser, BodyNo(5), kMailbox, Uid(7))),
+            std::string(kUserHex) + "0000000000000005" + kMailboxHex + "00000007");
+  EXPECT_EQ(RefPrefix(kUser, BodyNo(5)), BodyPrefix(kUser, BodyNo(5)));
+  EXPECT_EQ(SummaryKey(kUser, BodyNo(5)), BodyPrefix(kUser, BodyNo(5)));
+}
+
+TEST(Schema, OtherKeys) {
+  EXPECT_EQ(Hex(OutboxKey(CommitSeq(0x0a0b))), "0000000000000a0b");
+  EXPECT_EQ(Hex(TokenKey(kUser, "t")), std::string(kUserHex) + "74");
+  EXPECT_EQ(Hex(MiscKey(kUser, 1, "INBOX")), std::string(kUserHex) + "01" + "494e424f58");
+}
+
+TEST(Schema, KeysParseBack) {
+  EXPECT_EQ(UidOfRecordKey(RecordKey(kMailbox, Uid(77))), Uid(77));
+  EXPECT_EQ(PageOfPageKey(PageKey(kMailbox, 3)), 3u);
+  const auto parts = PartsOfBodyKey(BodyKey(kUser, BodyNo(9), 4));
+  ASSERT_TRUE(parts);
+  EXPECT_EQ(parts->body, BodyNo(9));
+  EXPECT_EQ(parts->chunk, 4u);
+  EXPECT_EQ(SeqOfOutboxKey(OutboxKey(CommitSeq(12))), CommitSeq(12));
+  for (const std::string bad : {"", "x", "0123456789abcdef012", "0123456789abcdef0123456789ab!"}) {
+    EXPECT_FALSE(UidOfRecordKey(bad));
+    EXPECT_FALSE(PageOfPageKey(bad));
+    EXPECT_FALSE(PartsOfBodyKey(bad));
+    EXPECT_FALSE(SeqOfOutboxKey(bad));
+  }
+}
+
+TEST(Schema, PrefixEndIsTheSmallestKeyAbove) {
+  EXPECT_EQ(PrefixEnd("ab"), "ac");
+  EXPECT_EQ(PrefixEnd(std::string("a\xff", 2)), "b");
+  EXPECT_EQ(PrefixEnd(std::string("\xff\xff", 2)), "");
+  EXPECT_LT(MailboxKey(kUser, kMailbox), PrefixEnd(MailboxPrefix(kUser)));
+}
+
+TEST(Schema, EntryIdRoundTrip) {
+  const EntryId id{Epoch(3), Incarnation(0x55), CommitSeq(0x010000)};
+  EXPECT_EQ(Hex(PackEntryId(id)),
+            "00000003"
+            "0000000000000055"
+            "0000000000010000");
+  EXPECT_EQ(UnpackEntryId(PackEntryId(id)), id);
+  EXPECT_FALSE(UnpackEntryId("short"));
+  EXPECT_FALSE(UnpackEntryId(PackEntryId(id) + "x"));
+}
+
+}  // namespace
+}  // namespace twinspool::store

@@ -1,0 +1,378 @@
+// Users and mailboxes of the model, and its switches for misbehaviour.
+#include "tests/support/memory_mail_store.h"
+
+#include <algorithm>
+#include <array>
+
+#include "tests/support/memory_mail_store_inl.h"
+
+namespace twinspool::testing {
+namespace {
+
+std::string Upper(std::string text) {
+  for (char& c : text) {
+    c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return text;
+}
+
+std::string Lower(std::string text) {
+  for (char& c : text) {
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return text;
+}
+
+/// The inbox has one spelling, as a whole name and as the first level of one.
+std::string Canonical(const std::string& name) {
+  const std::string first = name.substr(0, name.find('/'));
+  return Upper(first) == "INBOX" ? "INBOX" + name.substr(first.size()) : name;
+}
+
+Status CheckName(const std::string& name) {
+  if (name.empty() || name.front() == '/' || name.back() == '/' ||
+      name.find("//") != std::string::npos) {
+    return InvalidArgument("a mailbox name needs characters between the separators");
+  }
+  if (name.size() > limits::kMailboxNameBytesMax) {
+    return LimitExceeded("the mailbox name is too long");
+  }
+  if (std::count(name.begin(), name.end(), '/') >=
+      static_cast<std::ptrdiff_t>(limits::kMailboxDepthMax)) {
+    return LimitExceeded("the mailbox name has too many levels");
+  }
+  return {};
+}
+
+}  // namespace
+
+// --- misbehaving
+
+std::size_t MemoryMailStore::RunCompletions() {
+  std::size_t ran = 0;
+  while (!waiting_.empty()) {
+    const std::function<void()> fn = std::move(waiting_.front());
+    waiting_.pop_front();
+    fn();
+    ++ran;
+  }
+  return ran;
+}
+
+void MemoryMailStore::Later(std::function<void()> fn) {
+  waiting_.push_back(std::move(fn));
+}
+
+int MemoryMailStore::calls(const std::string& call) const {
+  const auto it = calls_.find(call);
+  return it == calls_.end() ? 0 : it->second;
+}
+
+Status MemoryMailStore::Enter(const std::string& call) {
+  ++calls_[call];
+  const auto it = failures_.find(call);
+  if (it == failures_.end()) {
+    return {};
+  }
+  Status status = it->second;
+  failures_.erase(it);
+  return status;
+}
+
+Status MemoryMailStore::EnterWrite(const std::string& call) {
+  if (Status status = Enter(call); !status.ok()) {
+    return status;
+  }
+  return writes_blocked_;
+}
+
+// --- users
+
+UserRef MemoryMailStore::AddUser(std::string name, std::string password, bool folders) {
+  User user;
+  user.ref = UserRef{random_.NewId<UserId>(), Lower(std::move(name))};
+  user.password = std::move(password);
+  const UserId id = user.ref.id;
+  User& kept = users_[id] = std::move(user);
+  Make(kept, "INBOX", 0);
+  if (folders) {
+    const std::array<std::pair<const char*, SpecialUse>, 5> usual = {{{"Drafts", kUseDrafts},
+                                                                      {"Sent", kUseSent},
+                                                                      {"Junk", kUseJunk},
+                                                                      {"Trash", kUseTrash},
+                                                                      {"Archive", kUseArchive}}};
+    for (const auto& [folder, use] : usual) {
+      Make(kept, folder, use);
+      kept.subscriptions.insert(folder);
+    }
+  }
+  return kept.ref;
+}
+
+void MemoryMailStore::Authenticate(std::string user, std::string password, Done<UserRef> done) {
+  if (Status status = Enter("Authenticate"); !status.ok()) {
+    return Complete<UserRef>(done, status);
+  }
+  for (const auto& [id, one] : users_) {
+    if (one.ref.name == Lower(user) && one.password == password) {
+      return Complete<UserRef>(done, one.ref);
+    }
+  }
+  Complete<UserRef>(done, Unauthenticated("wrong user name or password"));
+}
+
+void MemoryMailStore::FindRecipient(std::string address, Done<UserRef> done) {
+  if (Status status = Enter("FindRecipient"); !status.ok()) {
+    return Complete<UserRef>(done, status);
+  }
+  const std::string whole = Lower(std::move(address));
+  std::vector<std::string> tries = {whole};
+  const std::size_t at = whole.rfind('@');
+  if (at != std::string::npos && domains_.contains(whole.substr(at + 1))) {
+    tries.push_back(whole.substr(0, at));
+  } else if (at == std::string::npos) {
+    tries.push_back(whole);
+  }
+  const std::string local = tries.back();
+  if (tries.size() > 1 && local.find('+') != std::string::npos) {
+    tries.push_back(local.substr(0, local.find('+')));
+  }
+  for (const std::string& name : tries) {
+    for (const auto& [id, one] : users_) {
+      if (one.ref.name == name) {
+        return Complete<UserRef>(done, one.ref);
+      }
+    }
+  }
+  Complete<UserRef>(done, NotFound("no such user here"));
+}
+
+Result<MemoryMailStore::User*> MemoryMailStore::FindUser(UserId id) {
+  const auto it = users_.find(id);
+  if (it == users_.end()) {
+    return NotFound("no such user");
+  }
+  return &it->second;
+}
+
+// --- mailboxes
+
+Result<MemoryMailStore::Place> MemoryMailStore::Find(MailboxRef ref) {
+  ASSIGN_OR_RETURN(User * user, FindUser(ref.owner));
+  const auto it = user->mailboxes.find(ref.id);
+  if (it == user->mailboxes.end()) {
+    return NotFound("the mailbox was deleted");
+  }
+  return Place{user, &it->second};
+}
+
+Result<MemoryMailStore::Place> MemoryMailStore::FindByName(UserId id, const std::string& name) {
+  ASSIGN_OR_RETURN(User * user, FindUser(id));
+  const auto it = user->names.find(Canonical(name));
+  if (it == user->names.end()) {
+    return NotFound("no mailbox of this name");
+  }
+  return Place{user, &user->mailboxes.at(it->second)};
+}
+
+MailboxState MemoryMailStore::StateOf(const User& user, const Mailbox& mailbox) {
+  MailboxState state;
+  state.ref = {user.ref.id, mailbox.id};
+  state.name = mailbox.name;
+  state.uid_validity = mailbox.uid_validity;
+  state.uid_next = mailbox.uid_next;
+  state.highest_modseq = mailbox.highest;
+  state.purge_floor = mailbox.purge_floor;
+  state.use = mailbox.use;
+  state.keywords = mailbox.keywords;
+  for (const auto& [uid, message] : mailbox.messages) {
+    if (!message.entry.expunged) {
+      ++state.exists;
+      state.unseen += (message.entry.flags & kSeen) == 0 ? 1 : 0;
+      state.deleted += (message.entry.flags & kDeleted) != 0 ? 1 : 0;
+      state.bytes += message.record.size;
+    }
+  }
+  return state;
+}
+
+MemoryMailStore::Mailbox& MemoryMailStore::Make(User& user, const std::string& name,
+                                                SpecialUse use) {
+  Mailbox mailbox;
+  mailbox.id = random_.NewId<MailboxId>();
+  mailbox.name = name;
+  mailbox.uid_validity = UidValidity(++user.uid_validity);
+  mailbox.use = use;
+  mailbox.keywords = std::make_shared<const std::vector<std::string>>();
+  NextModseq(user, mailbox);
+  user.names[name] = mailbox.id;
+  return user.mailboxes[mailbox.id] = std::move(mailbox);
+}
+
+void MemoryMailStore::MakeParents(User& user, const std::string& name) {
+  for (std::size_t at = name.find('/'); at != std::string::npos; at = name.find('/', at + 1)) {
+    const std::string parent = name.substr(0, at);
+    if (!user.names.contains(parent)) {
+      Make(user, parent, 0);
+    }
+  }
+}
+
+void MemoryMailStore::ListMailboxes(UserId id, Done<std::vector<MailboxListing>> done) {
+  if (Status status = Enter("ListMailboxes"); !status.ok()) {
+    return Complete<std::vector<MailboxListing>>(done, status);
+  }
+  const Result<User*> user = FindUser(id);
+  if (!user.ok()) {
+    return Complete<std::vector<MailboxListing>>(done, user.status());
+  }
+  std::map<std::string, MailboxListing> lines;
+  for (const auto& [name, mailbox] : (*user)->names) {
+    lines[name] = {mailbox, name, (*user)->mailboxes.at(mailbox).use, false};
+  }
+  for (const std::string& name : (*user)->subscriptions) {
+    lines[name].name = name;
+    lines[name].subscribed = true;
+  }
+  std::vector<MailboxListing> sorted;
+  if (const auto inbox = lines.find("INBOX"); inbox != lines.end()) {
+    sorted.push_back(inbox->second);
+    lines.erase(inbox);
+  }
+  for (auto& [name, line] : lines) {
+    sorted.push_back(std::move(line));
+  }
+  Complete<std::vector<MailboxListing>>(done, std::move(sorted));
+}
+
+void MemoryMailStore::FindMailbox(UserId user, std::string name, Done<MailboxState> done) {
+  if (Status status = Enter("FindMailbox"); !status.ok()) {
+    return Complete<MailboxState>(done, status);
+  }
+  const Result<Place> place = FindByName(user, name);
+  if (!place.ok()) {
+    return Complete<MailboxState>(done, place.status());
+  }
+  Complete<MailboxState>(done, StateOf(*place->user, *place->mailbox));
+}
+
+void MemoryMailStore::GetState(MailboxRef ref, Done<MailboxState> done) {
+  if (Status status = Enter("GetState"); !status.ok()) {
+    return Complete<MailboxState>(done, status);
+  }
+  const Result<Place> place = Find(ref);
+  if (!place.ok()) {
+    return Complete<MailboxState>(done, place.status());
+  }
+  Complete<MailboxState>(done, StateOf(*place->user, *place->mailbox));
+}
+
+void MemoryMailStore::CreateMailbox(UserId id, std::string name, SpecialUse use,
+                                    Done<MailboxState> done) {
+  if (Status status = EnterWrite("CreateMailbox"); !status.ok()) {
+    return Complete<MailboxState>(done, status);
+  }
+  const Result<User*> user = FindUser(id);
+  if (!user.ok()) {
+    return Complete<MailboxState>(done, user.status());
+  }
+  name = Canonical(name);
+  if (Status status = CheckName(name); !status.ok()) {
+    return Complete<MailboxState>(done, status);
+  }
+  if ((*user)->names.contains(name)) {
+    return Complete<MailboxState>(done, AlreadyExists("a mailbox of this name exists"));
+  }
+  if ((*user)->names.size() >= limits::kMailboxesPerUserMax) {
+    return Complete<MailboxState>(done, LimitExceeded("the user has too many mailboxes"));
+  }
+  MakeParents(**user, name);
+  Complete<MailboxState>(done, StateOf(**user, Make(**user, name, use)));
+}
+
+void MemoryMailStore::DeleteMailbox(UserId id, std::string name, Done<Unit> done) {
+  if (Status status = EnterWrite("DeleteMailbox"); !status.ok()) {
+    return Complete<Unit>(done, status);
+  }
+  if (Canonical(name) == "INBOX") {
+    return Complete<Unit>(done, PermissionDenied("INBOX cannot be deleted"));
+  }
+  const Result<Place> place = FindByName(id, name);
+  if (!place.ok()) {
+    return Complete<Unit>(done, place.status());
+  }
+  const MailboxId mailbox = place->mailbox->id;
+  place->user->names.erase(place->mailbox->name);
+  place->user->mailboxes.erase(mailbox);
+  Wake(mailbox);
+  Complete<Unit>(done, Unit{});
+}
+
+Result<Unit> MemoryMailStore::Rename(UserId id, const std::string& from_name,
+                                     const std::string& to_name) {
+  const std::string from = Canonical(from_name);
+  const std::string to = Canonical(to_name);
+  TRY(CheckName(to));
+  ASSIGN_OR_RETURN(User * user, FindUser(id));
+  if (!user->names.contains(from)) {
+    return NotFound("no mailbox of this name");
+  }
+  if (to.starts_with(from + "/") && from != "INBOX") {
+    return InvalidArgument("a mailbox cannot move below itself");
+  }
+  std::vector<std::string> moving = {from};
+  for (const auto& [name, mailbox] : user->names) {
+    if (from != "INBOX" && name.starts_with(from + "/")) {
+      moving.push_back(name);
+    }
+  }
+  for (const std::string& name : moving) {
+    const std::string target = to + name.substr(from.size());
+    TRY(CheckName(target));
+    if (user->names.contains(target)) {
+      return AlreadyExists("a mailbox named " + target + " exists");
+    }
+  }
+  for (const std::string& name : moving) {
+    const MailboxId mailbox = user->names.extract(name).mapped();
+    const std::string target = to + name.substr(from.size());
+    user->mailboxes.at(mailbox).name = target;
+    user->names[target] = mailbox;
+    Wake(mailbox);
+  }
+  MakeParents(*user, to);
+  if (from == "INBOX" && !user->names.contains("INBOX")) {
+    Make(*user, "INBOX", 0);
+  }
+  return Unit{};
+}
+
+void MemoryMailStore::RenameMailbox(UserId user, std::string from, std::string to,
+                                    Done<Unit> done) {
+  if (Status status = EnterWrite("RenameMailbox"); !status.ok()) {
+    return Complete<Unit>(done, status);
+  }
+  Complete<Unit>(done, Rename(user, from, to));
+}
+
+void MemoryMailStore::Subscribe(UserId id, std::string name, bool subscribed, Done<Unit> done) {
+  if (Status status = EnterWrite("Subscribe"); !status.ok()) {
+    return Complete<Unit>(done, status);
+  }
+  const Result<User*> user = FindUser(id);
+  if (!user.ok()) {
+    return Complete<Unit>(done, user.status());
+  }
+  name = Canonical(name);
+  if (Status status = CheckName(name); !status.ok()) {
+    return Complete<Unit>(done, status);
+  }
+  if (subscribed) {
+    (*user)->subscriptions.insert(name);
+  } else {
+    (*user)->subscriptions.erase(name);
+  }
+  Complete<Unit>(done, Unit{});
+}
+
+}  // namespace twinspool::testing
