@@ -137,8 +137,13 @@ class Dialer : public GrpcLink {
   void Loop() {
     std::int64_t wait_ms = limits::kRedialMsMin;
     while (true) {
+      const auto began = std::chrono::steady_clock::now();
       const bool connected = Converse();
-      wait_ms = connected ? limits::kRedialMsMin : std::min(wait_ms * 2, limits::kRedialMsMax);
+      // A peer that takes the connection and refuses to talk is not dialled without a pause.
+      const bool lasted = std::chrono::steady_clock::now() - began >
+                          std::chrono::milliseconds(limits::kRedialMsMax);
+      wait_ms =
+          connected && lasted ? limits::kRedialMsMin : std::min(wait_ms * 2, limits::kRedialMsMax);
       const std::int64_t jitter =
           static_cast<std::int64_t>(random_.Below(static_cast<std::uint64_t>(wait_ms)));
       std::unique_lock lock(mutex_);
