@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "replica/conversation.h"
+#include "replica/turn.h"
 
 namespace twinspool::replica {
 
@@ -97,8 +98,8 @@ class Pair : private LinkListener {
   std::unique_ptr<Salvage> salvage_;
   std::atomic<PeerLink*> link_{nullptr};
 
-  std::mutex send_mutex_;   // who sends
-  std::timed_mutex mutex_;  // guards talk_ and salvage_
+  std::mutex send_mutex_;  // who sends
+  Turn mutex_;             // guards talk_ and salvage_
   std::unique_ptr<Conversation> talk_;
   std::atomic<bool> is_primary_{false};
 
