@@ -139,6 +139,7 @@ class PairWorld {
 
   std::map<std::string, Change> changes_;  // by unique id
   std::set<std::string> acked_;
+  std::set<std::string> owed_;              // messages declared lost that lie on the other node
   std::set<std::string> rotten_;            // ids of changes that were damaged on some node
   std::map<std::uint32_t, int> ack_owner_;  // epoch -> node
   std::uint32_t top_epoch_ = 0;             // highest epoch with a primary

@@ -142,6 +142,9 @@ void PairWorld::Force(SimNode& forced) {
   for (auto it = acked_.begin(); it != acked_.end();) {
     const bool lost = !Holds(forced, changes_[*it]);
     Count(lost ? "declared lost" : "kept by force");
+    if (lost && changes_[*it].message && other.store.CountMessages(*it) > 0) {
+      owed_.insert(*it);
+    }
     it = lost ? acked_.erase(it) : std::next(it);
   }
 }
@@ -332,6 +335,13 @@ bool PairWorld::CheckEnd() {
     }
     if (change.message && !rotten_.contains(id) && node(0).store.CountMessages(change.key) != 1) {
       return Fail(id + " is there more than once after healing");
+    }
+  }
+  for (const std::string& id : owed_) {
+    Count("given back after a forced promotion");
+    if (node(0).store.CountMessages(id) != 1 && !rotten_.contains(id)) {
+      return Fail(id +
+                  " was on the node that a forced promotion left behind; it did not come back");
     }
   }
   return true;
