@@ -20,6 +20,8 @@ inline constexpr std::size_t kInlineBodyBytesMax = 64u << 10;
 inline constexpr std::size_t kBodyChunkBytes = 256u << 10;
 /// MULTIAPPEND of more octets than this stages every body.
 inline constexpr std::size_t kInlineAppendBytesMax = 4u << 20;
+/// Octets of small bodies, which wait in memory, in one APPEND command.
+inline constexpr std::uint64_t kSmallAppendBytesMax = 64u << 20;
 inline constexpr std::size_t kKeywordsPerMailboxMax = 128;
 inline constexpr std::size_t kKeywordBytesMax = 128;
 /// Names are UTF-8 in NFC; bytes of the whole path and number of levels.

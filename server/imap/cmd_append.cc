@@ -57,7 +57,9 @@ class AppendTask : public Task {
     if (!refusal_ && begin.size == 0) {
       refusal_ = [this] { core().No("[CANNOT] A message has at least one octet"); };
     }
-    if (!refusal_ && messages_.size() >= limits::kAtomicMessagesMax) {
+    small_octets_ += begin.size <= limits::kInlineBodyBytesMax ? begin.size : 0;
+    if (!refusal_ && (messages_.size() >= limits::kAtomicMessagesMax ||
+                      small_octets_ > limits::kSmallAppendBytesMax)) {
       refusal_ = [this] { core().No("[LIMIT] Too many messages in one APPEND"); };
     }
     if (!refusal_) {
@@ -117,7 +119,8 @@ class AppendTask : public Task {
 
   MailboxRef mailbox_;
   std::vector<AppendMessage> messages_;
-  std::function<void()> refusal_;  // what to answer at the next literal
+  std::uint64_t small_octets_ = 0;  // of bodies that wait in memory
+  std::function<void()> refusal_;   // what to answer at the next literal
   bool waiting_ = false;
   bool finished_ = false;
 };

@@ -308,7 +308,9 @@ void Core::FinishWith(const Status& status, std::string done, Missing missing) {
   }
   const std::string error_id = NextErrorId();
   const Refusal refusal = RefusalFor(status, missing, error_id);
-  if (options_.on_fault) {
+  const bool fault =
+      status.Is(Code::kInternal) || status.Is(Code::kIo) || status.Is(Code::kDataLoss);
+  if (fault && options_.on_fault) {
     options_.on_fault(error_id, status);
   }
   if (refusal.close || refusal.condition == Condition::kBye) {

@@ -36,7 +36,10 @@ Result<CommandBody> ParseAuthenticate(Cursor* in) {
   if (in->TryChar(' ')) {
     // Base64 and "=" are made of atom characters; the session decodes.
     ASSIGN_OR_RETURN(std::string response, in->Atom());
-    authenticate.initial_response = response == "=" ? std::string() : std::move(response);
+    if (response == "=") {
+      response.clear();
+    }
+    authenticate.initial_response.emplace(std::move(response));
   }
   return CommandBody(std::move(authenticate));
 }

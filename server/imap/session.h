@@ -28,7 +28,8 @@ struct SessionOptions {
   std::string version = "0.1";
   /// First pause before a refused login is answered, in ms; doubled with each further refusal.
   std::int64_t login_delay_ms = 500;
-  /// Told of every call that failed, with the id that the client's answer may show. May be empty.
+  /// Told of every fault of ours (kInternal, kIo, kDataLoss) with the id that the client's answer
+  /// shows in place of it. May be empty.
   std::function<void(std::string_view error_id, const Status& status)> on_fault;
 };
 

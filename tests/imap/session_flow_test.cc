@@ -210,6 +210,43 @@ TEST_F(ImapFlow, FlagsAreAnsweredFromTheIndexAlone) {
   EXPECT_EQ(store_.calls("Fetch"), 0);
 }
 
+TEST_F(ImapFlow, SmallMessagesOfOneAppendAreBounded) {
+  Open();
+  const std::string body(limits::kInlineBodyBytesMax, 'x');
+  const std::string literal = " {" + std::to_string(body.size()) + "+}\r\n" + body;
+  session_.Send("a APPEND INBOX");
+  const std::size_t fit = limits::kSmallAppendBytesMax / body.size();
+  for (std::size_t i = 0; i < fit; ++i) {
+    session_.Send(literal);
+    Settle();
+  }
+  EXPECT_EQ(session_.output(), "");
+  session_.Send(literal + "\r\n");
+  Settle();
+  EXPECT_TRUE(session_.output().starts_with("a NO [LIMIT]")) << session_.output();
+  session_.output().clear();
+  EXPECT_EQ(Say("b STATUS INBOX (MESSAGES)"),
+            "* STATUS INBOX (MESSAGES 0)\r\nb OK STATUS completed\r\n");
+}
+
+TEST_F(ImapFlow, FaultsAreLoggedAndNotShown) {
+  std::string logged;
+  imap::SessionOptions options;
+  options.on_fault = [&](std::string_view id, const Status& status) {
+    logged = std::string(id) + " " + status.ToString();
+  };
+  session_.Begin(
+      [&](net::SessionHost& host) { return imap::MakeSession(host, store_, clock_, options); });
+  session_.output().clear();
+  Say("a LOGIN test pass");
+  store_.FailNext("CreateMailbox", IoError("/data/000123.sst cannot be read"));
+  const std::string answer = Say("b CREATE new");
+  EXPECT_EQ(answer.find("000123"), std::string::npos);
+  ASSERT_FALSE(logged.empty());
+  EXPECT_NE(answer.find(logged.substr(0, logged.find(' '))), std::string::npos);
+  EXPECT_NE(logged.find("000123"), std::string::npos);
+}
+
 TEST_F(ImapFlow, TooManyWrongCommandsEndTheConnection) {
   Open();
   std::string answer;
