@@ -41,6 +41,10 @@ inline constexpr std::uint32_t kUidJump = 1u << 20;
 /// A remembered LMTP delivery answers a retry without storing twice for this long.
 inline constexpr std::int64_t kDeliveryMemorySeconds = 24 * 3600;
 
+/// A message that the former primary gives back is remembered for this long, so that giving it
+/// again changes nothing.
+inline constexpr std::int64_t kGiveBackMemorySeconds = 30 * 24 * 3600;
+
 // --- commit pipeline and snapshots
 // ------------------------------------------------------------------
 inline constexpr std::size_t kCommitGroupBytesMax = 4u << 20;

@@ -9,9 +9,12 @@
 #include "common/executor.h"
 #include "common/log.h"
 #include "server/store/change_log.h"
+#include "server/store/change_sink.h"
 #include "server/store/commit_pipeline.h"
 #include "server/store/engine.h"
+#include "server/store/picture.h"
 #include "server/store/serving.h"
+#include "server/store/take_back.h"
 #include "server/store/visibility.h"
 
 namespace twinspool::store {
@@ -30,6 +33,9 @@ struct Store::Parts {
         pipeline(*engine, *log, head, visibility, *seams.clock),
         path{*engine, head, gate, disk, visibility, pipeline, *seams.clock, *seams.random},
         serving(path),
+        pictures(*engine),
+        sink(*engine, head, *log, *seams.clock),
+        take_back(path),
         summaries(*engine, seams.summarize),
         passwords(*engine, *seams.clock, *seams.random, seams.passwords),
         mail(path, summaries, passwords, options.mail),
@@ -46,6 +52,9 @@ struct Store::Parts {
   CommitPipeline pipeline;
   WritePath path;
   ServingControl serving;
+  StorePictureSource pictures;
+  StoreSink sink;
+  StoreTakeBack take_back;
   SummaryCache summaries;
   PasswordCheck passwords;
   LocalMailStore mail;
@@ -73,6 +82,11 @@ Result<std::unique_ptr<Store>> Store::Open(const std::string& directory,
 Store::Store(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {
   Parts& p = *parts_;
   p.log->SetBarrier([&p](std::function<void(EntryId)> fn) { p.pipeline.AtBarrier(std::move(fn)); });
+  p.sink.SetBodyListener([&p](const std::vector<std::pair<UserId, BodyNo>>& bodies) {
+    for (const auto& [user, body] : bodies) {
+      p.summaries.BuildLater(user, body);
+    }
+  });
   p.pipeline.Start();
   p.housekeeping = std::thread([this] { Housekeeping(); });
 }
@@ -112,6 +126,9 @@ replica::StorePorts Store::ports() {
   replica::StorePorts ports;
   ports.visibility = &parts_->serving;
   ports.log = parts_->log.get();
+  ports.pictures = &parts_->pictures;
+  ports.sink = &parts_->sink;
+  ports.take_back = &parts_->take_back;
   return ports;
 }
 

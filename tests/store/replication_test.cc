@@ -506,6 +506,45 @@ TEST_F(Replication, UndoingAPurgeAsksForTheWholeUser) {
   ExpectEqual({.outbox = false, .last_modseq = false});
 }
 
+// The whole life of a copy, from many seeds: frames, an outage, a divergent tail, catch-up again.
+TEST(ReplicationSeeds, EveryWayGivesThePrimarysRows) {
+  const DumpOptions rows{.outbox = false, .last_modseq = false};
+  for (std::uint64_t seed = 1; seed <= 15; ++seed) {
+    SCOPED_TRACE(seed);
+    TestNode primary;
+    TestNode standby;
+    Writer writer(primary, seed * 1000);
+    writer.Steps(60);
+    ASSERT_TRUE(standby.sink().Apply(writer.frames()).ok());
+    EXPECT_EQ(Difference(Dump(primary), Dump(standby)), "");
+    const CommitSeq common = standby.sink().last().seq;
+    Writer stray(standby, seed * 1000 + 1);
+    stray.AllowIrreversible(false);
+    stray.Steps(static_cast<int>(seed) * 3);
+    while (standby.sink().last().seq > common) {
+      ASSERT_TRUE(standby.sink().UndoLast().ok());
+    }
+    ASSERT_TRUE(standby.sink().FinishRewind().ok());
+    EXPECT_EQ(Difference(Dump(primary, rows), Dump(standby, rows)), "");
+    writer.Steps(120);
+    auto picture = *StorePicture::Take(
+        primary.engine(), {.things = 40 * static_cast<std::size_t>(seed), .things_per_user = 90});
+    ASSERT_TRUE(picture->StartSince(common).ok());
+    while (true) {
+      const auto unit = picture->NextUnit().value();
+      if (!unit) {
+        break;
+      }
+      const Result<bool> applied = standby.sink().ApplyUnit(*unit);
+      ASSERT_TRUE(applied.ok()) << applied.status().ToString();
+      EXPECT_TRUE(applied.value());
+    }
+    ASSERT_TRUE(standby.sink().FinishCatchUp(picture->position()).ok());
+    EXPECT_EQ(Difference(Dump(primary, rows), Dump(standby, rows)), "");
+    EXPECT_EQ(CheckDerived(standby), "");
+  }
+}
+
 TEST_F(Replication, NothingToUndoIsSaid) {
   EXPECT_EQ(standby_.sink().UndoLast().code(), Code::kNotFound);
   writer_.Steps(10);

@@ -312,6 +312,25 @@ IOStatus UnsyncedFs::Truncate(const std::string& name, std::size_t size,
   return FileSystemWrapper::Truncate(name, size, options, debug);
 }
 
+std::uint64_t UnsyncedFs::Tear(const std::string& path, const Inode& inode,
+                               std::mt19937_64* random) {
+  std::error_code ignored;
+  const std::uint64_t unsynced = inode.size - inode.synced;
+  const std::uint64_t kept = unsynced == 0 ? 0 : (*random)() % (unsynced + 1);
+  const std::uint64_t size = inode.synced + kept;
+  fs::resize_file(path, size, ignored);
+  if (kept > 0 && path.ends_with(".log") && (*random)() % 2 == 0) {
+    // A torn block: its end was never written, the disk shows what was there before.
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    const std::uint64_t torn = 1 + (*random)() % std::min<std::uint64_t>(kept, 512);
+    file.seekp(static_cast<std::streamoff>(size - torn));
+    for (std::uint64_t i = 0; i < torn; ++i) {
+      file.put(static_cast<char>((*random)()));
+    }
+  }
+  return size;
+}
+
 void UnsyncedFs::RestoreFile(const std::string& name, const InodePtr& inode,
                              std::mt19937_64* random) {
   std::error_code ignored;
@@ -319,20 +338,28 @@ void UnsyncedFs::RestoreFile(const std::string& name, const InodePtr& inode,
     fs::rename(inode->place, name, ignored);
     inode->place = name;
   }
-  const std::uint64_t unsynced = inode->size - inode->synced;
-  const std::uint64_t kept = unsynced == 0 ? 0 : (*random)() % (unsynced + 1);
-  const std::uint64_t size = inode->synced + kept;
-  fs::resize_file(name, size, ignored);
-  if (kept > 0 && name.ends_with(".log") && (*random)() % 2 == 0) {
-    // A torn block: its end was never written, the disk shows what was there before.
-    std::fstream file(name, std::ios::in | std::ios::out | std::ios::binary);
-    const std::uint64_t torn = 1 + (*random)() % std::min<std::uint64_t>(kept, 512);
-    file.seekp(static_cast<std::streamoff>(size - torn));
-    for (std::uint64_t i = 0; i < torn; ++i) {
-      file.put(static_cast<char>((*random)()));
+  inode->size = inode->synced = Tear(name, *inode, random);
+}
+
+bool UnsyncedFs::CopyImage(const std::string& directory, const std::string& target,
+                           std::uint64_t seed) {
+  const std::lock_guard lock(mutex_);
+  std::mt19937_64 random(seed);
+  const std::map<std::string, InodePtr>& names = random() % 2 == 0 ? live_ : durable_;
+  std::error_code error;
+  fs::create_directories(target, error);
+  for (const auto& [name, inode] : names) {
+    if (fs::path(name).parent_path().string() != Normal(directory)) {
+      continue;
     }
+    const std::string copy = target + "/" + fs::path(name).filename().string();
+    fs::copy_file(inode->place, copy, fs::copy_options::overwrite_existing, error);
+    if (error) {
+      return false;
+    }
+    Tear(copy, *inode, &random);
   }
-  inode->size = inode->synced = size;
+  return true;
 }
 
 void UnsyncedFs::Restore(std::uint64_t seed) {

@@ -40,6 +40,10 @@ class UnsyncedFs : public rocksdb::FileSystemWrapper {
   /// Power is back: files are as the disk would have them. No file may be open.
   void Restore(std::uint64_t seed);
 
+  /// What a disk would hold if the power failed now, as files of `directory` copied to `target`;
+  /// the store goes on. For programs that end themselves when a write fails.
+  bool CopyImage(const std::string& directory, const std::string& target, std::uint64_t seed);
+
   /// How many syncs of files and directories were asked for.
   std::uint64_t syncs() const;
 
@@ -75,6 +79,8 @@ class UnsyncedFs : public rocksdb::FileSystemWrapper {
   void SyncNames(const std::string& directory);
   /// Takes a name away from an inode whose name is still on the disk: keeps its octets aside.
   void Unlink(const std::string& name);
+  /// Cuts a file to what was synced and a random part of the rest.
+  static std::uint64_t Tear(const std::string& path, const Inode& inode, std::mt19937_64* random);
   void RestoreFile(const std::string& name, const InodePtr& inode, std::mt19937_64* random);
 
   mutable std::mutex mutex_;

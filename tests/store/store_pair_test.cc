@@ -1,0 +1,191 @@
+// Two real stores joined by their ports: frames as the commit thread made them give an equal copy;
+// and messages that only the former primary had are taken back once.
+#include <gtest/gtest.h>
+
+#include "proto/replication.pb.h"
+
+#include "common/digest.h"
+#include "common/limits.h"
+#include "tests/store/store_fixture.h"
+
+namespace twinspool::store {
+namespace {
+
+class StorePair : public ::testing::Test {
+ protected:
+  StorePair() {
+    // The other node was never primary.
+    standby_.store().ports().visibility->SetServing({});
+  }
+
+  void StreamAll() {
+    const auto frames = primary_.pair().frames();
+    std::vector<proto::Frame> parsed;
+    for (; sent_ < frames.size(); ++sent_) {
+      ASSERT_TRUE(parsed.emplace_back().ParseFromString(*frames[sent_]));
+    }
+    const auto outcome = standby_.store().ports().sink->Apply(parsed);
+    ASSERT_TRUE(outcome.ok()) << outcome.status().ToString();
+    ASSERT_FALSE(outcome.value().mismatch) << outcome.value().mismatch->reason;
+  }
+
+  void ExpectEqualDigests() {
+    const auto picture = primary_.store().ports().pictures->TakePicture();
+    ASSERT_TRUE(picture.ok());
+    const auto mine = picture.value()->Users().value();
+    const auto theirs = standby_.store().ports().sink->Users().value();
+    ASSERT_EQ(mine.size(), theirs.size());
+    for (std::size_t i = 0; i < mine.size(); ++i) {
+      EXPECT_EQ(mine[i].SerializeAsString(), theirs[i].SerializeAsString());
+    }
+  }
+
+  Result<proto::GivenBack> GiveBack(const proto::GiveBack& message, const std::string& octets) {
+    return Await<proto::GivenBack>([&](Done<proto::GivenBack> done) {
+      primary_.store().ports().take_back->Take(message, octets, done);
+    });
+  }
+
+  static proto::GiveBack Message(const MailboxRef& mailbox, const std::string& octets) {
+    proto::GiveBack message;
+    message.set_token("token of " + GuidOf(octets).ToHex());
+    message.set_user_id(std::string(mailbox.owner.bytes()));
+    message.set_mailbox_id(std::string(mailbox.id.bytes()));
+    message.mutable_record()->set_guid(std::string(GuidOf(octets).bytes()));
+    message.mutable_record()->set_size(octets.size());
+    message.mutable_record()->set_internal_date_ns(1'600'000'000'000'000'000);
+    message.mutable_entry()->set_flags(kFlagged);
+    message.add_keywords("$Work");
+    return message;
+  }
+
+  StoreBox primary_;
+  StoreBox standby_;
+  std::size_t sent_ = 0;
+};
+
+TEST_F(StorePair, FramesOfTheCommitThreadGiveAnEqualCopy) {
+  const UserRef ann = primary_.AddUser("ann");
+  const UserRef bob = primary_.AddUser("bob");
+  const MailboxRef inbox = primary_.Inbox(ann).ref;
+  const MailboxRef work = primary_.Create(ann, "Work/Now")->ref;
+  for (int i = 0; i < 40; ++i) {
+    FlagList flags;
+    flags.keywords = {i % 2 == 0 ? "Red" : "green"};
+    ASSERT_TRUE(primary_.Append(inbox, "message " + std::to_string(i), flags).ok());
+  }
+  ASSERT_TRUE(primary_.Append(inbox, std::string(900'000, 'L')).ok());
+  StreamAll();
+  ExpectEqualDigests();
+  FlagList gone;
+  gone.system = kDeleted;
+  ASSERT_TRUE(primary_.Flag(inbox, UidSet::Of(3, 30), FlagChange::kAdd, gone).ok());
+  ASSERT_TRUE(primary_.Copy(inbox, UidSet::Of(1, 10), work).ok());
+  ASSERT_TRUE(primary_.Copy(inbox, UidSet::Of(1, 10), primary_.Inbox(bob).ref).ok());
+  ASSERT_TRUE(primary_.Move(inbox, UidSet::Of(31, 35), work).ok());
+  ASSERT_TRUE(primary_.Expunge(inbox).ok());
+  ASSERT_TRUE(primary_.Rename(ann, "Work", "Play").ok());
+  ASSERT_TRUE(primary_.Rename(ann, "INBOX", "Old").ok());
+  ASSERT_TRUE(primary_.Delete(ann, "Trash").ok());
+  ASSERT_TRUE(primary_.Deliver(bob, "delivered").ok());
+  ASSERT_TRUE(primary_.store().RunJobsNow().ok());
+  primary_.pair().WaitGroups(
+      static_cast<std::size_t>(primary_.store().ports().log->last().seq.value()));
+  StreamAll();
+  ExpectEqualDigests();
+  EXPECT_EQ(standby_.store().ports().sink->last(), primary_.store().ports().log->last());
+}
+
+TEST_F(StorePair, PromotedStandbyServesWhatItApplied) {
+  const UserRef ann = primary_.AddUser("ann");
+  const MailboxRef inbox = primary_.Inbox(ann).ref;
+  ASSERT_TRUE(primary_.Append(inbox, "one").ok());
+  StreamAll();
+  const MailboxState before = primary_.State(inbox);
+  standby_.BePrimary(3);
+  const MailboxState after = standby_.State(inbox);
+  EXPECT_EQ(after.uid_validity, before.uid_validity);
+  EXPECT_EQ(after.uid_next, before.uid_next);
+  EXPECT_EQ(after.highest_modseq, before.highest_modseq);
+  EXPECT_EQ(standby_.Octets(inbox, 1), "one");
+  ASSERT_TRUE(standby_.Append(inbox, "two").ok());
+  EXPECT_GT(standby_.State(inbox).highest_modseq, before.highest_modseq);
+}
+
+TEST_F(StorePair, TakesAMessageBackOnce) {
+  const UserRef ann = primary_.AddUser("ann");
+  const MailboxRef inbox = primary_.Inbox(ann).ref;
+  const proto::GiveBack message = Message(inbox, "only the old primary had me");
+  const auto first = GiveBack(message, "only the old primary had me");
+  ASSERT_TRUE(first.ok()) << first.status().ToString();
+  EXPECT_TRUE(first->stored());
+  EXPECT_EQ(first->outcome(), "stored");
+  EXPECT_EQ(primary_.FlagsOf(inbox, first->uid()), kFlagged);
+  EXPECT_EQ(primary_.Octets(inbox, first->uid()), "only the old primary had me");
+  EXPECT_EQ(primary_.State(inbox).keywords->back(), "$Work");
+  const auto again = GiveBack(message, "only the old primary had me");
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again->SerializeAsString(), first->SerializeAsString());
+  EXPECT_EQ(primary_.State(inbox).exists, 1u);
+  StreamAll();
+  ExpectEqualDigests();
+}
+
+TEST_F(StorePair, DropsWhatIsThereOrWasExpunged) {
+  const UserRef ann = primary_.AddUser("ann");
+  const MailboxRef inbox = primary_.Inbox(ann).ref;
+  FlagList gone;
+  gone.system = kDeleted;
+  ASSERT_TRUE(primary_.Append(inbox, "live").ok());
+  ASSERT_TRUE(primary_.Append(inbox, "dead", gone).ok());
+  ASSERT_TRUE(primary_.Expunge(inbox).ok());
+  for (const char* octets : {"live", "dead"}) {
+    const auto answer = GiveBack(Message(inbox, octets), octets);
+    ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+    EXPECT_FALSE(answer->stored());
+    EXPECT_EQ(answer->outcome(), "already there");
+  }
+  EXPECT_EQ(primary_.State(inbox).exists, 1u);
+}
+
+TEST_F(StorePair, MessageOfADeletedMailboxGoesToInbox) {
+  const UserRef ann = primary_.AddUser("ann");
+  const MailboxRef box = primary_.Create(ann, "Gone")->ref;
+  ASSERT_TRUE(primary_.Delete(ann, "Gone").ok());
+  const auto answer = GiveBack(Message(box, "homeless"), "homeless");
+  ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+  EXPECT_EQ(answer->outcome(), "stored in INBOX");
+  EXPECT_EQ(primary_.Octets(primary_.Inbox(ann).ref, answer->uid()), "homeless");
+}
+
+TEST_F(StorePair, LargeMessagesComeBackInChunks) {
+  const UserRef ann = primary_.AddUser("ann");
+  const MailboxRef inbox = primary_.Inbox(ann).ref;
+  const std::size_t groups = primary_.pair().groups();
+  // More than one commit group may hold.
+  std::string big(limits::kCommitGroupBytesMax + 5 * limits::kBodyChunkBytes + 123, 'B');
+  const auto answer = GiveBack(Message(inbox, big), big);
+  ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+  EXPECT_TRUE(answer->stored());
+  EXPECT_GE(primary_.pair().groups(), groups + 2);
+  EXPECT_EQ(primary_.Octets(inbox, answer->uid()), big);
+  StreamAll();
+  ExpectEqualDigests();
+}
+
+TEST_F(StorePair, RefusesWhatDoesNotFit) {
+  const UserRef ann = primary_.AddUser("ann");
+  const MailboxRef inbox = primary_.Inbox(ann).ref;
+  EXPECT_EQ(GiveBack(Message(inbox, "right"), "wrong").code(), Code::kDataLoss);
+  proto::GiveBack nameless = Message(inbox, "x");
+  nameless.clear_token();
+  EXPECT_EQ(GiveBack(nameless, "x").code(), Code::kInvalidArgument);
+  proto::GiveBack stranger = Message(inbox, "x");
+  stranger.set_user_id(std::string(16, 's'));
+  const auto answer = GiveBack(stranger, "x");
+  ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+  EXPECT_EQ(answer->outcome(), "the user is gone");
+}
+
+}  // namespace
+}  // namespace twinspool::store
