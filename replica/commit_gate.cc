@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/limits.h"
+
 namespace twinspool::replica {
 
 CommitGate::CommitGate(Clock& clock, Visibility& visibility, std::function<void()> wake)
@@ -10,6 +12,7 @@ CommitGate::CommitGate(Clock& clock, Visibility& visibility, std::function<void(
 void CommitGate::Begin(CommitSeq last) {
   const std::lock_guard lock(mutex_);
   queue_.clear();
+  queued_bytes_ = 0;
   last_ = last;
   advanced_ = last;
 }
@@ -18,10 +21,21 @@ void CommitGate::OnCommitted(CommittedGroup group) {
   {
     const std::lock_guard lock(mutex_);
     last_ = group.id.seq;
+    BoundLocked(group.frame == nullptr ? 0 : group.frame->size());
     queue_.push_back({std::move(group), clock_.Now(), {}});
     AdvanceLocked();
   }
   wake_();
+}
+
+void CommitGate::BoundLocked(std::size_t more) {
+  if (queued_bytes_ + more > limits::kRingBytes) {
+    for (Entry& entry : queue_) {
+      entry.group.frame = nullptr;
+    }
+    queued_bytes_ = 0;
+  }
+  queued_bytes_ += more;
 }
 
 void CommitGate::Mark(std::function<void()> run) {
@@ -34,6 +48,7 @@ void CommitGate::Mark(std::function<void()> run) {
 
 std::deque<CommitGate::Entry> CommitGate::Take() {
   const std::lock_guard lock(mutex_);
+  queued_bytes_ = 0;
   return std::exchange(queue_, {});
 }
 

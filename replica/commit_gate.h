@@ -4,7 +4,9 @@
 // The gate is the one meeting point of the commit thread and the conversation. While it is closed
 // (the role machine is taking a step), groups only queue up: so a grant can be put out of use, the
 // end of the log be read and the peer be told it is in sync without a group slipping through
-// between. It never waits for the conversation. Thread-safe.
+// between. It never waits for the conversation: when more octets queue up than the ring would hold,
+// the frames are let go (the standby catches up another way) and only their positions are kept.
+// Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -48,12 +50,14 @@ class CommitGate : public CommitListener {
 
  private:
   void AdvanceLocked();
+  void BoundLocked(std::size_t more);
 
   Clock& clock_;
   Visibility& visibility_;
   const std::function<void()> wake_;
   mutable std::mutex mutex_;
   std::deque<Entry> queue_;
+  std::size_t queued_bytes_ = 0;
   CommitSeq last_;
   CommitSeq advanced_;
   bool alone_ = false;

@@ -34,8 +34,7 @@ void Conversation::OnLinkUp() {
   shared_.out.Clear();
   shared_.drop = OkStatus();
   link_up_ = true;
-  dropping_ = verified_ = false;
-  peer_.refused.clear();
+  dropping_ = verified_ = epoch_refused_ = false;
   heard_at_ = beat_at_ = clock_.Now();
   role_.Step(core::LinkUp{});
 }
@@ -133,7 +132,7 @@ void Conversation::OnHello(const proto::PeerMessage& message) {
   role_.Step(*FromWire(message));
   const core::RoleState& state = role_.state();
   if (state.refused_epoch == Epoch(message.epoch()) && message.epoch() > 0) {
-    if (peer_.refused.empty()) {
+    if (!std::exchange(epoch_refused_, true)) {
       Refuse("the peer's epoch " + std::to_string(message.epoch()) + " is too far above epoch " +
              std::to_string(state.control.epoch.value()) +
              " of this node; if that is right: twinspoolctl accept-epoch " +
@@ -141,6 +140,7 @@ void Conversation::OnHello(const proto::PeerMessage& message) {
     }
     return;
   }
+  peer_.refused.clear();
   if (Epoch(message.epoch()) != state.control.epoch) {
     return;
   }
@@ -234,8 +234,8 @@ void Conversation::DispatchToStandby(const proto::PeerMessage& message) {
 std::optional<proto::PeerMessage> Conversation::NextOutgoing() {
   role_.Drain();
   while (link_up_ && shared_.out.empty() && shared_.drop.ok()) {
-    const bool more = role_.role() == core::Role::kPrimary ? primary_.Pump(clock_.Now())
-                                                           : give_back_.Pump();
+    const bool more =
+        role_.role() == core::Role::kPrimary ? primary_.Pump(clock_.Now()) : give_back_.Pump();
     if (!more) {
       break;
     }
@@ -300,10 +300,21 @@ void Conversation::OnTransition(const core::Transition& transition) {
 }
 
 void Conversation::OnWritesClosing() {
-  CommitGate& gate = gate_;
-  RoleDriver& role = role_;
-  shared_.ports.log->AtBarrier(
-      [&gate, &role](EntryId) { gate.Mark([&role] { role.Step(core::Drained{}); }); });
+  AskDrained(std::nullopt);
+}
+
+/// Nothing is accepted any more, but what was may still wait in the store's queue: it is empty when
+/// two barriers, one after the other, find the log at the same entry.
+void Conversation::AskDrained(std::optional<CommitSeq> before) {
+  shared_.ports.log->AtBarrier([this, before](EntryId at) {
+    gate_.Mark([this, before, at] {
+      if (before == at.seq) {
+        role_.Step(core::Drained{});
+      } else if (role_.state().handover != core::Handover::kNone) {
+        AskDrained(at.seq);
+      }
+    });
+  });
 }
 
 void Conversation::OnAnswer(core::Outcome code, const std::string& text, const std::string& next) {

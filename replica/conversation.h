@@ -102,6 +102,7 @@ class Conversation : private RoleListener {
   void DispatchToStandby(const proto::PeerMessage& message);
   void OnHeartbeat(const proto::Heartbeat& heartbeat);
   void OnPeerFreeBytes(std::uint64_t bytes);
+  void AskDrained(std::optional<CommitSeq> before);
 
   // conversation_time.cc: time and orders.
   void Beat(Instant now);
@@ -127,8 +128,9 @@ class Conversation : private RoleListener {
   GiveBackReceiver take_back_;
 
   bool link_up_ = false;
-  bool dropping_ = false;  // the link was asked to go: nothing of it counts any more
-  bool verified_ = false;  // the peer's Hello on this link was a good one
+  bool dropping_ = false;       // the link was asked to go: nothing of it counts any more
+  bool verified_ = false;       // the peer's Hello on this link was a good one
+  bool epoch_refused_ = false;  // … but its epoch is not believed, and it was told so
   PeerFacts peer_;
   bool heard_ever_ = false;
   Instant heard_at_;

@@ -133,11 +133,9 @@ void Conversation::AbandonOrders() {
 void Conversation::Verify(VerifyDone done) {
   shared_.ports.log->AtBarrier([this, done = std::move(done)](EntryId at) {
     // On the commit thread: the picture is of this moment, and what follows waits behind the mark.
-    auto picture = std::make_shared<Result<std::unique_ptr<Picture>>>(
-        shared_.ports.pictures->TakePicture());
-    gate_.Mark([this, picture, at, done] {
-      verifier_.Begin(std::move(*picture), at.seq, done);
-    });
+    auto picture =
+        std::make_shared<Result<std::unique_ptr<Picture>>>(shared_.ports.pictures->TakePicture());
+    gate_.Mark([this, picture, at, done] { verifier_.Begin(std::move(*picture), at.seq, done); });
   });
 }
 

@@ -47,8 +47,8 @@ proto::GiveBack GiveBackSender::Describe(const proto::SalvageItem& item) const {
 void GiveBackSender::OnTick(Instant now) {
   const core::RoleState& state = shared_.role->state();
   const bool standby = state.role == core::Role::kStandby && state.eligible;
-  const bool own = state.role == core::Role::kPrimary &&
-                   shared_.role->serving().writes_refused.empty();
+  const bool own =
+      state.role == core::Role::kPrimary && shared_.role->serving().writes_refused.empty();
   if (!standby && !own) {
     return;
   }
@@ -164,12 +164,11 @@ void GiveBackReceiver::OnGiveBack(const proto::GiveBack& part) {
     return;
   }
   const std::string token = head_->token();
-  shared_.ports.take_back->Take(
-      *std::exchange(head_, std::nullopt), std::exchange(octets_, {}),
-      [this, token](const Result<proto::GivenBack>& result) {
-        const proto::GivenBack given = ToGivenBack(token, result);
-        shared_.post([this, given] { Answer(given); });
-      });
+  shared_.ports.take_back->Take(*std::exchange(head_, std::nullopt), std::exchange(octets_, {}),
+                                [this, token](const Result<proto::GivenBack>& result) {
+                                  const proto::GivenBack given = ToGivenBack(token, result);
+                                  shared_.post([this, given] { Answer(given); });
+                                });
 }
 
 }  // namespace twinspool::replica

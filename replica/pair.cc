@@ -17,11 +17,17 @@ using std::chrono::milliseconds;
 constexpr std::int64_t kPollMs = 50;
 constexpr std::int64_t kAsyncPollMs = 5;
 
+/// All of a state but positions of the log, which change with every write.
+core::RoleState WithoutPositions(core::RoleState state) {
+  state.log_end = state.visible = state.reads_need = state.peer_pos = CommitSeq();
+  state.readmit_at = state.waited_upto = CommitSeq();
+  return state;
+}
+
 }  // namespace
 
 Pair::Pair(PairParts parts)
-    : parts_(std::move(parts)),
-      gate_(parts_.clock, *parts_.ports.visibility, [this] { Kick(); }) {}
+    : parts_(std::move(parts)), gate_(parts_.clock, *parts_.ports.visibility, [this] { Kick(); }) {}
 
 Pair::~Pair() {
   Stop();
@@ -29,15 +35,15 @@ Pair::~Pair() {
 
 Status Pair::Start(const core::Control& stored, core::EpochHistory history) {
   ASSIGN_OR_RETURN(salvage_, Salvage::Open(parts_.salvage));
-  talk_ = std::make_unique<Conversation>(ConversationParts{
-      .options = parts_.options,
-      .ports = parts_.ports,
-      .control = parts_.control,
-      .salvage = *salvage_,
-      .clock = parts_.clock,
-      .gate = gate_,
-      .observer = parts_.observer,
-      .post = [this](std::function<void()> work) { PostWork(std::move(work)); }});
+  talk_ = std::make_unique<Conversation>(
+      ConversationParts{.options = parts_.options,
+                        .ports = parts_.ports,
+                        .control = parts_.control,
+                        .salvage = *salvage_,
+                        .clock = parts_.clock,
+                        .gate = gate_,
+                        .observer = parts_.observer,
+                        .post = [this](std::function<void()> work) { PostWork(std::move(work)); }});
   {
     const std::lock_guard lock(mutex_);
     talk_->Start(stored, std::move(history));
@@ -128,8 +134,8 @@ bool Pair::HandleAtOnce(const proto::PeerMessage& message) {
 
 void Pair::Queue(Incoming incoming, std::size_t bytes) {
   std::unique_lock lock(queue_mutex_);
-  queue_changed_.wait(
-      lock, [this] { return inbox_bytes_ < limits::kPeerInboxBytesMax || stopping_; });
+  queue_changed_.wait(lock,
+                      [this] { return inbox_bytes_ < limits::kPeerInboxBytesMax || stopping_; });
   inbox_.push_back(std::move(incoming));
   inbox_bytes_ += bytes;
   lock.unlock();
@@ -158,9 +164,8 @@ void Pair::RoleLoop() {
     const std::int64_t idle_ms = IdleMs();
     {
       std::unique_lock lock(queue_mutex_);
-      queue_changed_.wait_for(lock, milliseconds(idle_ms), [this] {
-        return stopping_ || !inbox_.empty() || !posts_.empty();
-      });
+      queue_changed_.wait_for(lock, milliseconds(idle_ms),
+                              [this] { return stopping_ || !inbox_.empty() || !posts_.empty(); });
       if (stopping_) {
         return;
       }
@@ -235,11 +240,8 @@ void Pair::AfterWork() {
   is_primary_ = state.role == core::Role::kPrimary;
   {
     const std::lock_guard lock(copy_mutex_);
-    const core::RoleState& old = copy_.state;
-    const bool same = copied_at_ != Instant() && old.role == state.role &&
-                      old.control == state.control && old.eligible == state.eligible &&
-                      old.reads == state.reads && old.grant_usable == state.grant_usable &&
-                      old.link_up == state.link_up && old.confirmed == state.confirmed;
+    const bool same =
+        copied_at_ != Instant() && WithoutPositions(copy_.state) == WithoutPositions(state);
     if (same) {
       return;
     }

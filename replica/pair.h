@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "replica/conversation.h"
+#include "replica/turn.h"
 
 namespace twinspool::replica {
 
@@ -63,8 +64,7 @@ class Pair : private LinkListener {
   /// The present state; a little old while one step takes long.
   PairStatus Snapshot();
   /// Waits until `wanted` holds. kTimeout, or kUnavailable when the pair stops.
-  Status WaitFor(const std::function<bool(const PairStatus&)>& wanted,
-                            std::int64_t timeout_ms);
+  Status WaitFor(const std::function<bool(const PairStatus&)>& wanted, std::int64_t timeout_ms);
   /// What the salvage folder holds.
   std::vector<proto::SalvageItem> ListSalvage();
 
@@ -98,29 +98,29 @@ class Pair : private LinkListener {
   std::unique_ptr<Salvage> salvage_;
   std::atomic<PeerLink*> link_{nullptr};
 
-  std::mutex send_mutex_;         // who sends
-  std::timed_mutex mutex_;        // guards talk_ and salvage_
+  std::mutex send_mutex_;  // who sends
+  Turn mutex_;             // guards talk_ and salvage_
   std::unique_ptr<Conversation> talk_;
   std::atomic<bool> is_primary_{false};
 
   std::mutex queue_mutex_;
   std::condition_variable queue_changed_;
-  std::deque<Incoming> inbox_;                 // guarded by queue_mutex_
-  std::size_t inbox_bytes_ = 0;                // guarded by queue_mutex_
-  std::deque<std::function<void()>> posts_;    // guarded by queue_mutex_
-  bool stopping_ = false;                      // guarded by queue_mutex_
+  std::deque<Incoming> inbox_;               // guarded by queue_mutex_
+  std::size_t inbox_bytes_ = 0;              // guarded by queue_mutex_
+  std::deque<std::function<void()>> posts_;  // guarded by queue_mutex_
+  bool stopping_ = false;                    // guarded by queue_mutex_
 
   std::mutex kick_mutex_;
   std::condition_variable kicked_;
-  bool kick_ = false;       // guarded by kick_mutex_
-  bool end_send_ = false;   // guarded by kick_mutex_
+  bool kick_ = false;      // guarded by kick_mutex_
+  bool end_send_ = false;  // guarded by kick_mutex_
 
   std::mutex copy_mutex_;
   std::condition_variable copy_changed_;
-  PairStatus copy_;                  // guarded by copy_mutex_
-  proto::PeerMessage heartbeat_;     // guarded by copy_mutex_
-  Instant copied_at_;                // guarded by copy_mutex_
-  bool ended_ = false;               // guarded by copy_mutex_
+  PairStatus copy_;               // guarded by copy_mutex_
+  proto::PeerMessage heartbeat_;  // guarded by copy_mutex_
+  Instant copied_at_;             // guarded by copy_mutex_
+  bool ended_ = false;            // guarded by copy_mutex_
 
   std::thread role_thread_;
   std::thread send_thread_;

@@ -57,14 +57,13 @@ bool PrimarySide::InMyLog(const EntryId& last) const {
 
 core::CommonPoint PrimarySide::Common() const {
   const core::LogEnd mine{shared_.role->history(), shared_.ports.log->last().seq};
-  const core::LogEnd theirs{core::FromProto(facts_->history()),
-                            CommitSeq(facts_->last().seq())};
+  const core::LogEnd theirs{core::FromProto(facts_->history()), CommitSeq(facts_->last().seq())};
   return core::FindCommon(mine, theirs);
 }
 
 void PrimarySide::OnPeerFacts(const proto::Hello& hello, Instant now) {
-  const bool busy = phase_ == Phase::kTail ||
-                    (phase_ == Phase::kCatchUp && !catch_up_.asked_only());
+  const bool busy =
+      phase_ == Phase::kTail || (phase_ == Phase::kCatchUp && !catch_up_.asked_only());
   const bool troubled = hello.rewinding() || hello.incomplete_target() > 0;
   // Until the end of a catch-up is acknowledged, trouble that the standby tells of is from before.
   const bool settled = phase_ == Phase::kTail && shipper_.acked() >= settles_at_;
@@ -236,8 +235,8 @@ Result<bool> PrimarySide::PumpCatchUp(Instant now) {
     Enter(Phase::kTail, now);
     shipper_.StartTail(target);
   } else {
-    BeginCatchUp({.compare = target < shared_.ports.log->low_water(), .after = target},
-                 "coalesced", now);
+    BeginCatchUp({.compare = target < shared_.ports.log->low_water(), .after = target}, "coalesced",
+                 now);
   }
   return true;
 }
@@ -268,8 +267,8 @@ void PrimarySide::OnTick(Instant now) {
     return;
   }
   Trim();
-  const bool quiet = phase_ == Phase::kIdle ||
-                     (phase_ == Phase::kTail && shipper_.acked() >= shipper_.last());
+  const bool quiet =
+      phase_ == Phase::kIdle || (phase_ == Phase::kTail && shipper_.acked() >= shipper_.last());
   if (quiet) {
     progress_at_ = now;
     return;
@@ -296,8 +295,9 @@ void PrimarySide::Trim() {
   if (shipper_.acked() > log.low_water()) {
     log.Trim(shipper_.acked());
   } else if (log.bytes() > shared_.options.outbox_bytes_max && phase_ == Phase::kIdle) {
-    shared_.Log(Severity::kWarning, "the outbox kept for the absent peer is full and is dropped; "
-                                    "the peer will be compared user by user");
+    shared_.Log(Severity::kWarning,
+                "the outbox kept for the absent peer is full and is dropped; "
+                "the peer will be compared user by user");
     log.Trim(log.last().seq);
   }
 }

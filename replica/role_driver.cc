@@ -23,8 +23,7 @@ void Shared::Drop(const Status& why) {
   }
 }
 
-void RoleDriver::Start(const core::Control& stored, core::EpochHistory history,
-                       CommitSeq log_end) {
+void RoleDriver::Start(const core::Control& stored, core::EpochHistory history, CommitSeq log_end) {
   history_ = std::move(history);
   running_ = true;
   gate_.Close();
@@ -97,8 +96,7 @@ void RoleDriver::CarryOut(core::Actions actions) {
 bool RoleDriver::AcknowledgesAlone() const {
   const bool async =
       settings().mode == core::Mode::kAsync && !settings().async_waits && !state_.readmitting;
-  return state_.role == core::Role::kPrimary && state_.reads &&
-         (core::GrantInUse(state_) || async);
+  return state_.role == core::Role::kPrimary && state_.reads && (core::GrantInUse(state_) || async);
 }
 
 void RoleDriver::SaveHistory() {
@@ -134,8 +132,7 @@ void RoleDriver::Do(const core::Serving& action) {
   ServingState serving;
   serving.primary = action.primary;
   serving.reads = action.reads;
-  serving.writes =
-      action.writes_refused.empty() ? OkStatus() : Unavailable(action.writes_refused);
+  serving.writes = action.writes_refused.empty() ? OkStatus() : Unavailable(action.writes_refused);
   serving.epoch = action.epoch;
   serving.incarnation = state_.control.incarnation;
   serving.keep_outbox = !action.single;

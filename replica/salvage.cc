@@ -112,8 +112,8 @@ Status Salvage::AppendBody(proto::SalvageItem* item, const BodyReader& read_body
   const std::uint64_t size = item->record().size();
   std::uint64_t offset = 0;
   while (offset < size) {
-    const std::size_t want = static_cast<std::size_t>(
-        std::min<std::uint64_t>(size - offset, limits::kFramePartBytes));
+    const std::size_t want =
+        static_cast<std::size_t>(std::min<std::uint64_t>(size - offset, limits::kFramePartBytes));
     ASSIGN_OR_RETURN(const std::string piece, read_body(offset, want));
     if (piece.empty()) {
       break;  // shorter than its record says: what is there is saved

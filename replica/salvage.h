@@ -28,8 +28,7 @@
 namespace twinspool::replica {
 
 /// Reads `length` octets at `offset` of the body of the record being saved.
-using BodyReader =
-    std::function<Result<std::string>(std::uint64_t offset, std::size_t length)>;
+using BodyReader = std::function<Result<std::string>(std::uint64_t offset, std::size_t length)>;
 
 struct SalvageOptions {
   std::filesystem::path data_dir;

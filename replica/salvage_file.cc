@@ -1,12 +1,13 @@
 #include "replica/salvage_file.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
 #include <utility>
+
+#include <sys/stat.h>
 
 #include "common/codec.h"
 
@@ -56,8 +57,8 @@ bool WriteAll(int fd, std::string_view octets) {
 bool ReadAt(int fd, std::uint64_t offset, std::string* out) {
   std::size_t done = 0;
   while (done < out->size()) {
-    const ssize_t got = ::pread(fd, out->data() + done, out->size() - done,
-                                static_cast<off_t>(offset + done));
+    const ssize_t got =
+        ::pread(fd, out->data() + done, out->size() - done, static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) {
       continue;
     }

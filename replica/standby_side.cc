@@ -23,10 +23,9 @@ void StandbySide::OnPrimaryHistory(const proto::Hello& hello) {
 // --- frames --------------------------------------------------------------------------------
 
 bool StandbySide::MayApply(const proto::PeerMessage& message) const {
-  return !repair_wanted_ &&
-         core::MayApply(shared_.role->state(), Epoch(message.epoch()),
-                        Incarnation(message.from_incarnation()),
-                        Incarnation(message.to_incarnation()));
+  return !repair_wanted_ && core::MayApply(shared_.role->state(), Epoch(message.epoch()),
+                                           Incarnation(message.from_incarnation()),
+                                           Incarnation(message.to_incarnation()));
 }
 
 void StandbySide::OnPart(const proto::PeerMessage& message) {
@@ -38,8 +37,7 @@ void StandbySide::OnPart(const proto::PeerMessage& message) {
     applier_.Reset(shared_.ports.sink->last());
     primed_ = true;
   }
-  const Result<core::ApplierCore::Taken> taken =
-      applier_.Take(part, shared_.role->control().epoch);
+  const Result<core::ApplierCore::Taken> taken = applier_.Take(part, shared_.role->control().epoch);
   if (!taken.ok()) {
     shared_.Drop(taken.status());
     return;

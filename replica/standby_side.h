@@ -59,8 +59,8 @@ class StandbySide {
   Shared& shared_;
   Salvage& salvage_;
   core::ApplierCore applier_;
-  bool primed_ = false;            // applier_ knows the log's end
-  bool repair_wanted_ = false;     // frames are ignored until the catch-up begins
+  bool primed_ = false;         // applier_ knows the log's end
+  bool repair_wanted_ = false;  // frames are ignored until the catch-up begins
   std::optional<proto::Hello> primary_;
   std::optional<EntryId> catch_up_;  // target of the catch-up under way
   std::vector<proto::UserDigest> listed_;

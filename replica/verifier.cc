@@ -109,9 +109,8 @@ void Verifier::OnReply(const proto::DigestReply& reply) {
   }
   began_ = shared_.clock.Now();
   if (reply.seq() != result_.seq.value()) {
-    Finish(Unavailable("the standby was at entry " + std::to_string(reply.seq()) +
-                       " and not at " + std::to_string(result_.seq.value()) +
-                       "; try again when it is in sync"));
+    Finish(Unavailable("the standby was at entry " + std::to_string(reply.seq()) + " and not at " +
+                       std::to_string(result_.seq.value()) + "; try again when it is in sync"));
     return;
   }
   const Status compared = Compare(reply);

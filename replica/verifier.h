@@ -22,7 +22,7 @@ struct VerifyDifference {
   UserId user;
   MailboxId mailbox;
   std::string name;
-  std::string here;   // digest in hex and number of messages, or "missing"
+  std::string here;  // digest in hex and number of messages, or "missing"
   std::string there;
 };
 

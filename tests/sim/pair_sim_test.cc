@@ -1,11 +1,11 @@
 // The pair simulated by seed: random events and faults, invariants after each, healing at the end.
 //
 // SIM_SEEDS sets the number of seeds, SIM_FIRST the first of them, SIM_STEPS the events of each.
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+
+#include <gtest/gtest.h>
 
 #include "tests/sim/pair_world.h"
 

@@ -37,9 +37,8 @@ void SimNode::OnLog(replica::Severity /*severity*/, const std::string& text) {
 }
 
 void SimNode::OnTransition(const replica::core::Transition& transition) {
-  world->Note("  node " + std::to_string(index) + ": " +
-              replica::core::RoleName(transition.from) + " -> " +
-              replica::core::RoleName(transition.to) + " epoch " +
+  world->Note("  node " + std::to_string(index) + ": " + replica::core::RoleName(transition.from) +
+              " -> " + replica::core::RoleName(transition.to) + " epoch " +
               std::to_string(transition.epoch.value()) + ": " + transition.reason);
   world->Count("became " + replica::core::RoleName(transition.to));
 }
@@ -102,17 +101,16 @@ std::string PairWorld::Trace() const {
       continue;
     }
     const replica::PairStatus status = made->talk->Snapshot();
-    out += "node " + std::to_string(made->index) + ": " + status.role + " " +
-           status.role_detail + " epoch " + std::to_string(status.state.control.epoch.value()) +
-           " last " + std::to_string(made->store.End().seq.value()) +
-           (status.state.eligible ? " eligible" : "") +
-           (status.state.control.rewinding ? " rewinding" : "") +
-           (status.state.control.incomplete ? " incomplete" : "") +
-           (status.state.control.resigned ? " resigned" : "") +
-           (status.state.control.held_resignation ? " holds resignation" : "") +
-           (status.state.control.held_down ? " held down" : "") + " grant " + status.grant +
-           " salvage " + std::to_string(status.salvage_pending) + " advice: " + status.advice +
-           "\n";
+    out +=
+        "node " + std::to_string(made->index) + ": " + status.role + " " + status.role_detail +
+        " epoch " + std::to_string(status.state.control.epoch.value()) + " last " +
+        std::to_string(made->store.End().seq.value()) + (status.state.eligible ? " eligible" : "") +
+        (status.state.control.rewinding ? " rewinding" : "") +
+        (status.state.control.incomplete ? " incomplete" : "") +
+        (status.state.control.resigned ? " resigned" : "") +
+        (status.state.control.held_resignation ? " holds resignation" : "") +
+        (status.state.control.held_down ? " held down" : "") + " grant " + status.grant +
+        " salvage " + std::to_string(status.salvage_pending) + " advice: " + status.advice + "\n";
   }
   return out;
 }
@@ -226,8 +224,7 @@ void PairWorld::Pump(SimNode& sender) {
         return;
       }
       const Instant last = wire.queue.empty() ? clock_.Now() : wire.queue.back().due;
-      const Instant due =
-          std::max(last, clock_.Now().PlusMs(static_cast<std::int64_t>(Roll(30))));
+      const Instant due = std::max(last, clock_.Now().PlusMs(static_cast<std::int64_t>(Roll(30))));
       const bool twice = !healing_ && Roll(200) == 0;
       wire.queue.push_back({due, *message});
       if (twice) {

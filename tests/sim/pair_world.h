@@ -55,7 +55,7 @@ struct SimNode : replica::PairObserver {
   std::unique_ptr<replica::CommitGate> gate;
   std::deque<std::function<void()>> posts;
   std::unique_ptr<replica::Conversation> talk;
-  bool rotten = false;    // a row was damaged and may not have been found yet
+  bool rotten = false;  // a row was damaged and may not have been found yet
 };
 
 /// One direction of the link.
@@ -90,7 +90,7 @@ class PairWorld {
   friend struct SimNode;
   struct Change {
     UserId user;
-    std::string key;     // of a misc change, or the octets of a message
+    std::string key;  // of a misc change, or the octets of a message
     bool message = false;
   };
 
@@ -114,8 +114,7 @@ class PairWorld {
   void Fault();
   void Restart();
   void Operate();
-  void OrderOn(SimNode& node, decltype(replica::core::Order::what) what,
-               const std::string& name);
+  void OrderOn(SimNode& node, decltype(replica::core::Order::what) what, const std::string& name);
   void Force(SimNode& node);
 
   // Invariants.
@@ -140,7 +139,8 @@ class PairWorld {
 
   std::map<std::string, Change> changes_;  // by unique id
   std::set<std::string> acked_;
-  std::set<std::string> rotten_;  // ids of changes that were damaged on some node
+  std::set<std::string> owed_;              // messages declared lost that lie on the other node
+  std::set<std::string> rotten_;            // ids of changes that were damaged on some node
   std::map<std::uint32_t, int> ack_owner_;  // epoch -> node
   std::uint32_t top_epoch_ = 0;             // highest epoch with a primary
   int top_node_ = 0;

@@ -120,11 +120,12 @@ void PairWorld::OrderOn(SimNode& target, decltype(core::Order::what) what,
                         const std::string& name) {
   Note("order " + name + " on " + std::to_string(target.index));
   Guarded(target, [&] {
-    target.talk->Submit({what, Epoch(), "world"}, 5'000, [this, name](const replica::OrderResult& result) {
-      Note("  " + name + " answered " + std::to_string(static_cast<int>(result.code)) + ": " +
-           result.text);
-      Count("order " + name + (result.code == core::Outcome::kDone ? " done" : " refused"));
-    });
+    target.talk->Submit(
+        {what, Epoch(), "world"}, 5'000, [this, name](const replica::OrderResult& result) {
+          Note("  " + name + " answered " + std::to_string(static_cast<int>(result.code)) + ": " +
+               result.text);
+          Count("order " + name + (result.code == core::Outcome::kDone ? " done" : " refused"));
+        });
   });
 }
 
@@ -134,14 +135,16 @@ void PairWorld::Force(SimNode& forced) {
   const bool was_primary =
       forced.talk == nullptr || forced.talk->state().role == core::Role::kPrimary;
   OrderOn(forced, core::Promote{.peer_fenced = true, .allow_data_loss = true}, "force");
-  if (was_primary || forced.talk == nullptr ||
-      forced.talk->state().role != core::Role::kPrimary) {
+  if (was_primary || forced.talk == nullptr || forced.talk->state().role != core::Role::kPrimary) {
     return;
   }
   // The declared loss: what was acknowledged and is not here.
   for (auto it = acked_.begin(); it != acked_.end();) {
     const bool lost = !Holds(forced, changes_[*it]);
     Count(lost ? "declared lost" : "kept by force");
+    if (lost && changes_[*it].message && other.store.CountMessages(*it) > 0) {
+      owed_.insert(*it);
+    }
     it = lost ? acked_.erase(it) : std::next(it);
   }
 }
@@ -164,8 +167,7 @@ void PairWorld::Operate() {
       return OrderOn(target, core::Solo{.peer_fenced = true}, "solo fenced");
     case 4: {
       // The claim: the peer was not promoted since. The world knows.
-      const bool true_claim =
-          other.control.control.epoch <= target.control.control.epoch;
+      const bool true_claim = other.control.control.epoch <= target.control.control.epoch;
       return true_claim ? OrderOn(target, core::Solo{}, "solo") : void();
     }
     case 5:
@@ -333,6 +335,13 @@ bool PairWorld::CheckEnd() {
     }
     if (change.message && !rotten_.contains(id) && node(0).store.CountMessages(change.key) != 1) {
       return Fail(id + " is there more than once after healing");
+    }
+  }
+  for (const std::string& id : owed_) {
+    Count("given back after a forced promotion");
+    if (node(0).store.CountMessages(id) != 1 && !rotten_.contains(id)) {
+      return Fail(id +
+                  " was on the node that a forced promotion left behind; it did not come back");
     }
   }
   return true;

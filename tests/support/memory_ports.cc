@@ -1,10 +1,10 @@
 #include "tests/support/memory_ports.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
 #include <array>
 #include <utility>
+
+#include <openssl/sha.h>
 
 #include "common/codec.h"
 #include "common/uid_set.h"
@@ -32,8 +32,7 @@ std::pair<std::string, std::uint64_t> RowOf(const proto::ChangeItem& item) {
     case proto::ChangeItem::kMisc:
       return {"S" + item.misc().key(), item.misc().modseq()};
     case proto::ChangeItem::kRecord:
-      return {RecordKey(item.record().mailbox_id(), item.record().uid()),
-              item.record().modseq()};
+      return {RecordKey(item.record().mailbox_id(), item.record().uid()), item.record().modseq()};
     case proto::ChangeItem::kBody:
       return {BodyKey(item.body().body_no()), item.body().body_no()};
     case proto::ChangeItem::kToken:
@@ -129,10 +128,7 @@ class MemoryPicture : public replica::Picture {
  public:
   MemoryPicture(MemoryUsers users, EntryId position, std::map<std::uint64_t, MemoryUsers> touched,
                 CommitSeq low)
-      : users_(std::move(users)),
-        position_(position),
-        touched_(std::move(touched)),
-        low_(low) {}
+      : users_(std::move(users)), position_(position), touched_(std::move(touched)), low_(low) {}
 
   EntryId position() const override { return position_; }
 
@@ -180,12 +176,11 @@ class MemoryPicture : public replica::Picture {
       for (const auto& [key, row] : all) {
         if (MailboxOf(key) == id) {
           rows[key] = row;
-          const std::string body =
-              BodyKey([&] {
-                proto::RecordHeader header;
-                header.ParseFromString(ParseItem(row).record().record());
-                return header.body_no();
-              }());
+          const std::string body = BodyKey([&] {
+            proto::RecordHeader header;
+            header.ParseFromString(ParseItem(row).record().record());
+            return header.body_no();
+          }());
           rows[body] = all.at(body);
         }
       }
@@ -268,6 +263,11 @@ replica::StorePorts MemoryStore::Ports() {
           .uid_jump = this};
 }
 
+void MemoryStore::SetListener(replica::CommitListener* listener) {
+  const Guard guard(mutex_);
+  listener_ = listener;
+}
+
 void MemoryStore::MaybeCrash() {
   if (crash_in_ > 0 && --crash_in_ == 0) {
     crash_in_ = -1;
@@ -276,6 +276,7 @@ void MemoryStore::MaybeCrash() {
 }
 
 void MemoryStore::Die() {
+  const Guard guard(mutex_);
   listener_ = nullptr;
   clients_.clear();
   serving_ = {};
@@ -285,10 +286,12 @@ void MemoryStore::Die() {
 }
 
 EntryId MemoryStore::End() const {
+  const Guard guard(mutex_);
   return log_.empty() ? low_ : log_.back().id;
 }
 
 std::string MemoryStore::Digest() const {
+  const Guard guard(mutex_);
   std::string all;
   for (const auto& [user, rows] : users_) {
     if (!rows.empty()) {
@@ -302,6 +305,7 @@ std::string MemoryStore::Digest() const {
 
 EntryId MemoryStore::Commit(UserId user, std::vector<proto::ChangeItem> items, Epoch epoch,
                             Incarnation incarnation) {
+  std::unique_lock lock(mutex_);
   LogEntry entry;
   entry.id = {epoch, incarnation, End().seq.Next()};
   entry.frame.set_epoch(epoch.value());
@@ -324,29 +328,47 @@ EntryId MemoryStore::Commit(UserId user, std::vector<proto::ChangeItem> items, E
     low_ = id;
     octets = nullptr;
   }
-  if (listener_ != nullptr) {
-    listener_->OnCommitted({id, octets});
+  replica::CommitListener* listener = listener_;
+  lock.unlock();
+  if (listener != nullptr) {
+    listener->OnCommitted({id, octets});
   }
   return id;
+}
+
+Modseq MemoryStore::NextModseq(Epoch epoch) const {
+  return Modseq((static_cast<std::uint64_t>(epoch.value()) << kModseqEpochShift) +
+                End().seq.value() + 1);
+}
+
+std::optional<EntryId> MemoryStore::Write(UserId user, std::vector<proto::ChangeItem> items,
+                                          const replica::ServingState& as,
+                                          std::function<void(bool)> done) {
+  {
+    const Guard guard(mutex_);
+    clients_.push_back({End().seq.Next(), std::move(done)});
+  }
+  return Commit(user, std::move(items), as.epoch, as.incarnation);
 }
 
 std::optional<EntryId> MemoryStore::WriteMisc(UserId user, const std::string& key,
                                               const std::string& value,
                                               std::function<void(bool)> done) {
-  if (!writable()) {
+  const Guard commit(commit_mutex_);
+  const replica::ServingState as = serving();
+  if (!as.primary || !as.writes.ok()) {
     return std::nullopt;
   }
   proto::ChangeItem item;
   item.mutable_misc()->set_kind(proto::MiscItem::SUBSCRIPTION);
   item.mutable_misc()->set_key(key);
   item.mutable_misc()->set_value(value);
-  item.mutable_misc()->set_modseq((static_cast<std::uint64_t>(serving_.epoch.value()) << 40) +
-                                  End().seq.value() + 1);
-  clients_.push_back({End().seq.Next(), std::move(done)});
-  return Commit(user, {item}, serving_.epoch, serving_.incarnation);
+  item.mutable_misc()->set_modseq(NextModseq(as.epoch).value());
+  return Write(user, {item}, as, std::move(done));
 }
 
 std::uint32_t MemoryStore::NextUid(UserId user, MailboxId mailbox) const {
+  const Guard guard(mutex_);
   const auto rows = users_.find(std::string(user.bytes()));
   std::uint32_t next = 1;
   if (rows != users_.end()) {
@@ -359,36 +381,45 @@ std::uint32_t MemoryStore::NextUid(UserId user, MailboxId mailbox) const {
   return next;
 }
 
-std::optional<EntryId> MemoryStore::Append(UserId user, MailboxId mailbox,
-                                           const std::string& octets,
-                                           std::function<void(bool)> done) {
-  if (!writable()) {
-    return std::nullopt;
-  }
-  const std::uint64_t modseq =
-      (static_cast<std::uint64_t>(serving_.epoch.value()) << 40) + End().seq.value() + 1;
+std::vector<proto::ChangeItem> MemoryStore::MessageItems(UserId user, MailboxId mailbox,
+                                                         const std::string& octets,
+                                                         Modseq modseq) const {
+  const Guard guard(mutex_);
   proto::ChangeItem body;
-  body.mutable_body()->set_body_no(modseq);
+  body.mutable_body()->set_body_no(modseq.value());
   body.mutable_body()->set_octets(octets);
   body.mutable_body()->set_size(octets.size());
   proto::RecordHeader header;
-  header.set_body_no(modseq);
+  header.set_body_no(modseq.value());
   header.set_size(octets.size());
   proto::ChangeItem record;
   record.mutable_record()->set_mailbox_id(std::string(mailbox.bytes()));
   record.mutable_record()->set_uid(NextUid(user, mailbox));
   record.mutable_record()->set_record(header.SerializeAsString());
-  record.mutable_record()->set_modseq(modseq);
-  clients_.push_back({End().seq.Next(), std::move(done)});
-  return Commit(user, {body, record}, serving_.epoch, serving_.incarnation);
+  record.mutable_record()->set_modseq(modseq.value());
+  return {body, record};
+}
+
+std::optional<EntryId> MemoryStore::Append(UserId user, MailboxId mailbox,
+                                           const std::string& octets,
+                                           std::function<void(bool)> done) {
+  const Guard commit(commit_mutex_);
+  const replica::ServingState as = serving();
+  if (!as.primary || !as.writes.ok()) {
+    return std::nullopt;
+  }
+  return Write(user, MessageItems(user, mailbox, octets, NextModseq(as.epoch)), as,
+               std::move(done));
 }
 
 bool MemoryStore::HasMisc(UserId user, const std::string& key) const {
+  const Guard guard(mutex_);
   const auto rows = users_.find(std::string(user.bytes()));
   return rows != users_.end() && rows->second.contains("S" + key);
 }
 
 std::size_t MemoryStore::CountMessages(const std::string& octets) const {
+  const Guard guard(mutex_);
   std::size_t count = 0;
   for (const auto& [user, rows] : users_) {
     for (const auto& [key, row] : rows) {
@@ -406,6 +437,7 @@ std::size_t MemoryStore::CountMessages(const std::string& octets) const {
 }
 
 std::optional<std::string> MemoryStore::Rot(std::uint64_t chance) {
+  const Guard guard(mutex_);
   std::vector<std::pair<std::string, std::string>> places;
   for (const auto& [user, rows] : users_) {
     for (const auto& [key, row] : rows) {
@@ -432,15 +464,18 @@ std::optional<std::string> MemoryStore::Rot(std::uint64_t chance) {
 // --- visibility ----------------------------------------------------------------------------
 
 void MemoryStore::AdvanceTo(CommitSeq seq) {
-  visible_ = std::max(visible_, seq);
   std::vector<std::function<void(bool)>> ready;
-  std::erase_if(clients_, [&](WaitingClient& client) {
-    if (client.seq > visible_) {
-      return false;
-    }
-    ready.push_back(std::move(client.done));
-    return true;
-  });
+  {
+    const Guard guard(mutex_);
+    visible_ = std::max(visible_, seq);
+    std::erase_if(clients_, [&](WaitingClient& client) {
+      if (client.seq > visible_) {
+        return false;
+      }
+      ready.push_back(std::move(client.done));
+      return true;
+    });
+  }
   for (const auto& done : ready) {
     if (done) {
       done(true);
@@ -449,16 +484,19 @@ void MemoryStore::AdvanceTo(CommitSeq seq) {
 }
 
 void MemoryStore::SetServing(const replica::ServingState& state) {
-  const bool ends = serving_.primary && !state.primary;
-  if (!serving_.primary && state.primary) {
-    visible_ = CommitSeq(0);
-    peer_has_ = CommitSeq(0);
+  const Guard commit(commit_mutex_);  // no commit of the old time is under way
+  std::vector<WaitingClient> over;
+  {
+    const Guard guard(mutex_);
+    if (!serving_.primary && state.primary) {
+      visible_ = CommitSeq(0);
+      peer_has_ = CommitSeq(0);
+    } else if (serving_.primary && !state.primary) {
+      over.swap(clients_);
+    }
+    serving_ = state;
   }
-  serving_ = state;
-  if (!ends) {
-    return;
-  }
-  for (WaitingClient& client : std::exchange(clients_, {})) {
+  for (const WaitingClient& client : over) {
     if (client.done) {
       client.done(false);
     }
@@ -468,6 +506,7 @@ void MemoryStore::SetServing(const replica::ServingState& state) {
 // --- the log -------------------------------------------------------------------------------
 
 Result<EntryId> MemoryStore::Identify(CommitSeq seq) {
+  const Guard guard(mutex_);
   if (seq == low_.seq && seq.value() > 0 && low_.epoch.value() > 0) {
     return low_;
   }
@@ -480,6 +519,7 @@ Result<EntryId> MemoryStore::Identify(CommitSeq seq) {
 }
 
 void MemoryStore::Trim(CommitSeq upto) {
+  const Guard guard(mutex_);
   while (!log_.empty() && log_.front().id.seq <= upto) {
     low_ = log_.front().id;
     log_.pop_front();
@@ -487,6 +527,7 @@ void MemoryStore::Trim(CommitSeq upto) {
 }
 
 Result<std::unique_ptr<replica::Picture>> MemoryStore::TakePicture() {
+  const Guard guard(mutex_);
   std::map<std::uint64_t, MemoryUsers> touched;
   for (const LogEntry& entry : log_) {
     for (const Previous& previous : entry.previous) {
@@ -531,6 +572,7 @@ void MemoryStore::Undo(const std::vector<Previous>& previous) {
 }
 
 Result<replica::ApplyOutcome> MemoryStore::Apply(const std::vector<proto::Frame>& frames) {
+  const Guard guard(mutex_);
   replica::ApplyOutcome outcome;
   for (const proto::Frame& frame : frames) {
     MaybeCrash();
@@ -563,6 +605,7 @@ Result<replica::ApplyOutcome> MemoryStore::Apply(const std::vector<proto::Frame>
 }
 
 Result<bool> MemoryStore::ApplyUnit(const proto::CatchUpUnit& unit) {
+  const Guard guard(mutex_);
   MaybeCrash();
   MemoryRows& rows = users_[unit.user_id()];
   if (unit.first() && unit.replace()) {
@@ -586,10 +629,12 @@ Result<bool> MemoryStore::ApplyUnit(const proto::CatchUpUnit& unit) {
 }
 
 Result<std::vector<proto::UserDigest>> MemoryStore::Users() {
+  const Guard guard(mutex_);
   return UserDigests(users_);
 }
 
 Result<std::vector<proto::BodyRef>> MemoryStore::BodiesOf(UserId user) {
+  const Guard guard(mutex_);
   std::vector<proto::BodyRef> out;
   const auto rows = users_.find(std::string(user.bytes()));
   if (rows != users_.end()) {
@@ -603,12 +648,14 @@ Result<std::vector<proto::BodyRef>> MemoryStore::BodiesOf(UserId user) {
 }
 
 Status MemoryStore::DropUser(UserId user) {
+  const Guard guard(mutex_);
   MaybeCrash();
   users_.erase(std::string(user.bytes()));
   return OkStatus();
 }
 
 Status MemoryStore::FinishCatchUp(EntryId target) {
+  const Guard guard(mutex_);
   MaybeCrash();
   log_.clear();
   low_ = target;
@@ -617,6 +664,7 @@ Status MemoryStore::FinishCatchUp(EntryId target) {
 }
 
 Result<std::vector<replica::SalvageRecord>> MemoryStore::ReadForSalvage() {
+  const Guard guard(mutex_);
   std::vector<replica::SalvageRecord> out;
   if (log_.empty()) {
     return out;
@@ -642,6 +690,7 @@ Result<std::vector<replica::SalvageRecord>> MemoryStore::ReadForSalvage() {
 
 Result<std::string> MemoryStore::ReadSalvageBody(UserId user, BodyNo body, std::uint64_t offset,
                                                  std::size_t length) {
+  const Guard guard(mutex_);
   const MemoryRows& rows = users_[std::string(user.bytes())];
   const auto found = rows.find(BodyKey(body.value()));
   if (found == rows.end()) {
@@ -651,6 +700,7 @@ Result<std::string> MemoryStore::ReadSalvageBody(UserId user, BodyNo body, std::
 }
 
 Status MemoryStore::UndoLast() {
+  const Guard guard(mutex_);
   MaybeCrash();
   if (log_.empty()) {
     return NotFound("the log is empty");
@@ -666,12 +716,14 @@ Status MemoryStore::UndoLast() {
 }
 
 Result<std::vector<UserId>> MemoryStore::FinishRewind() {
+  const Guard guard(mutex_);
   MaybeCrash();
   return std::vector<UserId>(refill_.begin(), refill_.end());
 }
 
 Result<std::vector<proto::MailboxDigest>> MemoryStore::MailboxDigests(MailboxId after,
                                                                       std::size_t limit) {
+  const Guard guard(mutex_);
   return MailboxDigestsOf(users_, after, limit);
 }
 
@@ -679,53 +731,51 @@ Result<std::vector<proto::MailboxDigest>> MemoryStore::MailboxDigests(MailboxId 
 
 void MemoryStore::Take(proto::GiveBack message, std::string octets,
                        std::function<void(Result<proto::GivenBack>)> done) {
-  if (!writable()) {
+  const Guard commit(commit_mutex_);
+  const replica::ServingState as = serving();
+  if (!as.primary || !as.writes.ok()) {
     done(Unavailable("writes are refused"));
     return;
   }
   proto::GivenBack given;
   given.set_token(message.token());
   given.set_stored(true);
-  const UserId user = UserId::FromBytes(message.user_id());
   const auto finish = [done, given](bool acked) {
     done(acked ? Result<proto::GivenBack>(given) : Unavailable("outcome unknown"));
   };
-  const std::string token_key = "T" + message.token();
-  // The token, or the same octets in the same mailbox: the message is here already.
-  if (users_[message.user_id()].contains(token_key) || CountMessages(octets) > 0) {
-    clients_.push_back({End().seq, finish});
-    if (visible_ >= End().seq) {
-      AdvanceTo(visible_);
+  const UserId user = UserId::FromBytes(message.user_id());
+  std::optional<CommitSeq> shown;
+  {
+    // The token, or the same octets: the message is here already.
+    const Guard guard(mutex_);
+    if (users_[message.user_id()].contains("T" + message.token()) || CountMessages(octets) > 0) {
+      clients_.push_back({End().seq, finish});
+      shown = visible_;
     }
+  }
+  if (shown) {
+    AdvanceTo(*shown);
     return;
   }
-  const std::uint64_t modseq =
-      (static_cast<std::uint64_t>(serving_.epoch.value()) << 40) + End().seq.value() + 1;
-  const MailboxId mailbox = MailboxId::FromBytes(message.mailbox_id());
-  proto::ChangeItem body;
-  body.mutable_body()->set_body_no(modseq);
-  body.mutable_body()->set_octets(octets);
-  proto::RecordHeader header;
-  header.set_body_no(modseq);
-  header.set_size(octets.size());
-  proto::ChangeItem record;
-  record.mutable_record()->set_mailbox_id(message.mailbox_id());
-  record.mutable_record()->set_uid(NextUid(user, mailbox));
-  record.mutable_record()->set_record(header.SerializeAsString());
-  record.mutable_record()->set_modseq(modseq);
+  const Modseq modseq = NextModseq(as.epoch);
+  std::vector<proto::ChangeItem> items =
+      MessageItems(user, MailboxId::FromBytes(message.mailbox_id()), octets, modseq);
   proto::ChangeItem token;
   token.mutable_token()->set_key(message.token());
-  token.mutable_token()->set_modseq(modseq);
-  clients_.push_back({End().seq.Next(), finish});
-  Commit(user, {body, record, token}, serving_.epoch, serving_.incarnation);
+  token.mutable_token()->set_modseq(modseq.value());
+  items.push_back(token);
+  Write(user, std::move(items), as, finish);
 }
 
 Status MemoryStore::JumpUids(Epoch epoch, Incarnation incarnation, bool /*renumber*/) {
+  const Guard commit(commit_mutex_);
   proto::ChangeItem item;
   item.mutable_misc()->set_key("jump");
-  item.mutable_misc()->set_modseq((static_cast<std::uint64_t>(epoch.value()) << 40) +
-                                  End().seq.value() + 1);
-  serving_.keep_outbox = true;
+  item.mutable_misc()->set_modseq(NextModseq(epoch).value());
+  {
+    const Guard guard(mutex_);
+    serving_.keep_outbox = true;
+  }
   Commit(UserId::FromBytes(std::string(UserId::kSize, 'j')), {item}, epoch, incarnation);
   return OkStatus();
 }

@@ -3,7 +3,8 @@
 // Rows per user, a log with previous values, real digests. Every call is atomic and durable, so a
 // crash is a new Conversation over the same MemoryStore; CrashAfter makes one happen in the middle
 // of the conversation's work. Frames carry one digest per UserChanges, over all of the user's rows.
-// One thread, unless a test says otherwise. Not for production: everything is copied freely.
+// Thread-safe; the caller of WriteMisc and Append is the commit thread. Not for production:
+// everything is copied freely.
 #pragma once
 
 #include <deque>
@@ -30,8 +31,8 @@ struct MemoryRow {
   std::string item;
   bool operator==(const MemoryRow&) const = default;
 };
-using MemoryRows = std::map<std::string, MemoryRow>;          // key -> row
-using MemoryUsers = std::map<std::string, MemoryRows>;        // user id -> rows
+using MemoryRows = std::map<std::string, MemoryRow>;    // key -> row
+using MemoryUsers = std::map<std::string, MemoryRows>;  // user id -> rows
 
 /// See the head of this file.
 class MemoryStore final : public replica::Visibility,
@@ -40,10 +41,12 @@ class MemoryStore final : public replica::Visibility,
                           public replica::ChangeSink,
                           public replica::TakeBack,
                           public replica::UidJumper {
+  using Guard = std::lock_guard<std::recursive_mutex>;
+
  public:
   replica::StorePorts Ports();
   /// Who is told of commits.
-  void SetListener(replica::CommitListener* listener) { listener_ = listener; }
+  void SetListener(replica::CommitListener* listener);
 
   // --- the client's side
   /// A small change of a user under a unique key; nothing while writes are refused. `done(true)`
@@ -56,11 +59,22 @@ class MemoryStore final : public replica::Visibility,
   bool HasMisc(UserId user, const std::string& key) const;
   /// Messages with these octets.
   std::size_t CountMessages(const std::string& octets) const;
-  bool primary() const { return serving_.primary; }
-  bool serves_reads() const { return serving_.primary && serving_.reads; }
-  bool writable() const { return serving_.primary && serving_.writes.ok(); }
-  const replica::ServingState& serving() const { return serving_; }
-  CommitSeq visible() const { return visible_; }
+  bool primary() const {
+    const Guard guard(mutex_);
+    return serving_.primary;
+  }
+  bool serves_reads() const {
+    const Guard guard(mutex_);
+    return serving_.primary && serving_.reads;
+  }
+  bool writable() const {
+    const Guard guard(mutex_);
+    return serving_.primary && serving_.writes.ok();
+  }
+  replica::ServingState serving() const {
+    const Guard guard(mutex_);
+    return serving_;
+  }
 
   // --- faults
   /// The n-th call of a port that changes something from now on throws SimCrash before it does.
@@ -74,23 +88,34 @@ class MemoryStore final : public replica::Visibility,
 
   // --- looking
   std::string Digest() const;
-  const MemoryUsers& users() const { return users_; }
   EntryId End() const;
 
   // Visibility.
   void AdvanceTo(CommitSeq seq) override;
-  void PeerHas(CommitSeq seq) override { peer_has_ = std::max(peer_has_, seq); }
+  void PeerHas(CommitSeq seq) override {
+    const Guard guard(mutex_);
+    peer_has_ = std::max(peer_has_, seq);
+  }
   void SetServing(const replica::ServingState& state) override;
-  void SetPeerFreeBytes(std::uint64_t bytes) override { peer_free_ = bytes; }
+  void SetPeerFreeBytes(std::uint64_t /*bytes*/) override {}
   std::uint64_t FreeBytes() override { return 1u << 30; }
   // ChangeLog and ChangeSink.
   EntryId last() override { return End(); }
-  CommitSeq low_water() override { return low_.seq; }
+  CommitSeq low_water() override {
+    const Guard guard(mutex_);
+    return low_.seq;
+  }
   Result<EntryId> Identify(CommitSeq seq) override;
   void Trim(CommitSeq upto) override;
-  std::uint64_t entries() override { return log_.size(); }
-  std::uint64_t bytes() override { return log_.size() * 100; }
-  void AtBarrier(std::function<void(EntryId)> fn) override { fn(End()); }
+  std::uint64_t entries() override {
+    const Guard guard(mutex_);
+    return log_.size();
+  }
+  std::uint64_t bytes() override { return entries() * 100; }
+  void AtBarrier(std::function<void(EntryId)> fn) override {
+    const Guard commit(commit_mutex_);
+    fn(End());
+  }
   // PictureSource.
   Result<std::unique_ptr<replica::Picture>> TakePicture() override;
   // ChangeSink.
@@ -129,17 +154,23 @@ class MemoryStore final : public replica::Visibility,
     std::function<void(bool)> done;
   };
   void MaybeCrash();
+  Modseq NextModseq(Epoch epoch) const;
+  std::optional<EntryId> Write(UserId user, std::vector<proto::ChangeItem> items,
+                               const replica::ServingState& as, std::function<void(bool)> done);
+  std::vector<proto::ChangeItem> MessageItems(UserId user, MailboxId mailbox,
+                                              const std::string& octets, Modseq modseq) const;
   EntryId Commit(UserId user, std::vector<proto::ChangeItem> items, Epoch epoch,
                  Incarnation incarnation);
   std::vector<Previous> ApplyFrame(const proto::Frame& frame);
   void Undo(const std::vector<Previous>& previous);
   std::uint32_t NextUid(UserId user, MailboxId mailbox) const;
 
+  mutable std::recursive_mutex commit_mutex_;  // one commit at a time; before mutex_
+  mutable std::recursive_mutex mutex_;         // guards everything below
   replica::CommitListener* listener_ = nullptr;
   replica::ServingState serving_;
   CommitSeq visible_;
   CommitSeq peer_has_;
-  std::uint64_t peer_free_ = 0;
   MemoryUsers users_;
   std::deque<LogEntry> log_;
   EntryId low_;  // newest dropped entry

@@ -1,0 +1,266 @@
+// The pair with its threads, over stores and a link in memory.
+#include "replica/pair.h"
+
+#include <atomic>
+#include <future>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/memory_link.h"
+#include "tests/support/pair_node.h"
+
+namespace twinspool::test {
+namespace {
+
+using replica::core::Mode;
+using replica::core::Outcome;
+using replica::core::Role;
+
+class PairTest : public testing::Test {
+ protected:
+  void StartPair(Mode mode = Mode::kAvailable) {
+    const std::filesystem::path dir =
+        std::filesystem::path(testing::TempDir()) /
+        ("pair-" + std::to_string(getpid()) + "-" +
+         testing::UnitTest::GetInstance()->current_test_info()->name());
+    std::filesystem::remove_all(dir);
+    a_ = std::make_unique<PairNode>(0, dir / "a", mode);
+    b_ = std::make_unique<PairNode>(1, dir / "b", mode);
+    MakeJoined(a_.get(), b_.get());
+    StartBoth();
+  }
+  void StartBoth() {
+    link_ = std::make_unique<MemoryLink>();
+    a_->Start();
+    b_->Start();
+    a_->Connect(link_->end(0));
+    b_->Connect(link_->end(1));
+    link_->Connect();
+  }
+  void TearDown() override {
+    for (const auto& made : {a_.get(), b_.get()}) {
+      if (made != nullptr) {
+        made->Stop();
+      }
+    }
+  }
+  void WaitWhole() {
+    ASSERT_TRUE(a_->WaitFor(Role::kPrimary)) << a_->pair().Snapshot().advice;
+    ASSERT_TRUE(b_->WaitFor(Role::kStandby)) << b_->pair().Snapshot().advice;
+  }
+  replica::VerifyResult Verify(PairNode& node) {
+    auto promise = std::make_shared<std::promise<replica::VerifyResult>>();
+    auto future = promise->get_future();
+    node.pair().Verify(
+        [promise](replica::VerifyResult result) { promise->set_value(std::move(result)); });
+    return future.get();
+  }
+
+  std::unique_ptr<PairNode> a_;
+  std::unique_ptr<PairNode> b_;
+  std::unique_ptr<MemoryLink> link_;
+};
+
+TEST_F(PairTest, SingleNodeAcknowledgesAtOnceWithoutAnybody) {
+  PairNode node(0, std::filesystem::path(testing::TempDir()) / "single");
+  ASSERT_TRUE(node.control.Save(replica::core::NewSingle(node.options.settings), {}).ok());
+  node.Start();
+  ASSERT_TRUE(node.WaitFor(Role::kPrimary));
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_TRUE(node.Write("key " + std::to_string(i)));
+  }
+  EXPECT_EQ(node.pair().Snapshot().role_detail, "single");
+  EXPECT_EQ(node.store.entries(), 0U) << "single keeps no outbox";
+}
+
+TEST_F(PairTest, WritesReachTheStandbyBeforeTheyAreAcknowledged) {
+  StartPair();
+  WaitWhole();
+  for (int i = 0; i < 200; ++i) {
+    const std::string key = "key " + std::to_string(i);
+    ASSERT_TRUE(a_->Write(key));
+    EXPECT_TRUE(b_->store.HasMisc(UserId::FromBytes(std::string(16, 'u')), key)) << key;
+  }
+  EXPECT_EQ(a_->store.Digest(), b_->store.Digest());
+  const replica::PairStatus status = a_->pair().Snapshot();
+  EXPECT_EQ(status.role_detail, "replicated");
+  EXPECT_EQ(status.lag_records, 0U);
+  EXPECT_TRUE(status.peer.connected);
+}
+
+TEST_F(PairTest, PrimaryBlocksWithoutItsPeerAndGoesOnWhenItIsBack) {
+  StartPair();
+  WaitWhole();
+  link_->Cut();
+  ASSERT_TRUE(a_->pair()
+                  .WaitFor([](const auto& s) { return !s.serving.writes_refused.empty(); }, 10'000)
+                  .ok());
+  EXPECT_FALSE(a_->Write("refused"));
+  EXPECT_TRUE(a_->store.serves_reads());
+  link_->Connect();
+  WaitWhole();
+  EXPECT_TRUE(a_->Write("taken"));
+}
+
+TEST_F(PairTest, PromotionAfterADeathKeepsEverythingAndTheOldPrimaryRejoins) {
+  StartPair();
+  WaitWhole();
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(a_->Append("message " + std::to_string(i)));
+  }
+  a_->Stop();
+  const replica::OrderResult promoted = b_->Run(replica::core::Promote{.peer_fenced = true});
+  EXPECT_EQ(promoted.code, Outcome::kDone) << promoted.text;
+  EXPECT_TRUE(b_->Append("after the promotion"));
+  a_->Start();
+  a_->Connect(link_->end(0));
+  link_->Connect();
+  ASSERT_TRUE(a_->WaitFor(Role::kStandby));
+  EXPECT_TRUE(b_->Append("with both again"));
+  EXPECT_EQ(a_->store.Digest(), b_->store.Digest());
+  EXPECT_EQ(a_->store.CountMessages("message 7"), 1U);
+}
+
+TEST_F(PairTest, WhatOnlyTheOldPrimaryAcceptedIsGivenBack) {
+  StartPair();
+  WaitWhole();
+  ASSERT_TRUE(a_->Append("on both"));
+  // b is switched off, a goes solo; then a is lost with a message that b never got, b is forced.
+  b_->Stop();
+  ASSERT_TRUE(a_->pair().WaitFor([](const auto& s) { return !s.state.link_up; }, 10'000).ok());
+  ASSERT_EQ(a_->Run(replica::core::Solo{.peer_fenced = true}).code, Outcome::kDone);
+  ASSERT_TRUE(a_->Append("only on a"));
+  a_->Stop();
+  b_->Start();
+  b_->Connect(link_->end(1));
+  const replica::OrderResult forced =
+      b_->Run(replica::core::Promote{.peer_fenced = true, .allow_data_loss = true});
+  ASSERT_EQ(forced.code, Outcome::kDone) << forced.text;
+  EXPECT_EQ(b_->store.CountMessages("only on a"), 0U);
+  a_->Start();
+  a_->Connect(link_->end(0));
+  link_->Connect();
+  ASSERT_TRUE(a_->WaitFor(Role::kStandby)) << a_->pair().Snapshot().advice;
+  ASSERT_TRUE(
+      a_->pair().WaitFor([](const auto& s) { return s.salvage_pending == 0; }, 20'000).ok());
+  EXPECT_EQ(b_->store.CountMessages("only on a"), 1U);
+  EXPECT_EQ(b_->store.CountMessages("on both"), 1U);
+  EXPECT_FALSE(a_->pair().ListSalvage().empty());
+}
+
+TEST_F(PairTest, SwitchoverUnderLoadLosesNothing) {
+  StartPair();
+  WaitWhole();
+  std::atomic<bool> stop{false};
+  std::vector<std::string> acked;
+  std::thread writer([&] {
+    for (int i = 0; !stop; ++i) {
+      const std::string key = "load " + std::to_string(i);
+      if (a_->Write(key)) {
+        acked.push_back(key);
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  });
+  const replica::OrderResult done = a_->Run(replica::core::Switchover{});
+  EXPECT_EQ(done.code, Outcome::kDone) << done.text;
+  EXPECT_TRUE(b_->WaitFor(Role::kPrimary));
+  stop = true;
+  writer.join();
+  for (const std::string& key : acked) {
+    EXPECT_TRUE(b_->store.HasMisc(UserId::FromBytes(std::string(16, 'u')), key)) << key;
+  }
+  EXPECT_TRUE(a_->WaitFor(Role::kStandby));
+  EXPECT_TRUE(b_->Write("after"));
+}
+
+TEST_F(PairTest, GracefulStopOfTheStandbyCostsNoPause) {
+  StartPair();
+  WaitWhole();
+  ASSERT_EQ(b_->Run(replica::core::StopGracefully{}).code, Outcome::kDone);
+  ASSERT_TRUE(
+      a_->pair().WaitFor([](const auto& s) { return s.role_detail == "solo"; }, 10'000).ok());
+  b_->Stop();
+  EXPECT_TRUE(a_->Write("alone"));
+}
+
+TEST_F(PairTest, VerifyComparesAtOneEntryAndNamesWhatDiffers) {
+  StartPair();
+  WaitWhole();
+  ASSERT_TRUE(a_->Append("first"));
+  ASSERT_TRUE(a_->Append("second"));
+  replica::VerifyResult same = Verify(*a_);
+  EXPECT_TRUE(same.status.ok()) << same.status.ToString();
+  EXPECT_EQ(same.different, 0U);
+  EXPECT_EQ(same.compared, 1U);
+  ASSERT_TRUE(b_->store.Rot(0));
+  const replica::VerifyResult other = Verify(*a_);
+  EXPECT_TRUE(other.status.ok()) << other.status.ToString();
+  ASSERT_EQ(other.different, 1U);
+  EXPECT_NE(other.differences[0].here, other.differences[0].there);
+}
+
+TEST_F(PairTest, DamageOnTheStandbyIsFoundByTheNextWriteAndRepaired) {
+  StartPair();
+  WaitWhole();
+  ASSERT_TRUE(a_->Append("first"));
+  ASSERT_TRUE(b_->store.Rot(0));
+  EXPECT_TRUE(a_->Append("second")) << "after the repair, or once the standby gave up its rights";
+  ASSERT_TRUE(
+      b_->pair()
+          .WaitFor([](const auto& s) { return s.digest_mismatches == 1 && s.state.eligible; },
+                   20'000)
+          .ok());
+  EXPECT_EQ(a_->store.Digest(), b_->store.Digest());
+  EXPECT_TRUE(a_->WaitFor(Role::kPrimary));
+}
+
+TEST_F(PairTest, PeerOfAnotherPairIsRefusedOnBothSides) {
+  StartPair();
+  a_->Stop();
+  b_->Stop();
+  b_->options.pair_id = PairId::FromBytes(std::string(PairId::kSize, 'x'));
+  StartBoth();
+  const auto refused = [](const replica::PairStatus& s) { return !s.peer.refused.empty(); };
+  for (PairNode* node : {a_.get(), b_.get()}) {
+    ASSERT_EQ(node->pair().WaitFor([](const auto& s) { return s.state.link_up; }, 10'000).code(),
+              Code::kOk);
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!refused(node->pair().Snapshot()) && std::chrono::steady_clock::now() < until) {
+      std::this_thread::yield();
+    }
+    EXPECT_TRUE(refused(node->pair().Snapshot()));
+  }
+}
+
+TEST_F(PairTest, AsyncAnswersWithoutTheStandby) {
+  StartPair(Mode::kAsync);
+  WaitWhole();
+  ASSERT_TRUE(a_->Write("with it"));
+  link_->Cut();
+  EXPECT_TRUE(a_->Write("without it"));
+  link_->Connect();
+  ASSERT_TRUE(
+      b_->pair().WaitFor([](const auto& s) { return s.state.log_end.value() == 2; }, 20'000).ok());
+}
+
+TEST_F(PairTest, ASecondOrderWaitsAndAllAreAnswered) {
+  StartPair();
+  WaitWhole();
+  std::atomic<int> answered{0};
+  for (int i = 0; i < 10; ++i) {
+    b_->pair().Submit({replica::core::Undemote{}, Epoch(), "test"}, 5'000,
+                      [&answered](const replica::OrderResult&) { ++answered; });
+  }
+  EXPECT_EQ(b_->Run(replica::core::Undemote{}).code, Outcome::kDone);
+  EXPECT_EQ(answered, 10);
+  const replica::OrderResult refused =
+      b_->pair().Run({replica::core::Promote{}, Epoch(77), "test"}, 5'000);
+  EXPECT_NE(refused.code, Outcome::kDone);
+  EXPECT_FALSE(refused.text.empty());
+}
+
+}  // namespace
+}  // namespace twinspool::test
