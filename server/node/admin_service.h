@@ -8,6 +8,7 @@
 #include <string>
 
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/codegen/service_type.h>
 
 #include "common/status.h"
 #include "server/node/operations.h"

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <utility>
 
+#include <grpcpp/grpcpp.h>
 #include <sys/stat.h>
 
 #include "common/log.h"
@@ -84,11 +85,13 @@ Result<std::unique_ptr<Node>> Node::Start(const NodeConfig& config) {
   return node;
 }
 
+Node::Node(const NodeConfig& config) : config_(config), tls_files_(config.data_dir) {}
+
 Node::~Node() {
   Stop();
 }
 
-Status Node::Build() {
+twinspool::Status Node::Build() {
   TRY(MakeDataDirectory(config_.data_dir));
   TRY(OpenStore());
   TRY(StartPair());
@@ -100,7 +103,7 @@ Status Node::Build() {
   return OkStatus();
 }
 
-Status Node::OpenStore() {
+twinspool::Status Node::OpenStore() {
   const std::string database = config_.data_dir + "/db";
   const bool is_new = !std::filesystem::exists(database);
   // The store first: its lock keeps a second process from touching the control file.
@@ -121,7 +124,7 @@ Status Node::OpenStore() {
   return OkStatus();
 }
 
-Status Node::StartPair() {
+twinspool::Status Node::StartPair() {
   const replica::NodeIdentity identity = control_->identity();
   replica::ConversationOptions options;
   options.settings.node_index = identity.node_index;
@@ -143,7 +146,7 @@ Status Node::StartPair() {
   return OkStatus();
 }
 
-Status Node::OpenPeer() {
+twinspool::Status Node::OpenPeer() {
   if (!tls_files_.HasNode()) {
     return OkStatus();
   }
@@ -174,7 +177,7 @@ Status Node::OpenPeer() {
   return OkStatus();
 }
 
-Status Node::OpenDoors() {
+twinspool::Status Node::OpenDoors() {
   TlsServerOptions tls;
   tls.certificate_file = config_.tls_certificate;
   tls.key_file = config_.tls_key;
@@ -227,7 +230,7 @@ void Node::Stop() {
   }
 }
 
-Status Node::Reload() {
+twinspool::Status Node::Reload() {
   return mail_tls_->Reload();
 }
 

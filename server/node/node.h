@@ -41,7 +41,7 @@ class Node final : public Operations {
   /// Graceful: a primary resigns to its standby, a standby steps back, clients are told goodbye.
   void Stop();
   /// Reads the mail certificates again.
-  Status Reload();
+  twinspool::Status Reload();
   /// A line for the service manager.
   std::string StatusLine();
 
@@ -68,7 +68,7 @@ class Node final : public Operations {
   std::string Metrics() override;
 
  private:
-  explicit Node(const NodeConfig& config) : config_(config), tls_files_(config.data_dir) {}
+  explicit Node(const NodeConfig& config);
   twinspool::Status Build();
   twinspool::Status OpenStore();
   twinspool::Status StartPair();

@@ -2,6 +2,8 @@
 #include <future>
 #include <utility>
 
+#include <grpcpp/grpcpp.h>
+
 #include "common/log.h"
 #include "server/node/await.h"
 #include "server/node/join_string.h"
