@@ -132,13 +132,17 @@ class Return {
     return std::optional(entry);
   }
 
-  /// Whether a message of the target, live or expunged, has this content.
+  /// Whether a message of the target, live or expunged, has this content. For what a COPY or MOVE
+  /// made, a message of any mailbox: nobody was told that it had happened, and the message itself
+  /// is where it was.
   Result<bool> Present(StoreTxn& txn) {
     ASSIGN_OR_RETURN(const auto pooled, Pooled(txn));
     bool present = false;
     if (pooled) {
       std::string prefix = RefPrefix(user_, pooled->body);
-      prefix += target_.bytes();
+      if (message_.record().origin() != proto::ORIGIN_COPY) {
+        prefix += target_.bytes();
+      }
       TRY(txn.edit().ScanRows(user_, Family::kRefs, prefix,
                               [&](std::string_view, std::string_view) {
                                 present = true;

@@ -8,9 +8,11 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -99,8 +101,8 @@ class PairTest(unittest.TestCase):
         self.pair = Pair(*self.up_arguments)
 
     def tearDown(self):
-        outcome = self._outcome.result if hasattr(self._outcome, "result") else None
-        failed = bool(outcome and (outcome.errors or outcome.failures))
+        result = self._outcome.result
+        failed = any(test is self for test, _ in result.errors + result.failures)
         self.pair.close(keep=failed)
         if failed:
             print(f"the pair's directory is kept: {self.pair.dir}", file=sys.stderr)
@@ -140,5 +142,56 @@ def fetch_all(client, mailbox, items="UID FLAGS"):
     return found
 
 
+class CutWire:
+    """A TCP proxy between the nodes that can hold back what the primary sends."""
+
+    def __init__(self, target):
+        self.target = target
+        self.open = threading.Event()
+        self.open.set()
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            near, _ = self.server.accept()
+            try:
+                far = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                near.close()
+                continue
+            threading.Thread(target=self.pump, args=(near, far, False), daemon=True).start()
+            threading.Thread(target=self.pump, args=(far, near, True), daemon=True).start()
+
+    def pump(self, source, sink, held):
+        try:
+            while data := source.recv(1 << 16):
+                while held and not self.open.wait(0.02):
+                    if source.fileno() < 0:
+                        return
+                sink.sendall(data)
+        except OSError:
+            pass
+        for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+def free_base_port(count=10):
+    """The first of `count` adjacent free ports."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            base = probe.getsockname()[1]
+        try:
+            for port in range(base, base + count):
+                socket.create_server(("127.0.0.1", port)).close()
+            return base
+        except OSError:
+            continue
+
+
 def main():
-    unittest.main(verbosity=2)
+    unittest.main(verbosity=2, warnings="ignore")

@@ -155,7 +155,8 @@ def judge(pair, node, user, workers):
             state = (copies[0][0], copies[0][1]) if copies else None
             if state not in states:
                 problems.append(f"{'lost' if state is None else 'wrong'}: {subject}: shown {state}, allowed {states}")
-            worker.states[subject] = {state}
+            # What was never acknowledged may still come: the old primary gives it back when it returns.
+            worker.states[subject] = {state} if copies or len(states) == 1 else states
             if copies:
                 worker.uids[subject] = (copies[0][0], copies[0][2])
     known = {worker.label for worker in workers}

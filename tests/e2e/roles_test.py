@@ -120,25 +120,6 @@ class Roles(harness.PairTest):
             self.pair.wait(primary, "eligible")
             self.pair.verify_equal()
 
-    def test_divergent_tail_of_the_old_primary_comes_back_under_new_uids(self):
-        self.pair.kill("b", "STOP")
-        client = harness.login(self.pair, "a")
-        client.socket().settimeout(2)
-        with self.assertRaises(Exception):
-            append(client, "unacknowledged")  # durable on a, never acknowledged
-        self.pair.kill("a")
-        self.pair.kill("b", "CONT")
-        harness.eventually(lambda: not self.pair.status("b")["peer_connected"], what="b sees that a is gone")
-        self.pair.ctl("b", "promote", "--peer-fenced")
-        other = harness.login(self.pair, "b")
-        self.assertEqual(append(other, "acknowledged by b"), "OK")
-        self.pair.start("a")
-        self.pair.wait("a", "eligible")
-        found = harness.eventually(lambda: [s for _, s in harness.fetch_all(harness.login(self.pair, "b"), "INBOX").values()]
-                                   if len(harness.fetch_all(harness.login(self.pair, "b"), "INBOX")) == 2 else None, what="the message comes back")
-        self.assertEqual(found, ["acknowledged by b", "unacknowledged"])
-        self.pair.verify_equal()
-
     def test_http_endpoints_follow_the_role(self):
         def code(node, path):
             url = f"http://127.0.0.1:{self.pair.port(node, 'http_port')}{path}"
@@ -156,6 +137,41 @@ class Roles(harness.PairTest):
         for name in ("twinspool_role", "twinspool_epoch", "twinspool_replication_lag_records", "twinspool_digest_mismatches_total"):
             self.assertIn(name, metrics)
         self.assertEqual(code("a", "/nonsense")[0], 404)
+
+
+class Divergence(harness.PairTest):
+    def setUp(self):
+        base = harness.free_base_port()
+        self.wire = harness.CutWire(base + 3)
+        self.up_arguments = ("--base-port", str(base), "--set", f"peer-address=127.0.0.1:{self.wire.port}")
+        super().setUp()
+
+    def test_divergent_tail_of_the_old_primary_comes_back_under_new_uids(self):
+        client = harness.login(self.pair, "a")
+        self.assertEqual(append(client, "acknowledged by both"), "OK")
+        self.wire.open.clear()
+        client.sock.settimeout(2)
+        with self.assertRaises(Exception):
+            append(client, "unacknowledged")  # durable on a, never acknowledged
+        self.pair.kill("a")
+        harness.eventually(lambda: not self.pair.status("b")["peer_connected"], what="b sees that a is gone")
+        self.pair.ctl("b", "promote", "--peer-fenced")
+        other = harness.login(self.pair, "b")
+        self.assertEqual(append(other, "acknowledged by b"), "OK")
+        self.wire.open.set()
+        self.pair.start("a")
+        self.pair.wait("a", "eligible")
+
+        def subjects():
+            client = harness.login(self.pair, "b")
+            found = harness.fetch_all(client, "INBOX")
+            client.logout()
+            return [s for _, s in found.values()]
+
+        harness.eventually(lambda: len(subjects()) == 3, what="the message comes back")
+        self.assertEqual(subjects(), ["acknowledged by both", "acknowledged by b", "unacknowledged"])
+        harness.eventually(lambda: self.pair.status("a")["salvage_records"] == 0, what="the salvage is given back")
+        self.pair.verify_equal()
 
 
 class Single(harness.PairTest):

@@ -148,6 +148,24 @@ TEST_F(StorePair, DropsWhatIsThereOrWasExpunged) {
   EXPECT_EQ(primary_.State(inbox).exists, 1u);
 }
 
+// A MOVE that nobody was told of is undone on the old primary: the message is where it was, and
+// giving the copy back would double it.
+TEST_F(StorePair, CopyThatWasNeverAcknowledgedDoesNotDoubleTheMessage) {
+  const UserRef ann = primary_.AddUser("ann");
+  ASSERT_TRUE(primary_.Append(primary_.Inbox(ann).ref, "moved once").ok());
+  const MailboxRef box = primary_.Create(ann, "Elsewhere")->ref;
+  proto::GiveBack copy = Message(box, "moved once");
+  copy.mutable_record()->set_origin(proto::ORIGIN_COPY);
+  const auto dropped = GiveBack(copy, "moved once");
+  ASSERT_TRUE(dropped.ok()) << dropped.status().ToString();
+  EXPECT_FALSE(dropped->stored());
+  EXPECT_EQ(primary_.State(box).exists, 0u);
+  copy.set_token("another");
+  copy.mutable_record()->set_origin(proto::ORIGIN_APPEND);
+  EXPECT_TRUE(GiveBack(copy, "moved once")->stored())
+      << "an APPEND of the same octets is a message";
+}
+
 TEST_F(StorePair, MessageOfADeletedMailboxGoesToInbox) {
   const UserRef ann = primary_.AddUser("ann");
   const MailboxRef box = primary_.Create(ann, "Gone")->ref;
