@@ -26,8 +26,9 @@ class Clients(harness.PairTest):
         url = f"imap://127.0.0.1:{self.pair.port('a')}/INBOX"
         one = subprocess.run(["curl", "-sS", "-u", "user1:pass", url + ";UID=1"], capture_output=True, check=True)
         self.assertEqual(one.stdout, next(iter(mail.generated(30))))
-        upload = subprocess.run(["curl", "-sS", "-u", "user1:pass", "-T", "-", url], input=b"Subject: up\r\n\r\nhi\r\n", capture_output=True, check=True)
-        self.assertEqual(upload.returncode, 0)
+        file = pathlib.Path(self.pair.dir) / "upload.eml"
+        file.write_bytes(b"Subject: up\r\n\r\nhi\r\n")
+        subprocess.run(["curl", "-sS", "-u", "user1:pass", "-T", str(file), url], capture_output=True, check=True)
         secure = f"imaps://127.0.0.1:{self.pair.port('a', 'imaps_port')}/INBOX;UID=31"
         got = subprocess.run(["curl", "-sS", "-k", "-u", "user1:pass", secure], capture_output=True, check=True)
         self.assertEqual(got.stdout, b"Subject: up\r\n\r\nhi\r\n")
