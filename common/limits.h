@@ -84,7 +84,7 @@ inline constexpr std::size_t kCatchUpThingsMax = 1'000'000;
 inline constexpr std::size_t kCatchUpThingsPerUserMax = 250'000;
 /// Frames and units below this travel as they are; larger ones are compressed when that helps.
 inline constexpr std::size_t kCompressFrameBytesMin = 512;
-inline constexpr int kFrameZstdLevel = 1;
+inline constexpr int kFrameZstdLevel = 3;
 /// A standby makes queued frames durable with one sync, up to this much at a time.
 inline constexpr std::size_t kApplyBatchBytes = 4u << 20;
 inline constexpr std::size_t kApplyBatchFrames = 256;

@@ -27,6 +27,8 @@ constexpr int kKeepaliveTimeoutMs = 3'000;
 constexpr int kPingIntervalMinMs = 1'000;
 constexpr std::chrono::seconds kShutdownWait(2);
 /// Initial metadata of a stream that node 0 has accepted.
+/// HTTP/2 window of the stream; our own window (limits::kSendWindowBytes) is the tighter one.
+constexpr int kWindowBytes = static_cast<int>(limits::kSendWindowBytes);
 constexpr char kStreamMark[] = "twinspool-stream";
 
 /// Whether the other end's certificate names node `index` of the pair.
@@ -51,6 +53,9 @@ grpc::ChannelArguments ClientArguments() {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // A fixed window: probing for the bandwidth costs a ping and its answer with every small message.
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kWindowBytes);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, static_cast<int>(limits::kRedialMsMin));
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, static_cast<int>(limits::kRedialMsMin));
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, static_cast<int>(limits::kRedialMsMax));
@@ -291,6 +296,8 @@ Result<std::unique_ptr<PeerServer>> StartPeerServer(const std::string& address,
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kPingIntervalMinMs);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kWindowBytes);
   builder.SetMaxReceiveMessageSize(limits::kPeerMessageBytesMax);
   builder.SetMaxSendMessageSize(limits::kPeerMessageBytesMax);
   for (grpc::Service* service : services) {
