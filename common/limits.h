@@ -159,12 +159,13 @@ inline constexpr int kBadCommandsMax = 50;
 inline constexpr int kLoginFailuresMax = 5;
 /// Logins that wait for a password check; more are turned away.
 inline constexpr std::size_t kAuthWaitingMax = 2000;
-/// A checked password is remembered (as a keyed hash) for so long, and so many of them.
-inline constexpr std::int64_t kLoginRememberedMs = 5 * 60'000;
-inline constexpr std::size_t kLoginsRememberedMax = 20'000;
 /// A session reads the index of a mailbox in slices of so many entries, so that a slow client holds
 /// little.
 inline constexpr std::size_t kIndexSliceEntries = 32'768;
+/// What such a slice may come to as responses, each with all keywords.
+inline constexpr std::size_t kIndexSliceBytes = 4u << 20;
+/// Entries of the first slice of a sync, small enough for any keywords.
+inline constexpr std::size_t kSyncFirstEntries = 256;
 /// Octets from the start of a body that a FETCH of headers reads at first.
 inline constexpr std::uint64_t kFetchHeaderBytes = 32u << 10;
 /// A waiting IDLE looks for news by itself and says a word to the network this often.

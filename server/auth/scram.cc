@@ -1,7 +1,6 @@
 #include "server/auth/scram.h"
 
 #include <array>
-#include <charconv>
 #include <memory>
 #include <vector>
 
@@ -12,7 +11,6 @@
 #include <unicode/ustring.h>
 
 #include "common/check.h"
-#include "common/codec.h"
 #include "server/auth/password.h"
 
 namespace twinspool::auth {
@@ -26,10 +24,6 @@ const EVP_MD* Digest(ScramHash hash) {
 
 std::size_t DigestBytes(ScramHash hash) {
   return hash == ScramHash::kSha1 ? 20 : 32;
-}
-
-std::string_view Name(ScramHash hash) {
-  return hash == ScramHash::kSha1 ? "SCRAM-SHA-1" : "SCRAM-SHA-256";
 }
 
 unsigned char* Bytes(std::string& text) {
@@ -53,36 +47,6 @@ std::string Hash(ScramHash hash, const std::string& text) {
   unsigned int size = 0;
   EVP_Digest(text.data(), text.size(), Bytes(out), &size, Digest(hash), nullptr);
   return out;
-}
-
-// Takes what stands before `mark` off the front. False when there is no mark.
-bool TakeUntil(std::string_view* text, char mark, std::string_view* part) {
-  const std::size_t at = text->find(mark);
-  if (at == std::string_view::npos) {
-    return false;
-  }
-  *part = text->substr(0, at);
-  text->remove_prefix(at + 1);
-  return true;
-}
-
-bool DecodeParts(std::string_view text, ScramHash hash, ScramVerifier* verifier) {
-  std::string_view name;
-  std::string_view iterations;
-  std::string_view salt;
-  std::string_view stored;
-  if (!TakeUntil(&text, '$', &name) || name != Name(hash) || !TakeUntil(&text, ':', &iterations) ||
-      !TakeUntil(&text, '$', &salt) || !TakeUntil(&text, ':', &stored)) {
-    return false;
-  }
-  const char* end = iterations.data() + iterations.size();
-  const auto [stop, error] = std::from_chars(iterations.data(), end, verifier->iterations);
-  return error == std::errc() && stop == end && verifier->iterations > 0 &&
-         verifier->iterations <= limits::kScramIterationsMax &&
-         Base64Decode(salt, &verifier->salt) && !verifier->salt.empty() &&
-         Base64Decode(stored, &verifier->stored_key) && Base64Decode(text, &verifier->server_key) &&
-         verifier->stored_key.size() == DigestBytes(hash) &&
-         verifier->server_key.size() == DigestBytes(hash);
 }
 
 std::string NewSalt(Random& random) {
@@ -110,21 +74,6 @@ ScramVerifier DeriveScram(ScramHash hash, std::string_view password, std::string
   verifier.server_key = Hmac(hash, salted, "Server Key");
   OPENSSL_cleanse(prepared.data(), prepared.size());
   OPENSSL_cleanse(salted.data(), salted.size());
-  return verifier;
-}
-
-std::string EncodeScram(ScramHash hash, const ScramVerifier& verifier) {
-  return std::string(Name(hash)) + "$" + std::to_string(verifier.iterations) + ":" +
-         Base64Encode(verifier.salt) + "$" + Base64Encode(verifier.stored_key) + ":" +
-         Base64Encode(verifier.server_key);
-}
-
-Result<ScramVerifier> DecodeScram(ScramHash hash, std::string_view text) {
-  ScramVerifier verifier;
-  if (!DecodeParts(text, hash, &verifier)) {
-    return DataLoss("a stored " + std::string(Name(hash)) +
-                    " verifier is damaged; set the user's password again");
-  }
   return verifier;
 }
 
@@ -159,10 +108,8 @@ std::string SaslPrep(std::string_view text) {
 Result<Credentials> MakeCredentials(std::string_view password, Random& random, unsigned long cost) {
   Credentials made;
   ASSIGN_OR_RETURN(made.password_hash, HashPassword(password, random, cost));
-  made.scram_sha1 =
-      EncodeScram(ScramHash::kSha1, DeriveScram(ScramHash::kSha1, password, NewSalt(random)));
-  made.scram_sha256 =
-      EncodeScram(ScramHash::kSha256, DeriveScram(ScramHash::kSha256, password, NewSalt(random)));
+  made.scram_sha1 = DeriveScram(ScramHash::kSha1, password, NewSalt(random));
+  made.scram_sha256 = DeriveScram(ScramHash::kSha256, password, NewSalt(random));
   return made;
 }
 

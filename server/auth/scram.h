@@ -28,22 +28,17 @@ struct ScramVerifier {
 ScramVerifier DeriveScram(ScramHash hash, std::string_view password, std::string_view salt,
                           int iterations = limits::kScramIterations);
 
-/// "SCRAM-SHA-256$4096:<salt>$<stored key>:<server key>", base64 (the form of RFC 5803).
-std::string EncodeScram(ScramHash hash, const ScramVerifier& verifier);
-/// kDataLoss for a text that is not of that form or not of `hash`.
-Result<ScramVerifier> DecodeScram(ScramHash hash, std::string_view text);
-
 /// SASLprep of `text`; `text` itself when it holds what SASLprep forbids.
 std::string SaslPrep(std::string_view text);
 
 /// All that is stored when a password is set.
 struct Credentials {
   std::string password_hash;  // crypt(5)
-  std::string scram_sha1;     // EncodeScram
-  std::string scram_sha256;
+  ScramVerifier scram_sha1;
+  ScramVerifier scram_sha256;
 };
 
-/// kInvalidArgument as HashPassword; `cost` as there.
+/// kInvalidArgument, `cost`: as HashPassword.
 Result<Credentials> MakeCredentials(std::string_view password, Random& random,
                                     unsigned long cost = 0);
 

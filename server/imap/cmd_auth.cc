@@ -23,7 +23,7 @@ class LoginTask : public Task {
     if (!refused_) {
       return false;
     }
-    core().host().PauseInput(false);
+    core().HoldInput(false);
     core().host().SetTimeout(limits::kPreLoginIdleMs);
     core().No("[AUTHENTICATIONFAILED] The user name or the password is wrong");
     return true;
@@ -46,7 +46,7 @@ class LoginTask : public Task {
       return core().Bye("", "Too many logins failed");
     }
     refused_ = true;
-    core().host().PauseInput(true);
+    core().HoldInput(true);
     core().host().SetTimeout(
         std::min(core().options().login_delay_ms << (failures - 1), limits::kLoginDelayMsMax));
   }

@@ -69,7 +69,7 @@ class FetchTask : public Task {
     IndexQuery query;
     query.uids = uids_;
     query.from = from;
-    query.limit = limits::kIndexSliceEntries;
+    query.limit = core().view()->SliceEntries();
     if (command_.changed_since) {
       // Clients send 0 after a server gained CONDSTORE; modseqs begin at 1.
       query.since = Modseq(std::max<std::uint64_t>(*command_.changed_since, 1));

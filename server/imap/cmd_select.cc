@@ -97,7 +97,7 @@ class SelectTask : public Task {
     query.since = command_.qresync->modseq;
     query.uids = command_.qresync->known_uids;
     query.from = from;
-    query.limit = limits::kIndexSliceEntries;
+    query.limit = view_->SliceEntries();
     core().store().ReadIndex(
         view_->ref(), std::move(query),
         Then<IndexBatch>([this](const Result<IndexBatch>& batch) { OnChanges(batch); }));
@@ -124,15 +124,17 @@ class SelectTask : public Task {
     if (!batch->next) {
       return Finish();
     }
-    next_ = *batch->next;
-    if (!core().FlushAndCheckBlocked()) {
-      ReadChanges(*next_);
+    if (core().FlushAndCheckBlocked()) {
+      blocked_at_ = batch->next;
+    } else {
+      ReadChanges(*batch->next);
     }
   }
 
   void OnDrained() override {
-    if (next_) {
-      ReadChanges(*next_);
+    // The client may also catch up while a read is under way.
+    if (const std::optional<Uid> next = std::exchange(blocked_at_, std::nullopt)) {
+      ReadChanges(*next);
     }
   }
 
@@ -147,7 +149,7 @@ class SelectTask : public Task {
   bool loaded_ = false;
   MailboxState state_;  // of the first slice
   std::uint32_t first_unseen_ = 0;
-  std::optional<Uid> next_;
+  std::optional<Uid> blocked_at_;
 };
 
 }  // namespace

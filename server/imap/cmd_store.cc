@@ -58,7 +58,7 @@ class StoreTask : public Task {
     IndexQuery query;
     query.uids = unchanged_;
     query.from = from;
-    query.limit = limits::kIndexSliceEntries;
+    query.limit = core().view()->SliceEntries();
     core().store().ReadIndex(
         core().view()->ref(), std::move(query),
         Then<IndexBatch>([this](const Result<IndexBatch>& batch) { OnEcho(batch); }));

@@ -216,14 +216,11 @@ bool Core::Allowed(const CommandTraits& traits) {
 }
 
 void Core::BalanceInput() {
-  const bool pause = reader_.buffered() > limits::kInputBytesMax;
-  const bool resume = reader_.buffered() <= limits::kInputBytesMax / 2;
-  if (pause && !input_paused_) {
-    input_paused_ = true;
-    host_.PauseInput(true);
-  } else if (resume && input_paused_) {
-    input_paused_ = false;
-    host_.PauseInput(false);
+  const std::size_t mark = limits::kInputBytesMax / (input_paused_ ? 2 : 1);
+  const bool pause = input_held_ || reader_.buffered() > mark;
+  if (pause != input_paused_) {
+    input_paused_ = pause;
+    host_.PauseInput(pause);
   }
 }
 

@@ -153,6 +153,8 @@ class Core : public net::Session {
   }
   /// "* BYE [code] text", and the connection ends without a tagged answer. `code` may be empty.
   void Bye(std::string_view code, std::string_view text);
+  /// Takes no more input until released: a refused login waits.
+  void HoldInput(bool hold) { input_held_ = hold; }
   /// After the tagged OK: closes (LOGOUT) or starts TLS.
   void CloseAfterReply() { close_after_reply_ = true; }
   void StartTlsAfterReply() { tls_after_reply_ = true; }
@@ -222,7 +224,8 @@ class Core : public net::Session {
   bool tls_after_reply_ = false;
   SyncStyle style_;
 
-  bool input_paused_ = false;
+  bool input_held_ = false;    // by the command at work
+  bool input_paused_ = false;  // as the host was told
   bool output_blocked_ = false;
   bool closing_ = false;
 };

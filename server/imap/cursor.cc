@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/utf8.h"
 #include "server/imap/mutf7.h"
 
 namespace twinspool::imap {

@@ -4,75 +4,16 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "common/utf8.h"
+
 namespace twinspool::imap {
 namespace {
 
 constexpr std::string_view kAlphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
-constexpr std::uint32_t kBadCodePoint = 0xffffffff;
 
 bool IsPrintable(std::uint32_t c) {
   return c >= 0x20 && c < 0x7f;
-}
-
-// Length that the first octet announces, 0 when it cannot be a first octet.
-std::size_t SequenceLength(std::uint8_t first) {
-  if (first < 0x80) {
-    return 1;
-  }
-  if (first >= 0xc2 && first <= 0xdf) {
-    return 2;
-  }
-  if (first >= 0xe0 && first <= 0xef) {
-    return 3;
-  }
-  return first >= 0xf0 && first <= 0xf4 ? 4 : 0;
-}
-
-// Takes one code point from the front; kBadCodePoint takes one octet.
-std::uint32_t TakeCodePoint(std::string_view* text) {
-  const auto first = static_cast<std::uint8_t>(text->front());
-  const std::size_t length = SequenceLength(first);
-  constexpr std::uint8_t kFirstMask[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-  constexpr std::uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (length == 0 || length > text->size()) {
-    text->remove_prefix(1);
-    return kBadCodePoint;
-  }
-  std::uint32_t code = first & kFirstMask[length];
-  for (std::size_t i = 1; i < length; ++i) {
-    const auto octet = static_cast<std::uint8_t>((*text)[i]);
-    if ((octet & 0xc0) != 0x80) {
-      text->remove_prefix(1);
-      return kBadCodePoint;
-    }
-    code = code << 6 | (octet & 0x3fu);
-  }
-  if (code < kSmallest[length] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) {
-    text->remove_prefix(1);
-    return kBadCodePoint;
-  }
-  text->remove_prefix(length);
-  return code;
-}
-
-void PutUtf8(std::string* out, std::uint32_t code) {
-  const auto put = [out](std::uint32_t octet) { out->push_back(static_cast<char>(octet)); };
-  if (code < 0x80) {
-    put(code);
-  } else if (code < 0x800) {
-    put(0xc0 | code >> 6);
-    put(0x80 | (code & 0x3f));
-  } else if (code < 0x10000) {
-    put(0xe0 | code >> 12);
-    put(0x80 | (code >> 6 & 0x3f));
-    put(0x80 | (code & 0x3f));
-  } else {
-    put(0xf0 | code >> 18);
-    put(0x80 | (code >> 12 & 0x3f));
-    put(0x80 | (code >> 6 & 0x3f));
-    put(0x80 | (code & 0x3f));
-  }
 }
 
 // Writes UTF-16 units as one shift sequence.
@@ -149,7 +90,8 @@ class ShiftReader {
       return false;
     }
     if (low) {
-      PutUtf8(out_, 0x10000 + ((high_ - 0xd800) << 10) + (unit - 0xdc00));
+      AppendUtf8(static_cast<std::int32_t>(0x10000 + ((high_ - 0xd800) << 10) + (unit - 0xdc00)),
+                 out_);
       high_ = 0;
       return true;
     }
@@ -160,7 +102,7 @@ class ShiftReader {
     if (unit == 0 || IsPrintable(unit)) {
       return false;
     }
-    PutUtf8(out_, unit);
+    AppendUtf8(static_cast<std::int32_t>(unit), out_);
     return true;
   }
   std::string* out_;
@@ -182,23 +124,15 @@ bool DecodeShift(std::string_view base64, std::string* out) {
 
 }  // namespace
 
-bool IsUtf8(std::string_view text) {
-  while (!text.empty()) {
-    if (TakeCodePoint(&text) == kBadCodePoint) {
-      return false;
-    }
-  }
-  return true;
-}
-
 std::string EncodeModifiedUtf7(std::string_view utf8) {
   std::string out;
   out.reserve(utf8.size());
   ShiftWriter shift(&out);
-  while (!utf8.empty()) {
-    const std::uint32_t code = TakeCodePoint(&utf8);
+  for (std::size_t pos = 0; pos < utf8.size();) {
+    const std::int32_t next = NextUtf8(utf8, &pos);
+    const auto code = static_cast<std::uint32_t>(next == kNotUtf8 ? kReplacementCharacter : next);
     if (!IsPrintable(code)) {
-      shift.PutCodePoint(code == kBadCodePoint ? 0xfffd : code);
+      shift.PutCodePoint(code);
       continue;
     }
     shift.Close();

@@ -1,4 +1,4 @@
-// Modified UTF-7, in which IMAP writes mailbox names (RFC 3501 §5.1.3), and a check of UTF-8.
+// Modified UTF-7, in which IMAP writes mailbox names (RFC 3501 §5.1.3).
 //
 // Pure text conversion. Normalisation (NFC) and limits of names are not here.
 #pragma once
@@ -9,9 +9,6 @@
 #include "common/status.h"
 
 namespace twinspool::imap {
-
-/// Whether `text` is well-formed UTF-8: shortest forms, no surrogates, at most U+10FFFF.
-bool IsUtf8(std::string_view text);
 
 /// `utf8` must be well-formed; octets that are not are written as U+FFFD. Linear.
 std::string EncodeModifiedUtf7(std::string_view utf8);

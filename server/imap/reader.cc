@@ -332,10 +332,11 @@ void CommandReader::RefuseLiteral() {
 }
 
 void CommandReader::DiscardCommand() {
+  // Also when the command has ended by itself: its BadLine may wait here.
+  events_.clear();
   if (state_ != State::kLiteral && !in_append_) {
     return;
   }
-  events_.clear();
   SkipRestOfCommand();
 }
 

@@ -7,6 +7,7 @@
 
 #include "common/check.h"
 #include "common/limits.h"
+#include "common/utf8.h"
 #include "server/imap/cursor.h"
 #include "server/imap/date.h"
 #include "server/imap/mutf7.h"

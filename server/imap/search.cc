@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "server/imap/answers.h"
+#include "server/imap/cursor.h"
 #include "server/imap/messages.h"
 #include "server/mime/charset.h"
 #include "server/mime/header.h"
@@ -52,18 +53,10 @@ std::int64_t DayOf(std::int64_t seconds) {
   return seconds % 86'400 < 0 ? day - 1 : day;
 }
 
-bool SameName(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return lower(x) == lower(y); });
-}
-
 std::optional<std::size_t> KeywordBit(const std::vector<std::string>& table,
                                       std::string_view keyword) {
   for (std::size_t i = 0; i < table.size(); ++i) {
-    if (SameName(table[i], keyword)) {
+    if (EqualsIgnoreCase(table[i], keyword)) {
       return i;
     }
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/check.h"
+#include "common/limits.h"
 
 namespace twinspool::imap {
 
@@ -77,6 +78,15 @@ UidSet SelectedView::UidsAt(const UidSet& numbers) const {
     }
   }
   return uids;
+}
+
+std::size_t SelectedView::SliceEntries() const {
+  constexpr std::size_t kPlainLineBytes = 128;
+  std::size_t line = kPlainLineBytes;
+  for (const std::string& keyword : *keywords_) {
+    line += keyword.size() + 1;
+  }
+  return std::clamp<std::size_t>(limits::kIndexSliceBytes / line, 1, limits::kIndexSliceEntries);
 }
 
 IndexQuery SelectedView::NextQuery() const {

@@ -88,6 +88,9 @@ class SelectedView {
 
   /// The newest keyword table seen; never null after Load.
   const std::shared_ptr<const std::vector<std::string>>& keywords() const { return keywords_; }
+  /// How many index entries to read at a time when each is to be written: as a response with every
+  /// keyword of the mailbox they stay near limits::kIndexSliceBytes.
+  std::size_t SliceEntries() const;
   /// Everything up to this modseq was seen by this session's syncs.
   Modseq view_modseq() const { return seen_modseq_; }
   /// Highest modseq that may be announced: everything up to it has been told.

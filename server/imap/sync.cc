@@ -2,6 +2,7 @@
 #include "server/imap/sync.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "server/imap/core.h"
 #include "server/imap/fetch_line.h"
@@ -20,7 +21,8 @@ class SyncTask : public Task {
 
   void Read() {
     IndexQuery query = view_.NextQuery();
-    query.limit = limits::kIndexSliceEntries;
+    // Keywords that came meanwhile are known after the first read only.
+    query.limit = std::exchange(first_, false) ? limits::kSyncFirstEntries : view_.SliceEntries();
     core().store().ReadIndex(
         view_.ref(), std::move(query),
         Then<IndexBatch>([this](Result<IndexBatch> batch) { OnBatch(batch); }));
@@ -105,6 +107,7 @@ class SyncTask : public Task {
   bool tell_expunges_;
   std::function<void(Status)> done_;
   SelectedView& view_;
+  bool first_ = true;
   bool waiting_ = false;
 };
 

@@ -85,7 +85,7 @@ void Session::Consume() {
   while (more) {
     switch (state_) {
       case State::kCommand:
-        more = ConsumeLine();
+        more = !Blocked() && ConsumeLine();
         break;
       case State::kData:
         more = ConsumeData();
@@ -103,10 +103,11 @@ void Session::Consume() {
   UpdatePause();
 }
 
-// While the store works, nothing more is read than came already.
+// While the store works or the client is behind, nothing more is read than came already.
 void Session::UpdatePause() {
-  const bool pause = state_ != State::kClosed && !input_.empty() &&
-                     (state_ != State::kCommand && !(state_ == State::kData && writes_ == 0));
+  const bool ready =
+      state_ == State::kCommand ? !Blocked() : state_ == State::kData && writes_ == 0;
+  const bool pause = state_ != State::kClosed && !input_.empty() && !ready;
   if (pause != paused_) {
     paused_ = pause;
     host_.PauseInput(pause);

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/limits.h"
 #include "common/status.h"
 #include "server/lmtp/command.h"
 #include "server/lmtp/dot_reader.h"
@@ -38,6 +39,7 @@ class Session final : public net::Session {
 
   void Start() override;
   void Input(std::string_view bytes) override;
+  void OnDrained() override { Consume(); }
   void OnTls() override;
   void OnTimeout() override;
   void OnShutdown(std::string_view reason) override;
@@ -46,6 +48,8 @@ class Session final : public net::Session {
   struct Recipient;
 
   // Taking input.
+  /// The client does not take its replies; OnDrained follows.
+  bool Blocked() const { return host_.output_pending() > limits::kOutputHighBytes; }
   void Consume();
   bool ConsumeLine();
   void OnLine(std::string_view line);

@@ -6,8 +6,8 @@
 
 #include <unicode/ucnv.h>
 
+#include "common/utf8.h"
 #include "server/mime/ascii.h"
-#include "server/mime/utf8.h"
 
 namespace twinspool::mime {
 namespace {
@@ -34,10 +34,6 @@ Converter Open(std::string_view charset) {
   UErrorCode error = U_ZERO_ERROR;
   Converter converter(ucnv_open(std::string(charset).c_str(), &error));
   return U_SUCCESS(error) != 0 ? std::move(converter) : nullptr;
-}
-
-bool IsAsciiOnly(std::string_view bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), IsAscii);
 }
 
 std::string Convert(UConverter* converter, std::string_view bytes) {
@@ -70,18 +66,6 @@ std::string Guess(std::string_view bytes) {
 
 bool KnownCharset(std::string_view charset) {
   return Open(charset) != nullptr;
-}
-
-bool IsUtf8(std::string_view bytes) {
-  if (IsAsciiOnly(bytes)) {
-    return true;
-  }
-  for (std::size_t pos = 0; pos < bytes.size();) {
-    if (NextUtf8(bytes, &pos) == kNotUtf8) {
-      return false;
-    }
-  }
-  return true;
 }
 
 std::string ToUtf8(std::string_view charset, std::string_view bytes) {

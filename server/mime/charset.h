@@ -17,7 +17,4 @@ bool KnownCharset(std::string_view charset);
 /// guessed as said above. Output is at most a few times the input.
 std::string ToUtf8(std::string_view charset, std::string_view bytes);
 
-/// True if `bytes` are well-formed UTF-8 (no surrogates, no overlong forms).
-bool IsUtf8(std::string_view bytes);
-
 }  // namespace twinspool::mime

@@ -8,8 +8,8 @@
 #include <unicode/uchar.h>
 #include <unicode/unorm2.h>
 
+#include "common/utf8.h"
 #include "server/mime/ascii.h"
-#include "server/mime/utf8.h"
 
 namespace twinspool::mime {
 namespace {

@@ -31,10 +31,14 @@ class HttpSession final : public Session {
   void OnTimeout() override { host_.Close(); }
   void OnShutdown(std::string_view /*reason*/) override { host_.Close(); }
   void Input(std::string_view bytes) override;
+  void OnDrained() override { Work(); }
 
  private:
   using Parser = http::request_parser<http::empty_body>;
 
+  /// Answers what is here, as far as the client takes its answers.
+  void Work();
+  bool Blocked() const { return host_.output_pending() > limits::kOutputHighBytes; }
   void NextRequest();
   /// True when there was a whole request, and perhaps another.
   bool Step();
@@ -62,8 +66,13 @@ void HttpSession::NextRequest() {
 
 void HttpSession::Input(std::string_view bytes) {
   buffer_.append(bytes);
-  while (!closed_ && !buffer_.empty() && Step()) {
+  Work();
+}
+
+void HttpSession::Work() {
+  while (!closed_ && !buffer_.empty() && !Blocked() && Step()) {
   }
+  host_.PauseInput(!closed_ && Blocked());
 }
 
 bool HttpSession::Step() {

@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 
 #include "common/log.h"
-#include "server/auth/password.h"
 #include "server/mime/summary.h"
 #include "server/node/version.h"
 
@@ -44,7 +43,6 @@ twinspool::Status MakeDataDirectory(const std::string& path) {
 store::StoreOptions StoreOptionsFor(const NodeConfig& config) {
   store::StoreOptions options;
   options.mail.message_bytes_max = config.message_bytes_max;
-  options.mail.domains = config.local_domains;
   options.mail.txn_threads = config.txn_threads;
   options.mail.read_threads = config.read_threads;
   options.disk.soft_bytes = config.disk_soft_reserve;
@@ -53,18 +51,6 @@ store::StoreOptions StoreOptionsFor(const NodeConfig& config) {
   options.jobs.purge_after_s = config.expunged_retention_h * 3600;
   options.block_cache_bytes = config.cache_bytes;
   return options;
-}
-
-store::PasswordFunctions Passwords() {
-  store::PasswordFunctions functions;
-  functions.hash = [](std::string_view password) {
-    auto hash = auth::HashPassword(password, SystemRandom());
-    return hash.ok() ? std::move(hash).value() : std::string();
-  };
-  functions.verify = [](std::string_view hash, std::string_view password) {
-    return auth::VerifyPassword(password, hash);
-  };
-  return functions;
 }
 
 NodeConfig WithNames(NodeConfig config) {
@@ -85,7 +71,10 @@ Result<std::unique_ptr<Node>> Node::Start(const NodeConfig& config) {
   return node;
 }
 
-Node::Node(const NodeConfig& config) : config_(config), tls_files_(config.data_dir) {}
+Node::Node(const NodeConfig& config)
+    : config_(config),
+      tls_files_(config.data_dir),
+      credentials_(config.local_domains, SystemClock(), SystemRandom()) {}
 
 Node::~Node() {
   Stop();
@@ -111,7 +100,7 @@ twinspool::Status Node::OpenStore() {
   seams.clock = &SystemClock();
   seams.random = &SystemRandom();
   seams.summarize = [](std::string_view octets) { return mime::Summarize(octets); };
-  seams.passwords = Passwords();
+  seams.credentials = &credentials_;
   ASSIGN_OR_RETURN(store_,
                    store::Store::Open(database, StoreOptionsFor(config_), std::move(seams)));
   ASSIGN_OR_RETURN(control_, NodeControl::Open(config_.data_dir, SystemRandom(), is_new));

@@ -22,6 +22,7 @@
 #include "replica/pair.h"
 #include "server/node/admin_service.h"
 #include "server/node/control.h"
+#include "server/node/credentials.h"
 #include "server/node/listeners.h"
 #include "server/node/observer.h"
 #include "server/node/operations.h"
@@ -83,6 +84,7 @@ class Node final : public Operations {
 
   const NodeConfig config_;
   const TlsFiles tls_files_;
+  NodeCredentials credentials_;
   twinspool::Metrics metrics_;
   std::unique_ptr<NodeControl> control_;
   std::unique_ptr<store::Store> store_;

@@ -110,7 +110,7 @@ void Node::VerifyPair(const proto::VerifyRequest&, const VerifyProgress& progres
   last.set_seq(result.seq.value());
   for (const replica::VerifyDifference& difference : result.differences) {
     proto::Difference* shown = last.add_differences();
-    shown->set_user(difference.user.ToHex());
+    shown->set_user(store_->users().NameOf(difference.user));
     shown->set_mailbox(difference.name);
     shown->set_mailbox_id(difference.mailbox.ToHex());
     shown->set_here(difference.here);
@@ -331,12 +331,11 @@ proto::UserReply Node::UserList(const proto::UserListRequest& request,
 
 proto::UserReply Node::MailboxList(const proto::MailboxListRequest& request,
                                    const std::function<bool(const proto::MailboxInfo&)>& sink) {
-  MailStore& mail = store_->mail_store();
-  const auto user = Await<UserRef>(
-      [&](Done<UserRef> done) { mail.FindRecipient(request.user(), std::move(done)); });
+  const auto user = store_->users().Find(request.user());
   if (!user.ok()) {
     return ReplyFor(user.status(), "");
   }
+  MailStore& mail = store_->mail_store();
   const auto list = Await<std::vector<MailboxListing>>(
       [&](auto done) { mail.ListMailboxes(user->id, std::move(done)); });
   if (!list.ok()) {

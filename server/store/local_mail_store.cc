@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "common/limits.h"
+#include "server/store/credentials.h"
 #include "server/store/local_mail_store_inl.h"
 #include "server/store/mailbox_ops.h"
 #include "server/store/names.h"
@@ -14,10 +15,12 @@
 namespace twinspool::store {
 
 LocalMailStore::LocalMailStore(const WritePath& path, SummaryCache& summaries,
-                               PasswordCheck& passwords, MailStoreOptions options)
+                               PasswordCheck& passwords, const Credentials& credentials,
+                               MailStoreOptions options)
     : path_(path),
       summaries_(summaries),
       passwords_(passwords),
+      credentials_(credentials),
       options_(std::move(options)),
       reads_("read", options_.read_threads, options_.queue_max),
       txns_("txn", options_.txn_threads, options_.queue_max) {}
@@ -61,12 +64,12 @@ void LocalMailStore::Authenticate(std::string user, std::string password, Done<U
   if (!held.ok()) {
     return done(held.status());
   }
-  passwords_.Check(*held->view, std::move(user), std::move(password), std::move(done));
+  passwords_.Check(*held->view, user, std::move(password), std::move(done));
 }
 
 void LocalMailStore::FindRecipient(std::string address, Done<UserRef> done) {
   PostRead<UserRef>(std::move(done), [this, address](StoreReader& reader) -> Result<UserRef> {
-    for (const std::string& name : RecipientNames(address, options_.domains)) {
+    for (const std::string& name : credentials_.RecipientCandidates(address)) {
       ASSIGN_OR_RETURN(const auto id, reader.FindUser(name));
       if (id) {
         return UserRef{*id, name};

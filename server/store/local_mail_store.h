@@ -20,13 +20,12 @@
 
 namespace twinspool::store {
 
+class Credentials;
 class PasswordCheck;
 struct NewMessage;
 
 struct MailStoreOptions {
   std::uint64_t message_bytes_max = limits::kMessageBytesMax;
-  /// Domains whose addresses are looked up by their local part, too; lower case.
-  std::vector<std::string> domains;
   /// Build a summary as soon as a message is stored, not only when it is first asked for.
   bool summarize_on_arrival = true;
   int txn_threads = 2;
@@ -38,7 +37,7 @@ class LocalMailStore final : public MailStore {
  public:
   /// Nothing is owned; all outlive this.
   LocalMailStore(const WritePath& path, SummaryCache& summaries, PasswordCheck& passwords,
-                 MailStoreOptions options);
+                 const Credentials& credentials, MailStoreOptions options);
   ~LocalMailStore() override;
   /// Runs what is queued, then stops the pools: later calls answer kUnavailable.
   void Stop();
@@ -87,6 +86,7 @@ class LocalMailStore final : public MailStore {
   const WritePath& path_;
   SummaryCache& summaries_;
   PasswordCheck& passwords_;
+  const Credentials& credentials_;
   const MailStoreOptions options_;
   Executor reads_;
   Executor txns_;

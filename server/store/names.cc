@@ -7,31 +7,21 @@
 #include <unicode/unistr.h>
 
 #include "common/limits.h"
+#include "common/utf8.h"
 
 namespace twinspool::store {
 namespace {
 
-/// Well-formed UTF-8 without NUL (RFC 3629: no surrogates, nothing above U+10FFFF, shortest form).
-bool IsText(std::string_view bytes) {
-  for (std::size_t i = 0; i < bytes.size();) {
-    const auto lead = static_cast<unsigned char>(bytes[i]);
-    const std::size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    if (lead == 0 || (lead >= 0x80 && lead < 0xc2) || lead > 0xf4 || i + length > bytes.size()) {
+constexpr std::string_view kInbox = "INBOX";
+
+/// Well-formed UTF-8 without control characters, which would reach the terminals and logs of those
+/// who list names.
+bool IsText(std::string_view name) {
+  for (std::size_t pos = 0; pos < name.size();) {
+    const std::int32_t c = NextUtf8(name, &pos);
+    if (c == kNotUtf8 || c < 0x20 || (c >= 0x7f && c < 0xa0)) {
       return false;
     }
-    std::uint32_t code = length == 1 ? lead : lead & (0xffu >> (length + 1));
-    for (std::size_t k = 1; k < length; ++k) {
-      const auto next = static_cast<unsigned char>(bytes[i + k]);
-      if ((next & 0xc0) != 0x80) {
-        return false;
-      }
-      code = code << 6 | (next & 0x3f);
-    }
-    if ((length == 3 && code < 0x800) || (length == 4 && code < 0x10000) || code > 0x10ffff ||
-        (code >= 0xd800 && code <= 0xdfff)) {
-      return false;
-    }
-    i += length;
   }
   return true;
 }
@@ -41,14 +31,11 @@ bool IsAscii(std::string_view bytes) {
                      [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
-std::string AsciiFold(std::string_view text, char first, char last, int shift) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= first && c <= last) {
-      c = static_cast<char>(c + shift);
-    }
-  }
-  return out;
+bool IsInbox(std::string_view level) {
+  return level.size() == kInbox.size() &&
+         std::equal(level.begin(), level.end(), kInbox.begin(), [](char given, char capital) {
+           return given == capital || given == capital + ('a' - 'A');
+         });
 }
 
 Result<std::string> Nfc(const icu::UnicodeString& text) {
@@ -78,7 +65,7 @@ Result<std::string> CanonicalMailboxName(std::string_view given) {
     return LimitExceeded("the mailbox name is too long");
   }
   if (!IsText(given)) {
-    return InvalidArgument("the mailbox name is not valid UTF-8");
+    return InvalidArgument("a mailbox name is UTF-8 without control characters");
   }
   std::string name(given);
   if (!IsAscii(given)) {
@@ -95,9 +82,8 @@ Result<std::string> CanonicalMailboxName(std::string_view given) {
       static_cast<std::ptrdiff_t>(limits::kMailboxDepthMax)) {
     return LimitExceeded("the mailbox name has too many levels");
   }
-  const std::string first = name.substr(0, name.find('/'));
-  if (AsciiFold(first, 'a', 'z', 'A' - 'a') == "INBOX") {
-    name.replace(0, first.size(), "INBOX");
+  if (IsInbox(std::string_view(name).substr(0, name.find('/')))) {
+    name.replace(0, kInbox.size(), kInbox);
   }
   return name;
 }
@@ -108,47 +94,6 @@ std::vector<std::string> ParentNames(std::string_view name) {
     parents.emplace_back(name.substr(0, at));
   }
   return parents;
-}
-
-Result<std::string> CanonicalUserName(std::string_view given) {
-  if (given.size() > limits::kUserNameBytesMax) {
-    return LimitExceeded("the user name is too long");
-  }
-  if (given.empty() || !IsText(given) || std::any_of(given.begin(), given.end(), [](char c) {
-        return (c >= 0 && c < ' ') || c == '\x7f' || c == '/';
-      })) {
-    return InvalidArgument("a user name is UTF-8 without control characters and '/'");
-  }
-  if (IsAscii(given)) {
-    return AsciiFold(given, 'A', 'Z', 'a' - 'A');
-  }
-  ASSIGN_OR_RETURN(std::string name, Nfc(ToUnicode(given).foldCase()));
-  if (name.size() > limits::kUserNameBytesMax) {
-    return LimitExceeded("the user name is too long");
-  }
-  return name;
-}
-
-std::vector<std::string> RecipientNames(std::string_view address,
-                                        const std::vector<std::string>& domains) {
-  std::vector<std::string> names;
-  const Result<std::string> whole = CanonicalUserName(address);
-  if (!whole.ok()) {
-    return names;
-  }
-  names.push_back(*whole);
-  std::string local = *whole;
-  if (const std::size_t at = whole->rfind('@'); at != std::string::npos) {
-    if (std::find(domains.begin(), domains.end(), whole->substr(at + 1)) == domains.end()) {
-      return names;
-    }
-    local = whole->substr(0, at);
-    names.push_back(local);
-  }
-  if (const std::size_t plus = local.find('+'); plus != std::string::npos && plus > 0) {
-    names.push_back(local.substr(0, plus));
-  }
-  return names;
 }
 
 }  // namespace twinspool::store

@@ -75,8 +75,8 @@ Result<MailboxState> StoreReader::Find(UserId user, const std::string& name) {
 }
 
 Result<std::vector<MailboxListing>> StoreReader::List(UserId user) {
-  ASSIGN_OR_RETURN(const auto header, User(user));
-  if (!header) {
+  ASSIGN_OR_RETURN(const auto header, ReadUserHeader(engine_, user, snapshot_));
+  if (!header || header->deleted_ns() != 0) {
     return NotFound("no such user");
   }
   std::map<std::string, MailboxListing> lines;
@@ -124,8 +124,9 @@ Result<std::optional<UserId>> StoreReader::FindUser(const std::string& name) {
   return row ? std::optional(UserId::FromBytes(*row)) : std::nullopt;
 }
 
-Result<std::optional<proto::UserHeader>> StoreReader::User(UserId user) {
-  ASSIGN_OR_RETURN(const auto row, Get(Family::kUsers, UserKey(user)));
+Result<std::optional<proto::UserHeader>> ReadUserHeader(Engine& engine, UserId user,
+                                                        const Snapshot* snapshot) {
+  ASSIGN_OR_RETURN(const auto row, engine.Get(Family::kUsers, UserKey(user), snapshot));
   if (!row) {
     return std::optional<proto::UserHeader>();
   }
@@ -134,7 +135,7 @@ Result<std::optional<proto::UserHeader>> StoreReader::User(UserId user) {
   if (!header.ParseFromString(versioned.bytes)) {
     return DataLoss("the header of user " + user.ToHex() + " does not parse");
   }
-  return header.deleted_ns() == 0 ? std::optional(std::move(header)) : std::nullopt;
+  return std::optional(std::move(header));
 }
 
 // --- the index

@@ -21,6 +21,10 @@ namespace twinspool::store {
 class Engine;
 class Snapshot;
 
+/// The header of a user, deleted or not; nothing: no such id. A null snapshot: the newest.
+Result<std::optional<proto::UserHeader>> ReadUserHeader(Engine& engine, UserId user,
+                                                        const Snapshot* snapshot);
+
 /// One thread; cheap to make.
 class StoreReader {
  public:
@@ -40,8 +44,6 @@ class StoreReader {
 
   /// The user under a canonical name, or nothing.
   Result<std::optional<UserId>> FindUser(const std::string& name);
-  /// Nothing: no such user, or deleted.
-  Result<std::optional<proto::UserHeader>> User(UserId user);
 
  private:
   struct Loaded {

@@ -12,6 +12,7 @@
 #include "server/store/change_sink.h"
 #include "server/store/commit_pipeline.h"
 #include "server/store/engine.h"
+#include "server/store/passwords.h"
 #include "server/store/picture.h"
 #include "server/store/serving.h"
 #include "server/store/take_back.h"
@@ -37,9 +38,9 @@ struct Store::Parts {
         sink(*engine, head, *log, *seams.clock),
         take_back(path),
         summaries(*engine, seams.summarize),
-        passwords(*engine, *seams.clock, *seams.random, seams.passwords),
-        mail(path, summaries, passwords, options.mail),
-        users(path, passwords) {}
+        passwords(*engine, *seams.credentials),
+        mail(path, summaries, passwords, *seams.credentials, options.mail),
+        users(path, *seams.credentials) {}
 
   const StoreOptions options;
   const StoreSeams seams;

@@ -13,11 +13,11 @@
 #include "common/status.h"
 #include "replica/ports.h"
 #include "server/mail_store.h"
+#include "server/store/credentials.h"
 #include "server/store/disk_policy.h"
 #include "server/store/head.h"
 #include "server/store/jobs.h"
 #include "server/store/local_mail_store.h"
-#include "server/store/passwords.h"
 #include "server/store/summaries.h"
 #include "server/store/users.h"
 
@@ -42,12 +42,12 @@ struct StoreOptions {
   std::function<void(const Status&)> on_failed_write;
 };
 
-/// What the store asks of the program around it. Clock and Random are not owned.
+/// What the store asks of the program around it. Nothing pointed to is owned.
 struct StoreSeams {
   Clock* clock = nullptr;
   Random* random = nullptr;
   Summarize summarize;
-  PasswordFunctions passwords;
+  Credentials* credentials = nullptr;
 };
 
 class Store {

@@ -5,7 +5,7 @@
 
 #include "server/store/engine.h"
 #include "server/store/mailbox_ops.h"
-#include "server/store/names.h"
+#include "server/store/reader.h"
 #include "server/store/visibility.h"
 #include "server/store/write_calls.h"
 
@@ -26,9 +26,16 @@ void AddUserItem(StoreTxn& txn, UserId user, Modseq modseq, const proto::UserHea
   item->set_header(header.SerializeAsString());
 }
 
+void SetLogin(const MadeCredentials& login, Modseq modseq, proto::UserHeader* header) {
+  header->set_password_hash(login.password_hash);
+  header->mutable_scram()->Assign(login.scram.begin(), login.scram.end());
+  header->set_password_modseq(modseq.value());
+}
+
 }  // namespace
 
-Result<UserRef> UserAdmin::MakeUser(StoreTxn& txn, const UserRef& user, const std::string& hash) {
+Result<UserRef> UserAdmin::MakeUser(StoreTxn& txn, const UserRef& user,
+                                    const MadeCredentials& login) {
   MailboxWriter writer(txn, path_.random, user.id);
   // UIDVALIDITY starts at the present second, so that a name that is given out again does not
   // repeat values that clients remember; from there on it counts.
@@ -38,8 +45,7 @@ Result<UserRef> UserAdmin::MakeUser(StoreTxn& txn, const UserRef& user, const st
   header.set_name(user.name);
   header.set_created_modseq(modseq.value());
   header.set_created_ns(txn.now_ns());
-  header.set_password_hash(hash);
-  header.set_password_modseq(modseq.value());
+  SetLogin(login, modseq, &header);
   proto::UserItem* item = txn.Add(user.id)->mutable_user();
   item->set_modseq(modseq.value());
   ASSIGN_OR_RETURN(const MailboxState inbox, writer.Make("INBOX", 0, first));
@@ -56,21 +62,37 @@ Result<UserRef> UserAdmin::MakeUser(StoreTxn& txn, const UserRef& user, const st
   return user;
 }
 
-Result<UserId> UserAdmin::Find(const std::string& canonical) {
-  ASSIGN_OR_RETURN(const auto row, path_.engine.Get(Family::kUsers, UserNameKey(canonical)));
-  if (!row) {
-    return NotFound("there is no user named " + canonical);
+Result<MadeCredentials> UserAdmin::MakeLogin(const std::string& password) {
+  if (password.empty()) {
+    return MadeCredentials{};
   }
-  return UserId::FromBytes(*row);
+  return credentials_.Make(password);
+}
+
+Result<UserRef> UserAdmin::Find(const std::string& name) {
+  ASSIGN_OR_RETURN(const std::string folded, credentials_.FoldName(name));
+  ASSIGN_OR_RETURN(const auto row, path_.engine.Get(Family::kUsers, UserNameKey(folded)));
+  if (!row) {
+    return NotFound("there is no user named " + folded);
+  }
+  return UserRef{UserId::FromBytes(*row), folded};
+}
+
+std::string UserAdmin::NameOf(UserId user) {
+  const auto header = ReadUserHeader(path_.engine, user, nullptr);
+  return header.ok() && *header ? (*header)->name() : user.ToHex();
 }
 
 void UserAdmin::Add(const std::string& name, const std::string& password, Done<UserRef> done) {
-  const Result<std::string> canonical = CanonicalUserName(name);
-  if (!canonical.ok()) {
-    return done(canonical.status());
+  const Result<std::string> folded = credentials_.FoldName(name);
+  if (!folded.ok()) {
+    return done(folded.status());
   }
-  const std::string hash = password.empty() ? "" : passwords_.Hash(password);
-  const UserRef user{path_.random.NewId<UserId>(), *canonical};
+  const Result<MadeCredentials> login = MakeLogin(password);
+  if (!login.ok()) {
+    return done(login.status());
+  }
+  const UserRef user{path_.random.NewId<UserId>(), *folded};
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (being_made_.contains(user.name) || Find(user.name).ok()) {
@@ -86,54 +108,53 @@ void UserAdmin::Add(const std::string& name, const std::string& password, Done<U
     done(std::move(result));
   };
   RunTxn<UserRef>(path_, user.id, Admission::kSmall, made,
-                  [&](StoreTxn& txn) { return MakeUser(txn, user, hash); });
+                  [&](StoreTxn& txn) { return MakeUser(txn, user, *login); });
 }
 
 void UserAdmin::SetPassword(const std::string& name, const std::string& password, Done<Unit> done) {
-  const Result<std::string> canonical = CanonicalUserName(name);
-  const Result<UserId> user = canonical.ok() ? Find(*canonical) : canonical.status();
+  const Result<UserRef> user = Find(name);
   if (!user.ok()) {
     return done(user.status());
   }
-  const std::string hash = password.empty() ? "" : passwords_.Hash(password);
-  RunTxn<Unit>(path_, *user, Admission::kSmall, done, [&](StoreTxn& txn) -> Result<Unit> {
-    ASSIGN_OR_RETURN(const HeadUser* head, LiveUser(txn, *user));
-    ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(*user));
+  const Result<MadeCredentials> login = MakeLogin(password);
+  if (!login.ok()) {
+    return done(login.status());
+  }
+  RunTxn<Unit>(path_, user->id, Admission::kSmall, done, [&](StoreTxn& txn) -> Result<Unit> {
+    ASSIGN_OR_RETURN(const HeadUser* head, LiveUser(txn, user->id));
+    ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user->id));
     proto::UserHeader header = head->header->decoded;
-    header.set_password_hash(hash);
-    header.clear_scram();
-    header.set_password_modseq(modseq.value());
-    AddUserItem(txn, *user, modseq, header);
+    SetLogin(*login, modseq, &header);
+    AddUserItem(txn, user->id, modseq, header);
     return Unit{};
   });
 }
 
 void UserAdmin::Delete(const std::string& name, Done<Unit> done) {
-  const Result<std::string> canonical = CanonicalUserName(name);
-  const Result<UserId> user = canonical.ok() ? Find(*canonical) : canonical.status();
+  const Result<UserRef> user = Find(name);
   if (!user.ok()) {
     return done(user.status());
   }
-  RunTxn<Unit>(path_, *user, Admission::kFree, done, [&](StoreTxn& txn) -> Result<Unit> {
-    ASSIGN_OR_RETURN(const HeadUser* head, LiveUser(txn, *user));
-    MailboxWriter writer(txn, path_.random, *user);
+  RunTxn<Unit>(path_, user->id, Admission::kFree, done, [&](StoreTxn& txn) -> Result<Unit> {
+    ASSIGN_OR_RETURN(const HeadUser* head, LiveUser(txn, user->id));
+    MailboxWriter writer(txn, path_.random, user->id);
     std::vector<MailboxId> mailboxes;
-    TRY(txn.edit().ScanRows(*user, Family::kMailboxes, MailboxNamePrefix(*user),
+    TRY(txn.edit().ScanRows(user->id, Family::kMailboxes, MailboxNamePrefix(user->id),
                             [&](std::string_view, std::string_view id) {
                               mailboxes.push_back(MailboxId::FromBytes(id));
                               return true;
                             }));
     for (const MailboxId id : mailboxes) {
-      ASSIGN_OR_RETURN(const HeadMailbox* mailbox, txn.edit().Mailbox(*user, id));
+      ASSIGN_OR_RETURN(const HeadMailbox* mailbox, txn.edit().Mailbox(user->id, id));
       TRY(writer.MakeTombstone(*mailbox));
     }
-    ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(*user));
+    ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user->id));
     proto::UserHeader header = head->header->decoded;
     header.set_deleted_ns(txn.now_ns());
     header.clear_password_hash();
     header.clear_scram();
     header.clear_app_passwords();
-    AddUserItem(txn, *user, modseq, header);
+    AddUserItem(txn, user->id, modseq, header);
     return Unit{};
   });
 }

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "server/mail_store.h"
-#include "server/store/passwords.h"
+#include "server/store/credentials.h"
 #include "server/store/txn.h"
 
 namespace twinspool::store {
@@ -26,24 +26,31 @@ struct UserListing {
 /// Thread-safe. Calls hash passwords and lock stripes: not for threads that move bytes.
 class UserAdmin {
  public:
-  UserAdmin(const WritePath& path, PasswordCheck& passwords) : path_(path), passwords_(passwords) {}
+  UserAdmin(const WritePath& path, Credentials& credentials)
+      : path_(path), credentials_(credentials) {}
 
   /// With INBOX and the usual folders (Drafts, Sent, Trash, Junk, Archive), subscribed. An empty
-  /// password allows no login. kAlreadyExists.
+  /// password allows no login. kAlreadyExists; kInvalidArgument for what cannot be a name or a
+  /// password.
   void Add(const std::string& name, const std::string& password, Done<UserRef> done);
-  /// kNotFound.
+  /// An empty password allows no login from now on. kNotFound, kInvalidArgument.
   void SetPassword(const std::string& name, const std::string& password, Done<Unit> done);
   void Delete(const std::string& name, Done<Unit> done);
   /// In the order of names, as visible now; kUnavailable while nothing is.
   Result<std::vector<UserListing>> List();
 
+  /// The newest user under this name in any spelling, acked or not. kNotFound, kInvalidArgument.
+  Result<UserRef> Find(const std::string& name);
+  /// Also of a user just deleted; the id in hex digits when nothing is known of it.
+  std::string NameOf(UserId user);
+
  private:
-  Result<UserRef> MakeUser(StoreTxn& txn, const UserRef& user, const std::string& hash);
-  /// The newest user under this name, acked or not.
-  Result<UserId> Find(const std::string& canonical);
+  Result<UserRef> MakeUser(StoreTxn& txn, const UserRef& user, const MadeCredentials& login);
+  /// Nothing is made of an empty password.
+  Result<MadeCredentials> MakeLogin(const std::string& password);
 
   const WritePath& path_;
-  PasswordCheck& passwords_;
+  Credentials& credentials_;
   std::mutex mutex_;
   std::set<std::string> being_made_;  // names whose first transaction is under way
 };

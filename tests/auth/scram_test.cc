@@ -1,7 +1,6 @@
 // SCRAM verifiers against the examples of the RFCs.
 #include "server/auth/scram.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -11,8 +10,6 @@
 
 namespace twinspool::auth {
 namespace {
-
-using ::testing::StartsWith;
 
 std::string FromBase64(std::string_view text) {
   std::string bytes;
@@ -68,26 +65,6 @@ TEST(Scram, ExampleOfRfc7677) {
                 "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
 }
 
-TEST(Scram, TextGoesThereAndBack) {
-  const auto verifier = DeriveScram(ScramHash::kSha256, "x", "0123456789abcdef");
-  const std::string text = EncodeScram(ScramHash::kSha256, verifier);
-  EXPECT_THAT(text, StartsWith("SCRAM-SHA-256$4096:MDEyMzQ1Njc4OWFiY2RlZg==$"));
-  EXPECT_EQ(DecodeScram(ScramHash::kSha256, text).value(), verifier);
-  EXPECT_EQ(DecodeScram(ScramHash::kSha1, text).code(), Code::kDataLoss);
-}
-
-TEST(Scram, DamagedTextIsSaid) {
-  const std::string good =
-      EncodeScram(ScramHash::kSha1, DeriveScram(ScramHash::kSha1, "x", "0123456789abcdef"));
-  for (std::size_t cut = 0; cut < good.size(); ++cut) {
-    EXPECT_EQ(DecodeScram(ScramHash::kSha1, good.substr(0, cut)).code(), Code::kDataLoss) << cut;
-  }
-  for (const char* iterations : {"0", "-1", "x", "99999999999", "1000001", ""}) {
-    const std::string text = "SCRAM-SHA-1$" + std::string(iterations) + good.substr(16);
-    EXPECT_EQ(DecodeScram(ScramHash::kSha1, text).code(), Code::kDataLoss) << text;
-  }
-}
-
 TEST(SaslPrep, ExamplesOfRfc4013) {
   EXPECT_EQ(SaslPrep("I\u00ADX"), "IX");
   EXPECT_EQ(SaslPrep("user"), "user");
@@ -102,9 +79,9 @@ TEST(SaslPrep, ExamplesOfRfc4013) {
 TEST(Credentials, HoldAllThree) {
   const auto made = MakeCredentials("pencil", SystemRandom(), kTestCost).value();
   EXPECT_TRUE(VerifyPassword("pencil", made.password_hash));
-  const auto stored = DecodeScram(ScramHash::kSha256, made.scram_sha256).value();
+  const ScramVerifier& stored = made.scram_sha256;
   EXPECT_EQ(DeriveScram(ScramHash::kSha256, "pencil", stored.salt, stored.iterations), stored);
-  const auto old = DecodeScram(ScramHash::kSha1, made.scram_sha1).value();
+  const ScramVerifier& old = made.scram_sha1;
   EXPECT_NE(old.salt, stored.salt);
   EXPECT_NE(DeriveScram(ScramHash::kSha1, "Pencil", old.salt, old.iterations), old);
   EXPECT_EQ(MakeCredentials("", SystemRandom(), kTestCost).code(), Code::kInvalidArgument);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/check.h"
+#include "common/utf8.h"
 #include "server/imap/date.h"
 #include "server/imap/list_match.h"
 #include "server/imap/mutf7.h"
@@ -31,10 +32,10 @@ void CheckCuts(std::string_view input, const ReadOptions& options) {
 void CheckName(std::string_view wire) {
   const auto name = twinspool::imap::DecodeModifiedUtf7(wire);
   if (name.ok()) {
-    TWINSPOOL_CHECK(twinspool::imap::IsUtf8(*name), "a decoded name is not UTF-8");
+    TWINSPOOL_CHECK(twinspool::IsUtf8(*name), "a decoded name is not UTF-8");
     TWINSPOOL_CHECK(twinspool::imap::EncodeModifiedUtf7(*name) == wire, "two spellings of a name");
   }
-  if (twinspool::imap::IsUtf8(wire) && wire.find('\0') == std::string_view::npos) {
+  if (twinspool::IsUtf8(wire) && wire.find('\0') == std::string_view::npos) {
     const auto back =
         twinspool::imap::DecodeModifiedUtf7(twinspool::imap::EncodeModifiedUtf7(wire));
     TWINSPOOL_CHECK(back.ok() && *back == wire, "a name does not survive its encoding");

@@ -138,5 +138,16 @@ TEST(ReaderAppend, DiscardedInTheMiddleAndAfterTheLastOctet) {
   }
 }
 
+TEST(ReaderAppend, ADiscardedCommandIsNotAnsweredAgainForItsNul) {
+  CommandReader reader;
+  reader.set_authenticated(true);
+  constexpr char kInput[] = "a APPEND X {4+}\r\nhi\0!\r\nb NOOP\r\n";
+  reader.Feed({kInput, sizeof kInput - 1});
+  ASSERT_TRUE(reader.Next() && reader.Next());
+  ASSERT_EQ(std::get<AppendData>(reader.Next().value()).octets, "hi");
+  reader.DiscardCommand();
+  EXPECT_EQ(Describe(reader.Next().value()), "b NOOP");
+}
+
 }  // namespace
 }  // namespace twinspool::imap

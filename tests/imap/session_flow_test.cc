@@ -127,6 +127,81 @@ TEST_F(ImapFlow, SlowClientBoundsTheOutputOfPipelinedCommands) {
   EXPECT_TRUE(session_.output().ends_with("z OK NOOP completed\r\n"));
 }
 
+TEST_F(ImapFlow, AQresyncClientThatCatchesUpDuringAReadIsAnsweredOnce) {
+  constexpr int kMessages = 30'000;
+  Fill(kMessages, "a");
+  Open();
+  Say("e ENABLE QRESYNC");
+  Say("s SELECT INBOX");
+  // A wide keyword table makes slices small: output is queued while the next one is being read.
+  std::string keywords;
+  for (std::size_t i = 0; i < limits::kKeywordsPerMailboxMax; ++i) {
+    const std::string number = std::to_string(i);
+    keywords += (i == 0 ? "" : " ") + number + std::string(limits::kKeywordBytesMax - 4, 'k');
+  }
+  ASSERT_NE(Say("k UID STORE 1 +FLAGS.SILENT (" + keywords + ")").find("k OK"), std::string::npos);
+  const std::string state = Say("t STATUS INBOX (UIDVALIDITY)");
+  const std::size_t at = state.find("UIDVALIDITY ") + 12;
+  const std::string validity = state.substr(at, state.find(')', at) - at);
+  session_.set_slow(true);
+  store_.set_complete_later(true);
+  session_.Send("q SELECT INBOX (QRESYNC (" + validity + " 1))\r\n");
+  for (bool moved = true; moved;) {
+    moved = session_.Run();
+    if (session_.output_pending() > limits::kOutputHighBytes) {
+      session_.TakeOutput();
+      moved = true;
+    }
+    moved = store_.RunCompletions() > 0 || moved;
+  }
+  const std::string& output = session_.output();
+  const std::string last = "* " + std::to_string(kMessages) + " FETCH (";
+  ASSERT_NE(output.find(last), std::string::npos);
+  EXPECT_EQ(output.find(last), output.rfind(last));
+  EXPECT_TRUE(output.ends_with("q OK [READ-WRITE] SELECT completed\r\n"));
+  EXPECT_EQ(output.find("q OK"), output.rfind("q OK"));
+}
+
+TEST_F(ImapFlow, FlagsOfManyKeywordsComeInSmallSlices) {
+  Fill(2'000, "a");
+  Open();
+  Say("s SELECT INBOX");
+  std::string keywords;
+  for (std::size_t i = 0; i < limits::kKeywordsPerMailboxMax; ++i) {
+    const std::string number = std::to_string(i);
+    keywords += (i == 0 ? "" : " ") + number + std::string(limits::kKeywordBytesMax - 4, 'k');
+  }
+  session_.set_slow(true);
+  session_.Send("k STORE 1:* FLAGS (" + keywords + ")\r\nf FETCH 1:* FLAGS\r\n");
+  Settle();
+  for (int round = 0; round < 1000 && session_.output().find("\r\nf OK") == std::string::npos;
+       ++round) {
+    session_.TakeOutput();
+    Settle();
+  }
+  EXPECT_NE(session_.output().find("\r\nf OK"), std::string::npos);
+  EXPECT_LE(session_.pending_max(), 2 * limits::kIndexSliceBytes);
+}
+
+TEST_F(ImapFlow, InputStaysPausedWhileMuchWaitsBehindRefusedLogins) {
+  session_.Begin([this](net::SessionHost& host) {
+    return imap::MakeSession(host, store_, clock_, imap::SessionOptions{});
+  });
+  std::string flood = "a LOGIN test wrong\r\nb LOGIN test wrong\r\n";
+  while (flood.size() < 2 * limits::kInputBytesMax) {
+    flood += "c NOOP\r\n";
+  }
+  session_.Send(flood);
+  EXPECT_TRUE(session_.paused());
+  Settle();
+  session_.PassTimeout();  // "a" is answered, "b" is being asked
+  EXPECT_TRUE(session_.paused());
+  Settle();
+  session_.PassTimeout();
+  Settle();
+  EXPECT_FALSE(session_.paused()) << "all was read";
+}
+
 TEST_F(ImapFlow, CommandsBeforeTheHandshakeAreForgotten) {
   session_.Begin([this](net::SessionHost& host) {
     return imap::MakeSession(host, store_, clock_, imap::SessionOptions{});

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/utf8.h"
 #include "server/imap/date.h"
 #include "server/imap/list_match.h"
 #include "server/imap/mutf7.h"

@@ -44,6 +44,13 @@ class Driver final : public net::SessionHost {
       }
     } while (!closed_ && (!posted_.empty() || (!waiting_.empty() && !paused_)));
   }
+  /// The client takes no output until Take and Drained.
+  bool slow = false;
+  void Drained() {
+    slow = false;
+    session_->OnDrained();
+    Settle();
+  }
   Session& session() { return *session_; }
   bool closed() const { return closed_; }
   bool tls_started() const { return tls_.active; }
@@ -51,7 +58,7 @@ class Driver final : public net::SessionHost {
 
   void Post(std::function<void()> fn) override { posted_.push_back(std::move(fn)); }
   void Write(std::string_view bytes) override { output_.append(bytes); }
-  std::size_t output_pending() const override { return 0; }
+  std::size_t output_pending() const override { return slow ? output_.size() : 0; }
   void PauseInput(bool paused) override { paused_ = paused; }
   void StartTls() override {
     waiting_.clear();

@@ -61,6 +61,20 @@ TEST_P(LmtpSession, Greets) {
             "250-ENHANCEDSTATUSCODES\r\n250 SIZE 1000000\r\n");
 }
 
+TEST_P(LmtpSession, AClientThatTakesNoRepliesIsNotReadOn) {
+  driver_->slow = true;
+  std::string noops;
+  for (int i = 0; i < 100'000; ++i) {
+    noops += "NOOP\r\n";
+  }
+  driver_->Feed(noops, 64u << 10);
+  const std::string first = driver_->Take();
+  EXPECT_LT(first.size(), limits::kOutputHighBytes + (1u << 10));
+  driver_->Drained();
+  EXPECT_EQ(first.size() + driver_->Take().size(),
+            100'000u * std::string("250 2.0.0 OK\r\n").size());
+}
+
 TEST_P(LmtpSession, DeliversToEachRecipientWithAReplyOfItsOwn) {
   EXPECT_EQ(Say(std::string(kBegin) + "RCPT TO:<anna@x>\r\nRCPT TO:<nobody@x>\r\n"
                                       "RCPT TO:<bert@x>\r\nDATA\r\n"),

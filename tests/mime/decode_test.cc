@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "common/limits.h"
+#include "common/utf8.h"
 #include "server/mime/ascii.h"
 #include "server/mime/charset.h"
 #include "server/mime/encoded_word.h"

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/limits.h"
 #include "tests/net/client.h"
 #include "tests/net/server_fixture.h"
 
@@ -21,6 +22,9 @@ class HttpServerTest : public NetTest {
     listener_ = OpenHttpServer(pool_, {}, [](const HttpRequest& request) {
                   if (request.path == "/primary") {
                     return HttpResponse{.status = 503, .body = "standby\n"};
+                  }
+                  if (request.path == "/big") {
+                    return HttpResponse{.body = std::string(1u << 20, 'x')};
                   }
                   return HttpResponse{.body = request.path + "|" + request.query + "|" +
                                               request.authorization + "|" + request.peer_address};
@@ -62,6 +66,18 @@ TEST_F(HttpServerTest, KeepsAliveAndPipelinesByteByByte) {
   const std::string answers = client.ReadAll();
   EXPECT_THAT(answers, HasSubstr("/a||"));
   EXPECT_THAT(answers, EndsWith("/b|||127.0.0.1"));
+}
+
+TEST_F(HttpServerTest, PipelinedRequestsWaitUntilTheirAnswersAreTaken) {
+  constexpr std::size_t kRequests = 2 * limits::kOutputHardBytes >> 20;
+  std::string requests;
+  for (std::size_t i = 0; i < kRequests; ++i) {
+    requests += "GET /big HTTP/1.1\r\nHost: x\r\n\r\n";
+  }
+  const std::string answers = Exchange(requests + "GET /end HTTP/1.0\r\n\r\n");
+  EXPECT_GT(answers.size(), kRequests << 20);
+  EXPECT_THAT(answers.substr(answers.size() - 20), EndsWith("/end|||127.0.0.1"));
+  EXPECT_EQ(listener_->stats().overflowed, 0u);
 }
 
 TEST_F(HttpServerTest, BadRequestsGetAClearAnswer) {

@@ -3,6 +3,7 @@
 
 #include "server/store/mailbox_ops.h"
 #include "server/store/names.h"
+#include "server/store/reader.h"
 #include "tests/store/store_fixture.h"
 
 namespace twinspool::store {
@@ -70,12 +71,62 @@ TEST(Users, NameIsFreeAfterDeletionAndNothingIsInherited) {
   EXPECT_GE(box.Inbox(second).uid_validity, old);
 }
 
-TEST(Recipients, MatchWholeThenLocalPartThenWithoutDetail) {
-  const std::vector<std::string> domains = {"example.org"};
-  EXPECT_EQ(RecipientNames("Anna+x@Example.org", domains),
-            (std::vector<std::string>{"anna+x@example.org", "anna+x", "anna"}));
-  EXPECT_EQ(RecipientNames("anna@other.org", domains), std::vector<std::string>{"anna@other.org"});
-  EXPECT_EQ(RecipientNames("anna", domains), std::vector<std::string>{"anna"});
+TEST(Users, LoginIsKeptWholeAndAnEmptyPasswordLetsNobodyIn) {
+  StoreBox box;
+  const UserRef user = box.AddUser("anna");
+  const auto header = [&] { return **ReadUserHeader(box.path().engine, user.id, nullptr); };
+  const auto set = [&](const std::string& password) {
+    return Await<Unit>(
+               [&](Done<Unit> done) { box.store().users().SetPassword("Anna", password, done); })
+        .status();
+  };
+  ASSERT_EQ(header().scram_size(), 1);
+  EXPECT_EQ(header().scram(0).stored_key(), "key of pass");
+  ASSERT_TRUE(set("new").ok());
+  ASSERT_EQ(header().scram_size(), 1);
+  EXPECT_EQ(header().scram(0).stored_key(), "key of new");
+  EXPECT_TRUE(set("refused").Is(Code::kInvalidArgument));
+  EXPECT_EQ(header().password_hash(), "$new") << "a refused password changes nothing";
+  ASSERT_TRUE(set("").ok());
+  EXPECT_EQ(header().password_hash(), "");
+  EXPECT_EQ(header().scram_size(), 0);
+  EXPECT_TRUE(Await<UserRef>([&](Done<UserRef> done) { box.mail().Authenticate("anna", "", done); })
+                  .status()
+                  .Is(Code::kUnauthenticated));
+}
+
+TEST(Users, ARememberedLoginIsNotVerifiedAgainAndAnUnknownUserIs) {
+  StoreBox box;
+  const UserRef user = box.AddUser("anna");
+  const auto login = [&](const std::string& name) {
+    return Await<UserRef>([&](Done<UserRef> done) { box.mail().Authenticate(name, "pass", done); });
+  };
+  EXPECT_TRUE(login("nobody").status().Is(Code::kUnauthenticated));
+  EXPECT_TRUE(login("").status().Is(Code::kUnauthenticated));
+  EXPECT_EQ(box.credentials().verified, 2) << "as slow as for a user";
+  box.credentials().remember = true;
+  EXPECT_EQ(login("anna")->id, user.id);
+  EXPECT_EQ(box.credentials().verified, 2);
+}
+
+TEST(Users, AreFoundByNameAndNamedById) {
+  StoreBox box;
+  const UserRef user = box.AddUser("anna");
+  EXPECT_EQ(box.store().users().Find("ANNA")->id, user.id);
+  EXPECT_TRUE(box.store().users().Find("berta").status().Is(Code::kNotFound));
+  EXPECT_TRUE(box.store().users().Find("").status().Is(Code::kInvalidArgument));
+  EXPECT_EQ(box.store().users().NameOf(user.id), "anna");
+  EXPECT_EQ(box.store().users().NameOf(UserId()), UserId().ToHex());
+}
+
+TEST(Users, ReceiveWhatTheCandidatesSay) {
+  StoreBox box;
+  const UserRef user = box.AddUser("anna");
+  const auto find = [&](const std::string& address) {
+    return Await<UserRef>([&](Done<UserRef> done) { box.mail().FindRecipient(address, done); });
+  };
+  EXPECT_EQ(find("Anna@local.example")->id, user.id);
+  EXPECT_TRUE(find("anna@other.example").status().Is(Code::kNotFound));
 }
 
 TEST(Names, AreNormalisedAndBounded) {
@@ -83,7 +134,11 @@ TEST(Names, AreNormalisedAndBounded) {
   EXPECT_EQ(*CanonicalMailboxName("e\xCC\x81t\xC3\xA9"), "\xC3\xA9t\xC3\xA9") << "NFC";
   EXPECT_TRUE(CanonicalMailboxName("a//b").status().Is(Code::kInvalidArgument));
   EXPECT_TRUE(CanonicalMailboxName("\xff").status().Is(Code::kInvalidArgument));
-  EXPECT_TRUE(CanonicalMailboxName(std::string("a\0b", 3)).status().Is(Code::kInvalidArgument));
+  for (const std::string& bad :
+       {std::string("a\0b", 3), std::string("a\r\nb"), std::string("\x1b[2J"), std::string("a\x7f"),
+        std::string("a\xC2\x9bm")}) {
+    EXPECT_TRUE(CanonicalMailboxName(bad).status().Is(Code::kInvalidArgument)) << bad;
+  }
   EXPECT_TRUE(CanonicalMailboxName(std::string(2000, 'a')).status().Is(Code::kLimit));
   std::string deep = "a";
   for (int i = 0; i < 120; ++i) {

@@ -66,10 +66,7 @@ void StoreBox::Open() {
   seams.clock = options_.clock != nullptr ? options_.clock : &SystemClock();
   seams.random = &SystemRandom();
   seams.summarize = options_.summarize;
-  seams.passwords.hash = [](std::string_view password) { return "$" + std::string(password); };
-  seams.passwords.verify = [](std::string_view hash, std::string_view password) {
-    return hash == "$" + std::string(password);
-  };
+  seams.credentials = &credentials_;
   Result<std::unique_ptr<Store>> opened =
       Store::Open(directory() + "/store", options_.store, seams);
   ASSERT_TRUE(opened.ok()) << opened.status().ToString();

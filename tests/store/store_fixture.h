@@ -13,6 +13,7 @@
 
 #include "common/env.h"
 #include "server/store/store.h"
+#include "tests/store/quick_credentials.h"
 #include "tests/support/temp_dir.h"
 
 namespace twinspool::store {
@@ -93,6 +94,7 @@ class StoreBox {
 
   Store& store() { return *store_; }
   FakePair& pair() { return *pair_; }
+  QuickCredentials& credentials() { return credentials_; }
   MailStore& mail() { return store_->mail_store(); }
   const WritePath& path() { return store_->write_path(); }
   const std::string& directory() const { return dir_.path(); }
@@ -125,6 +127,7 @@ class StoreBox {
  private:
   testing::TempDir dir_;
   BoxOptions options_;
+  QuickCredentials credentials_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<FakePair> pair_;
   replica::ServingState serving_;

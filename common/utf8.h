@@ -1,11 +1,12 @@
-// UTF-8, one character at a time (RFC 3629; ICU's macros do not pass our warnings).
+// UTF-8, one character at a time (RFC 3629; ICU's macros do not pass our warnings). Folding and
+// normalising are ICU's and not here.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-namespace twinspool::mime {
+namespace twinspool {
 
 inline constexpr std::int32_t kNotUtf8 = -1;
 inline constexpr std::int32_t kReplacementCharacter = 0xfffd;
@@ -14,7 +15,10 @@ inline constexpr std::int32_t kReplacementCharacter = 0xfffd;
 /// octet on if there is no well-formed character (overlong, surrogate, above U+10FFFF, cut).
 std::int32_t NextUtf8(std::string_view text, std::size_t* pos);
 
+/// Well-formed throughout; NUL and other control characters are characters like others.
+bool IsUtf8(std::string_view text);
+
 /// Appends a code point up to U+10FFFF.
 void AppendUtf8(std::int32_t code_point, std::string* out);
 
-}  // namespace twinspool::mime
+}  // namespace twinspool

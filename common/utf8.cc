@@ -1,6 +1,6 @@
-#include "server/mime/utf8.h"
+#include "common/utf8.h"
 
-namespace twinspool::mime {
+namespace twinspool {
 namespace {
 
 std::uint32_t Octet(std::string_view text, std::size_t pos) {
@@ -42,6 +42,15 @@ std::int32_t NextUtf8(std::string_view text, std::size_t* pos) {
   return static_cast<std::int32_t>(code_point);
 }
 
+bool IsUtf8(std::string_view text) {
+  for (std::size_t pos = 0; pos < text.size();) {
+    if (NextUtf8(text, &pos) == kNotUtf8) {
+      return false;
+    }
+  }
+  return true;
+}
+
 void AppendUtf8(std::int32_t code_point, std::string* out) {
   if (code_point < 0x80) {
     out->push_back(ToChar(code_point));
@@ -60,4 +69,4 @@ void AppendUtf8(std::int32_t code_point, std::string* out) {
   out->push_back(ToChar(0x80 | (code_point & 0x3f)));
 }
 
-}  // namespace twinspool::mime
+}  // namespace twinspool

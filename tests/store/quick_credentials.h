@@ -1,0 +1,58 @@
+// Credentials that cost nothing: ASCII folding, a hash that shows the password, one local domain.
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/store/credentials.h"
+
+namespace twinspool::store {
+
+class QuickCredentials final : public Credentials {
+ public:
+  Result<MadeCredentials> Make(std::string_view password) override {
+    if (password == "refused") {
+      return InvalidArgument("not a password");
+    }
+    MadeCredentials made{"$" + std::string(password), {}};
+    made.scram.emplace_back().set_mechanism("SCRAM-SHA-256");
+    made.scram.back().set_stored_key("key of " + std::string(password));
+    return made;
+  }
+  bool Remembers(std::string_view, std::string_view password,
+                 std::string_view password_hash) override {
+    return remember && Right(password, password_hash);
+  }
+  bool Verify(std::string_view, std::string_view password,
+              std::string_view password_hash) override {
+    ++verified;
+    return Right(password, password_hash);
+  }
+  Result<std::string> FoldName(std::string_view name) const override {
+    if (name.empty()) {
+      return InvalidArgument("not a user name");
+    }
+    std::string folded(name);
+    for (char& c : folded) {
+      c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+    return folded;
+  }
+  std::vector<std::string> RecipientCandidates(std::string_view address) const override {
+    const std::string whole = FoldName(address).ok() ? *FoldName(address) : "";
+    const std::size_t at = whole.find("@local.example");
+    return at == std::string::npos ? std::vector{whole} : std::vector{whole, whole.substr(0, at)};
+  }
+
+  std::atomic<bool> remember{false};
+  std::atomic<int> verified{0};
+
+ private:
+  static bool Right(std::string_view password, std::string_view password_hash) {
+    return password_hash == "$" + std::string(password);
+  }
+};
+
+}  // namespace twinspool::store
