@@ -15,6 +15,7 @@
 #include "server/store/picture.h"
 #include "server/store/serving.h"
 #include "server/store/take_back.h"
+#include "server/store/uid_jump.h"
 #include "server/store/visibility.h"
 
 namespace twinspool::store {
@@ -36,6 +37,7 @@ struct Store::Parts {
         pictures(*engine),
         sink(*engine, head, *log, *seams.clock),
         take_back(path),
+        uid_jump(path, serving),
         summaries(*engine, seams.summarize),
         passwords(*engine, *seams.clock, *seams.random, seams.passwords),
         mail(path, summaries, passwords, options.mail),
@@ -55,6 +57,7 @@ struct Store::Parts {
   StorePictureSource pictures;
   StoreSink sink;
   StoreTakeBack take_back;
+  StoreUidJump uid_jump;
   SummaryCache summaries;
   PasswordCheck passwords;
   LocalMailStore mail;
@@ -132,6 +135,7 @@ replica::StorePorts Store::ports() {
   ports.pictures = &parts_->pictures;
   ports.sink = &parts_->sink;
   ports.take_back = &parts_->take_back;
+  ports.uid_jump = &parts_->uid_jump;
   return ports;
 }
 
