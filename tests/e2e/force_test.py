@@ -136,5 +136,58 @@ class Forced(harness.PairTest):
         client.create("Lost")
         self.assertGreater(state_of(client, "Lost")["UIDVALIDITY"], lost["UIDVALIDITY"])
 
+    def test_the_last_primary_forced_alone_moves_what_the_peer_may_lack(self):
+        client = harness.login(self.pair, "a")
+        append(client, "on both")
+        append(client, "on both, too")
+        self.pair.kill("b", "STOP")
+        client.socket().settimeout(2)
+        with self.assertRaises(Exception):
+            append(client, "unproven")  # durable on a, never acknowledged
+        self.pair.kill("a")
+        self.pair.kill("b")
+        self.pair.start("a")
+        self.force("a")
+        found = subjects(self.pair, "a")
+        self.assertEqual(set(found), {"on both", "on both, too", "unproven"})
+        self.assertEqual(found["on both"], 1)
+        self.assertGreater(found["unproven"], JUMP, "b may have given its UID to another message")
+        append(harness.login(self.pair, "a"), "after")
+        self.pair.start("b")
+        self.pair.wait("b", "eligible")
+        self.pair.verify_equal()
+        self.pair.ctl("a", "switchover")
+        self.pair.wait("b", "serving")
+        self.assertEqual({subject: uid for subject, uid in subjects(self.pair, "b").items() if subject != "after"}, found)
+
+
+class OutboxDropped(harness.PairTest):
+    up_arguments = ("--set", "outbox-bytes-max=1M")
+
+    def test_what_has_no_log_any_more_comes_back_too(self):
+        client = harness.login(self.pair, "a")
+        append(client, "on both")
+        self.pair.kill("b")
+        self.pair.ctl("a", "solo", "--peer-fenced")
+        for number in range(20):
+            append(client, f"lost {number}")
+        name = "start"
+        client.create(name)
+        for number in range(90):  # each keeps the long former names as previous values
+            client.rename(name, f"{number:02}" + "n" * 850)
+            name = f"{number:02}" + "n" * 850
+        harness.eventually(lambda: "is full and is dropped" in self.pair.logs(400), what="the outbox is dropped")
+        self.pair.kill("a")
+        self.pair.start("b")
+        self.pair.ctl("b", "promote", "--allow-data-loss", "--peer-fenced")
+        append(harness.login(self.pair, "b"), "after the promotion")
+        self.assertEqual(set(subjects(self.pair, "b")), {"on both", "after the promotion"})
+        self.pair.start("a")
+        self.pair.wait("a", "eligible", 120)
+        wanted = {"on both", "after the promotion"} | {f"lost {number}" for number in range(20)}
+        harness.eventually(lambda: set(subjects(self.pair, "b")) == wanted, what="the messages come back")
+        self.assertEqual(len(harness.fetch_all(harness.login(self.pair, "b"), "INBOX")), len(wanted), "each once")
+        self.pair.verify_equal()
+
 
 harness.main()
