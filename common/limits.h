@@ -38,6 +38,13 @@ inline constexpr std::size_t kAtomicMessagesMax = 131'072;
 /// Distance that a primary may append ahead of the UIDNEXT its peer surely knows; also the UIDNEXT
 /// jump of a forced promotion.
 inline constexpr std::uint32_t kUidJump = 1u << 20;
+/// A forced promotion raises the user's UIDVALIDITY counter, for new mailboxes, by this.
+inline constexpr std::uint32_t kUidValidityJump = 1000;
+/// Skipped ranges that a mailbox remembers; an older one joins the next in what it says of time.
+inline constexpr int kUidGapsMax = 64;
+/// Mailboxes of one transaction of a forced promotion; and users between two waits for the disk.
+inline constexpr std::size_t kUidJumpMailboxesPerWrite = 1024;
+inline constexpr std::size_t kUidJumpUsersPerWait = 64;
 /// A remembered LMTP delivery answers a retry without storing twice for this long.
 inline constexpr std::int64_t kDeliveryMemorySeconds = 24 * 3600;
 
@@ -95,6 +102,8 @@ inline constexpr int kPeerMessageBytesMax = 5 << 20;
 /// Entries of one message of a comparing catch-up or of verify-pair.
 inline constexpr std::size_t kUserDigestsPerMessage = 10'000;
 inline constexpr std::size_t kBodyRefsPerMessage = 20'000;
+/// Messages read at once to be saved before their user is replaced.
+inline constexpr std::size_t kDoomedPerRead = 256;
 inline constexpr std::size_t kMailboxDigestsPerMessage = 5'000;
 /// verify-pair names at most this many differences.
 inline constexpr std::size_t kDifferencesMax = 1'000;

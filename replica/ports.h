@@ -175,6 +175,11 @@ class ChangeSink {
   virtual Result<bool> ApplyUnit(const proto::CatchUpUnit& unit) = 0;
   virtual Result<std::vector<proto::UserDigest>> Users() = 0;
   virtual Result<std::vector<proto::BodyRef>> BodiesOf(UserId user) = 0;
+  /// Messages of `user` that the peer is not known to have, and that replacing or dropping him
+  /// would lose: live ones in live mailboxes, as "append" records of no entry (seq 0), ordered by
+  /// mailbox and UID, a bounded number after the place given; none: that was all.
+  virtual Result<std::vector<SalvageRecord>> ReadDoomed(UserId user, MailboxId after_mailbox,
+                                                        Uid after_uid) = 0;
   virtual Status DropUser(UserId user) = 0;
   /// The log ends at `target` from now on, with nothing below it; no user is incomplete.
   virtual Status FinishCatchUp(EntryId target) = 0;

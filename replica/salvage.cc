@@ -18,18 +18,25 @@ constexpr char kFlags[] = "flags";
 constexpr char kExpunge[] = "expunge";
 
 /// Order of tokens is order of entries: the oldest message is given back first.
-std::string MakeToken(const EntryId& entry, std::size_t index) {
+std::string MakeToken(const SalvageRecord& record, std::size_t index) {
+  const EntryId& entry = record.entry;
   std::string token;
   PutBe32(&token, entry.epoch.value());
   PutBe64(&token, entry.seq.value());
   PutBe64(&token, entry.incarnation.value());
   PutBe32(&token, static_cast<std::uint32_t>(index));
+  if (entry.seq == CommitSeq()) {
+    // Of no entry: named by what it is and where it lay.
+    token += record.mailbox.bytes();
+    PutBe32(&token, record.uid.value());
+    token += record.record.guid();
+  }
   return token;
 }
 
 proto::SalvageItem ToItem(const SalvageRecord& record, std::size_t index) {
   proto::SalvageItem item;
-  item.set_token(MakeToken(record.entry, index));
+  item.set_token(MakeToken(record, index));
   item.set_epoch(record.entry.epoch.value());
   item.set_incarnation(record.entry.incarnation.value());
   item.set_seq(record.entry.seq.value());

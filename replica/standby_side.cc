@@ -146,13 +146,16 @@ Status StandbySide::SaveNewest() {
   ChangeSink& sink = *shared_.ports.sink;
   ASSIGN_OR_RETURN(const std::vector<SalvageRecord> records, sink.ReadForSalvage());
   for (std::size_t i = 0; i < records.size(); ++i) {
-    const SalvageRecord& record = records[i];
-    const BodyReader read = [&](std::uint64_t offset, std::size_t length) {
-      return sink.ReadSalvageBody(record.user, BodyNo(record.record.body_no()), offset, length);
-    };
-    TRY(salvage_.Save(record, i, read));
+    TRY(Save(records[i], i));
   }
   return OkStatus();
+}
+
+Status StandbySide::Save(const SalvageRecord& record, std::size_t index) {
+  return salvage_.Save(record, index, [&](std::uint64_t offset, std::size_t length) {
+    return shared_.ports.sink->ReadSalvageBody(record.user, BodyNo(record.record.body_no()), offset,
+                                               length);
+  });
 }
 
 Status StandbySide::FinishRewind(const proto::RewindTo& rewind) {
@@ -160,7 +163,9 @@ Status StandbySide::FinishRewind(const proto::RewindTo& rewind) {
   refill_ = {users.begin(), users.end()};
   const EntryId last = shared_.ports.sink->last();
   const EntryId common = core::FromProto(rewind.common());
+  // A log that was dropped down to an entry above the common one cannot be undone to it.
   const bool refill = rewind.refill() || !users.empty() || shared_.role->control().incomplete ||
+                      last.seq > common.seq ||
                       (last.seq.value() > 0 && last.seq == common.seq && last != common);
   if (!refill) {
     AdoptHistory();
@@ -235,6 +240,7 @@ Status StandbySide::WantDifferingUsers() {
     }
   }
   for (const auto& [id, digest] : mine) {
+    TRY(SaveDoomed(UserId::FromBytes(id)));
     TRY(shared_.ports.sink->DropUser(UserId::FromBytes(id)));
   }
   proto::UserWanted all;
@@ -265,9 +271,40 @@ void StandbySide::SendWanted(proto::UserWanted wanted) {
   shared_.Send(std::move(message));
 }
 
+/// What this node accepted as primary and has no log of any more, so that no rewind could save it:
+/// with the user's rows it would go. Only an unfinished rewind says that there may be such a thing.
+Status StandbySide::SaveDoomed(UserId user) {
+  if (!shared_.role->control().rewinding) {
+    return OkStatus();
+  }
+  const EntryId last = shared_.ports.sink->last();
+  TRY(salvage_.BeginRewind(last.epoch, last.seq.Next()));
+  MailboxId mailbox;
+  Uid uid;
+  while (true) {
+    ASSIGN_OR_RETURN(const std::vector<SalvageRecord> records,
+                     shared_.ports.sink->ReadDoomed(user, mailbox, uid));
+    if (records.empty()) {
+      return OkStatus();
+    }
+    for (const SalvageRecord& record : records) {
+      TRY(Save(record, 0));
+    }
+    mailbox = records.back().mailbox;
+    uid = records.back().uid;
+  }
+}
+
+Result<bool> StandbySide::ApplyUnit(const proto::CatchUpUnit& unit) {
+  if (unit.first() && unit.replace() && unit.only_mailbox().empty()) {
+    TRY(SaveDoomed(UserId::FromBytes(unit.user_id())));
+  }
+  return shared_.ports.sink->ApplyUnit(unit);
+}
+
 void StandbySide::OnUnit(const proto::CatchUpUnit& unit) {
   const UserId user = UserId::FromBytes(unit.user_id());
-  const Result<bool> right = shared_.ports.sink->ApplyUnit(unit);
+  const Result<bool> right = ApplyUnit(unit);
   Status status = right.status();
   const bool wrong = right.ok() && !*right;
   if (wrong) {

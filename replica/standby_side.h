@@ -48,10 +48,13 @@ class StandbySide {
   bool Follows() const;
   Status UndoDownTo(const EntryId& common);
   Status SaveNewest();
+  Status Save(const SalvageRecord& record, std::size_t index);
   Status FinishRewind(const proto::RewindTo& rewind);
   void AdoptHistory();
   // Catch-up.
   void OnUnit(const proto::CatchUpUnit& unit);
+  Result<bool> ApplyUnit(const proto::CatchUpUnit& unit);
+  Status SaveDoomed(UserId user);
   Status WantDifferingUsers();
   Status WantUser(const UserId& user);
   void SendWanted(proto::UserWanted wanted);

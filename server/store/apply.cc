@@ -92,6 +92,8 @@ Status Applier::ApplyUser(const proto::UserItem& item) {
   user->header = std::move(header);
   ChangeDigest(&user->state.digest, old_term,
                UserTerm(user_id_, user->modseq, user->header->bytes));
+  user->state.uid_validity =
+      std::max(user->state.uid_validity, user->header->decoded.uid_validity_floor());
   Note(note);
   return OkStatus();
 }

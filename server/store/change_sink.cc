@@ -201,6 +201,12 @@ Result<std::vector<proto::BodyRef>> StoreSink::BodiesOf(UserId user) {
   return refill_.BodiesOf(user);
 }
 
+Result<std::vector<replica::SalvageRecord>> StoreSink::ReadDoomed(UserId user,
+                                                                  MailboxId after_mailbox,
+                                                                  Uid after_uid) {
+  return undo_.ReadDoomed(user, after_mailbox, after_uid);
+}
+
 Status StoreSink::DropUser(UserId user) {
   return refill_.DropUser(user);
 }

@@ -42,6 +42,8 @@ class StoreSink final : public replica::ChangeSink {
   Result<bool> ApplyUnit(const proto::CatchUpUnit& unit) override;
   Result<std::vector<proto::UserDigest>> Users() override;
   Result<std::vector<proto::BodyRef>> BodiesOf(UserId user) override;
+  Result<std::vector<replica::SalvageRecord>> ReadDoomed(UserId user, MailboxId after_mailbox,
+                                                         Uid after_uid) override;
   Status DropUser(UserId user) override;
   Status FinishCatchUp(EntryId target) override;
 

@@ -3,6 +3,7 @@
 #include <tuple>
 
 #include "common/limits.h"
+#include "server/store/gaps.h"
 #include "server/store/mailbox_ops.h"
 #include "server/store/message_ops.h"
 
@@ -102,13 +103,6 @@ std::uint8_t ChangedFlags(std::uint8_t now, FlagChange change, SystemFlags given
   return now;
 }
 
-/// UNCHANGEDSINCE values from a time that a forced promotion cut off prove nothing.
-bool LostTime(const HeadMailbox& mailbox, Modseq since) {
-  const auto& gaps = mailbox.header->decoded.uid_gaps();
-  return std::any_of(gaps.begin(), gaps.end(),
-                     [&](const proto::UidGap& gap) { return since.value() < gap.modseq(); });
-}
-
 }  // namespace
 
 Result<std::optional<Uid>> StorePart(StoreTxn& txn, MailboxRef ref, const StoreRequest& request,
@@ -119,7 +113,9 @@ Result<std::optional<Uid>> StorePart(StoreTxn& txn, MailboxRef ref, const StoreR
                    keywords.Bits(request.flags.keywords, request.change != FlagChange::kRemove));
   EntryGroups groups;
   std::size_t looked_at = 0;
-  const bool lost = request.unchanged_since && LostTime(*mailbox, *request.unchanged_since);
+  // Values from a time that a forced promotion cut off prove nothing.
+  const bool lost =
+      request.unchanged_since && InLostTime(mailbox->header->decoded, *request.unchanged_since);
   ASSIGN_OR_RETURN(
       const std::optional<Uid> next,
       ForEntries(txn.edit(), ref, &request.uids, from, [&](Uid uid, const PageEntry& entry) {
@@ -229,42 +225,68 @@ class BodyCopier {
   std::unordered_map<Guid, BodyNo> copied_;
 };
 
-Status CopyOne(StoreTxn& txn, const CopyPlan& plan, const Source& source,
-               const std::string& keywords, std::uint32_t new_uid, BodyCopier* bodies) {
-  ASSIGN_OR_RETURN(const auto row, txn.edit().Row(plan.from.owner, Family::kRecords,
-                                                  RecordKey(plan.from.id, source.uid)));
+Result<proto::RecordHeader> ReadRecord(StoreTxn& txn, MailboxRef mailbox, Uid uid) {
+  ASSIGN_OR_RETURN(const auto row,
+                   txn.edit().Row(mailbox.owner, Family::kRecords, RecordKey(mailbox.id, uid)));
   proto::RecordHeader record;
   if (!row || !record.ParseFromString(*row)) {
-    return DataLoss("the record of message " + std::to_string(source.uid.value()) + " in mailbox " +
-                    plan.from.id.ToHex() + " is missing or does not parse");
+    return DataLoss("the record of message " + std::to_string(uid.value()) + " in mailbox " +
+                    mailbox.id.ToHex() + " is missing or does not parse");
   }
+  return record;
+}
+
+proto::EntryState* AddRecord(StoreTxn& txn, MailboxRef mailbox, std::uint32_t uid,
+                             const proto::RecordHeader& record) {
+  proto::RecordItem* item = txn.Add(mailbox.owner)->mutable_record();
+  item->set_mailbox_id(std::string(mailbox.id.bytes()));
+  item->set_uid(uid);
+  item->set_record(record.SerializeAsString());
+  item->set_modseq(record.created_modseq());
+  item->mutable_entry()->set_updated_s(txn.now_s());
+  return item->mutable_entry();
+}
+
+Status CopyOne(StoreTxn& txn, const CopyPlan& plan, const Source& source,
+               const std::string& keywords, std::uint32_t new_uid, BodyCopier* bodies) {
+  ASSIGN_OR_RETURN(proto::RecordHeader record, ReadRecord(txn, plan.from, source.uid));
   ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(plan.to.owner));
   ASSIGN_OR_RETURN(const BodyNo body, bodies->Copy(record, modseq));
   record.set_body_no(body.value());
   record.set_created_modseq(modseq.value());
   record.set_save_date_ns(txn.now_ns());
   record.set_origin(proto::ORIGIN_COPY);
-  proto::RecordItem* item = txn.Add(plan.to.owner)->mutable_record();
-  item->set_mailbox_id(std::string(plan.to.id.bytes()));
-  item->set_uid(new_uid);
-  item->set_record(record.SerializeAsString());
-  item->mutable_entry()->set_flags(source.entry.flags);
-  item->mutable_entry()->set_keywords(keywords);
-  item->mutable_entry()->set_updated_s(txn.now_s());
-  item->set_modseq(modseq.value());
+  proto::EntryState* entry = AddRecord(txn, plan.to, new_uid, record);
+  entry->set_flags(source.entry.flags);
+  entry->set_keywords(keywords);
   return OkStatus();
 }
 
-Status ExpungeMoved(StoreTxn& txn, const CopyPlan& plan, const std::vector<Source>& sources) {
+Status ExpungeMoved(StoreTxn& txn, MailboxRef from, const std::vector<Source>& sources) {
   EntryGroups groups;
   for (const Source& source : sources) {
     PageEntry gone = source.entry;
     gone.state |= kStateExpunged;
     groups.Add(source.uid, gone);
   }
-  ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(plan.from.owner));
-  groups.AddItems(txn, plan.from, modseq);
+  ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(from.owner));
+  groups.AddItems(txn, from, modseq);
   return OkStatus();
+}
+
+/// Live messages from `from` on, at most `max`; answers where more follow.
+Result<std::optional<Uid>> TakeLive(StoreTxn& txn, MailboxRef mailbox, const UidSet& uids, Uid from,
+                                    std::size_t max, std::vector<Source>* sources) {
+  return ForEntries(txn.edit(), mailbox, &uids, from, [&](Uid uid, const PageEntry& entry) {
+    if (entry.expunged()) {
+      return true;
+    }
+    if (sources->size() >= max) {
+      return false;
+    }
+    sources->push_back({uid, entry});
+    return true;
+  });
 }
 
 }  // namespace
@@ -275,18 +297,8 @@ Result<std::optional<Uid>> CopyPart(StoreTxn& txn, const CopyPlan& plan, Uid fro
   ASSIGN_OR_RETURN(const HeadMailbox* to, LiveMailbox(txn, plan.to));
   result->uid_validity = UidValidity(to->header->decoded.uid_validity());
   std::vector<Source> sources;
-  ASSIGN_OR_RETURN(
-      const std::optional<Uid> next,
-      ForEntries(txn.edit(), plan.from, plan.uids, from_uid, [&](Uid uid, const PageEntry& entry) {
-        if (entry.expunged()) {
-          return true;
-        }
-        if (sources.size() >= plan.part_max) {
-          return false;
-        }
-        sources.push_back({uid, entry});
-        return true;
-      }));
+  ASSIGN_OR_RETURN(const std::optional<Uid> next,
+                   TakeLive(txn, plan.from, *plan.uids, from_uid, plan.part_max, &sources));
   if (next && !plan.move) {
     return LimitExceeded("too many messages in one command");
   }
@@ -314,7 +326,33 @@ Result<std::optional<Uid>> CopyPart(StoreTxn& txn, const CopyPlan& plan, Uid fro
     result->pairs.emplace_back(sources[i].uid, Uid(uid));
   }
   if (plan.move) {
-    TRY(ExpungeMoved(txn, plan, sources));
+    TRY(ExpungeMoved(txn, plan.from, sources));
+  }
+  return next;
+}
+
+Result<std::optional<Uid>> RenumberPart(StoreTxn& txn, MailboxRef ref, const UidSet& uids,
+                                        Uid from) {
+  ASSIGN_OR_RETURN(const HeadMailbox* mailbox, LiveMailbox(txn, ref));
+  std::vector<Source> sources;
+  ASSIGN_OR_RETURN(const std::optional<Uid> next,
+                   TakeLive(txn, ref, uids, from, limits::kMessagesPerWrite, &sources));
+  std::uint32_t uid = mailbox->row.uid_next;
+  if (sources.size() > UINT32_MAX - uid) {
+    return LimitExceeded("mailbox " + ref.id.ToHex() + " has used up its message numbers");
+  }
+  for (const Source& source : sources) {
+    ASSIGN_OR_RETURN(proto::RecordHeader record, ReadRecord(txn, ref, source.uid));
+    ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(ref.owner));
+    record.set_created_modseq(modseq.value());
+    proto::EntryState* entry = AddRecord(txn, ref, uid++, record);
+    entry->set_flags(source.entry.flags);
+    entry->set_state(source.entry.state);
+    entry->set_keywords(source.entry.keywords);
+    entry->set_tail(source.entry.tail);
+  }
+  if (!sources.empty()) {
+    TRY(ExpungeMoved(txn, ref, sources));
   }
   return next;
 }

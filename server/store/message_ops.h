@@ -75,6 +75,11 @@ struct CopyPlan {
 Result<std::optional<Uid>> CopyPart(StoreTxn& txn, const CopyPlan& plan, Uid from_uid,
                                     CopyResult* result);
 
+/// Gives live messages of `uids` new UIDs at the end of their own mailbox: same body, dates, flags
+/// and keywords; the old UIDs are expunged. One part, from `from` on; answers where to go on.
+Result<std::optional<Uid>> RenumberPart(StoreTxn& txn, MailboxRef mailbox, const UidSet& uids,
+                                        Uid from);
+
 /// A delivery into INBOX; `duplicate` (and no items) when the same was delivered within 24 h.
 Result<DeliverResult> DeliverMessage(StoreTxn& txn, UserId user, const std::string& sender,
                                      const std::string& recipient, StagedBody body);

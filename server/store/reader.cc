@@ -6,6 +6,7 @@
 
 #include "common/limits.h"
 #include "server/store/engine.h"
+#include "server/store/gaps.h"
 #include "server/store/keyword_bits.h"
 #include "server/store/page.h"
 
@@ -55,9 +56,7 @@ Result<StoreReader::Loaded> StoreReader::Load(MailboxRef mailbox) {
   state.use = static_cast<SpecialUse>(header.special_use());
   state.keywords = std::make_shared<const std::vector<std::string>>(header.keywords().begin(),
                                                                     header.keywords().end());
-  for (const proto::UidGap& gap : header.uid_gaps()) {
-    loaded.gap_modseq = std::max(loaded.gap_modseq, Modseq(gap.modseq()));
-  }
+  loaded.header = std::move(header);
   return loaded;
 }
 
@@ -179,7 +178,7 @@ Result<IndexBatch> StoreReader::ReadIndex(MailboxRef mailbox, const IndexQuery& 
   IndexBatch batch;
   batch.state = std::move(loaded.state);
   // Too old to be told the difference: everything live, and every absent UID.
-  const bool lost = query.since > Modseq() && query.since < loaded.gap_modseq;
+  const bool lost = InLostTime(loaded.header, query.since);
   const bool forgot = lost || (query.since > Modseq() && query.since < batch.state.purge_floor);
   if (lost) {
     query.since = Modseq();
@@ -206,9 +205,16 @@ Result<IndexBatch> StoreReader::ReadIndex(MailboxRef mailbox, const IndexQuery& 
   }
   TRY(it.status());
   const std::uint32_t end = batch.next ? batch.next->value() : batch.state.uid_next.value();
-  if (forgot && query.from.value() < end) {
-    const UidSet absent = UidSet::Of(std::max(query.from.value(), 1u), end - 1).Minus(present);
-    batch.vanished = query.uids ? absent.Intersect(*query.uids) : absent;
+  if (query.from.value() < end) {
+    const UidSet span = UidSet::Of(std::max(query.from.value(), 1u), end - 1);
+    if (forgot) {
+      batch.vanished = span.Minus(present);
+    } else {
+      batch.vanished.Add(SkippedSince(loaded.header, query.since).Intersect(span));
+    }
+    if (query.uids) {
+      batch.vanished = batch.vanished.Intersect(*query.uids);
+    }
   }
   return batch;
 }

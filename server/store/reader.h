@@ -48,7 +48,7 @@ class StoreReader {
  private:
   struct Loaded {
     MailboxState state;
-    Modseq gap_modseq;  // of the newest forced promotion; 0: none
+    proto::MailboxHeader header;
   };
   Result<std::optional<std::string>> Get(Family family, const std::string& key);
   Result<Loaded> Load(MailboxRef mailbox);

@@ -188,6 +188,8 @@ Result<UserState> RecountUser(const RowView& view, UserId user) {
   ASSIGN_OR_RETURN(const auto header, view.UserHeader(user));
   if (header) {
     sum.Add(UserTerm(user, header->modseq, header->bytes));
+    ASSIGN_OR_RETURN(const auto part, ParseUserHeader(header->bytes));
+    state.uid_validity = std::max(state.uid_validity, part->decoded.uid_validity_floor());
   }
   TRY(AddPoolTerms(view, user, &sum));
   TRY(AddMiscTerms(view, user, &sum));

@@ -1,7 +1,10 @@
-// Undo::ReadForSalvage: what the newest entry's items would lose, in words and octets that people
-// and the new primary can use. Reading only.
+// Undo::ReadForSalvage and ReadDoomed: what undoing the newest entry, or replacing a user, would
+// lose, in words and octets that people and the new primary can use. Reading only.
+#include <algorithm>
+#include <optional>
 #include <utility>
 
+#include "common/limits.h"
 #include "common/uid_set.h"
 #include "server/store/engine.h"
 #include "server/store/page.h"
@@ -178,7 +181,73 @@ class SalvageReader {
   Page page_;
 };
 
+/// First UID of this mailbox that the peer may lack; nothing: it is not one whose messages are
+/// missed. A user whose copy broke off has mailboxes without a header or a state.
+Result<std::optional<Uid>> FirstUnshared(const RowView& view, UserId user, MailboxId mailbox) {
+  ASSIGN_OR_RETURN(const auto row, view.MailboxRowOf(mailbox));
+  ASSIGN_OR_RETURN(const auto versioned, view.MailboxHeader(user, mailbox));
+  proto::MailboxHeader header;
+  if (!row || !versioned || !header.ParseFromString(versioned->bytes) ||
+      header.deleted_modseq() != 0) {
+    return std::optional<Uid>();
+  }
+  return std::optional(Uid(row->uid_peer));
+}
+
+/// At most `max` live UIDs from `from` on.
+Result<UidSet> LiveFrom(const RowView& view, MailboxId mailbox, Uid from, std::size_t max) {
+  UidSet live;
+  std::size_t count = 0;
+  RowIterator it = view.engine().Iterate(
+      Family::kIndex, {PageKey(mailbox, from.value() >> kPageBits), PrefixEnd(mailbox.bytes())},
+      view.snapshot());
+  for (it.SeekToFirst(); it.Valid() && count < max; it.Next()) {
+    const std::uint32_t page = PageOfPageKey(it.key()).value_or(0);
+    PageScanner scanner(it.value());
+    EntryView entry;
+    while (count < max && scanner.Next(&entry)) {
+      const std::uint32_t uid = page << kPageBits | entry.uid_low;
+      if (uid >= from.value() && !entry.expunged()) {
+        live.Add(uid);
+        ++count;
+      }
+    }
+    TRY(scanner.status());
+  }
+  TRY(it.status());
+  return live;
+}
+
 }  // namespace
+
+Result<std::vector<SalvageRecord>> Undo::ReadDoomed(UserId user, MailboxId after_mailbox,
+                                                    Uid after_uid) {
+  const RowView view(engine_);
+  SalvageReader reader(view, EntryId());
+  ASSIGN_OR_RETURN(const std::vector<MailboxId> mailboxes, view.MailboxesOf(user));
+  std::size_t room = limits::kDoomedPerRead;
+  for (const MailboxId mailbox : mailboxes) {
+    if (mailbox < after_mailbox || room == 0) {
+      continue;
+    }
+    ASSIGN_OR_RETURN(std::optional<Uid> from, FirstUnshared(view, user, mailbox));
+    if (!from) {
+      continue;
+    }
+    if (mailbox == after_mailbox) {
+      from = std::max(*from, Uid(after_uid.value() + 1));
+    }
+    ASSIGN_OR_RETURN(const UidSet live, LiveFrom(view, mailbox, *from, room));
+    room -= live.Count();
+    proto::OutboxItem item;
+    item.set_kind(proto::OutboxItem::RECORD);
+    item.set_user_id(std::string(user.bytes()));
+    item.set_mailbox_id(std::string(mailbox.bytes()));
+    live.Encode(item.mutable_uids());
+    TRY(reader.Add(item));
+  }
+  return reader.Take();
+}
 
 Result<std::vector<SalvageRecord>> Undo::ReadForSalvage() {
   const EntryId last = log_.last();

@@ -16,6 +16,7 @@
 #include "server/store/picture.h"
 #include "server/store/serving.h"
 #include "server/store/take_back.h"
+#include "server/store/uid_jump.h"
 #include "server/store/visibility.h"
 
 namespace twinspool::store {
@@ -37,6 +38,7 @@ struct Store::Parts {
         pictures(*engine),
         sink(*engine, head, *log, *seams.clock),
         take_back(path),
+        uid_jump(path, serving),
         summaries(*engine, seams.summarize),
         passwords(*engine, *seams.credentials),
         mail(path, summaries, passwords, *seams.credentials, options.mail),
@@ -56,6 +58,7 @@ struct Store::Parts {
   StorePictureSource pictures;
   StoreSink sink;
   StoreTakeBack take_back;
+  StoreUidJump uid_jump;
   SummaryCache summaries;
   PasswordCheck passwords;
   LocalMailStore mail;
@@ -133,6 +136,7 @@ replica::StorePorts Store::ports() {
   ports.pictures = &parts_->pictures;
   ports.sink = &parts_->sink;
   ports.take_back = &parts_->take_back;
+  ports.uid_jump = &parts_->uid_jump;
   return ports;
 }
 

@@ -29,6 +29,10 @@ Status StoreTxn::Admit(Admission admission) {
   return path_.visibility.AdmitPending(user_);
 }
 
+Status StoreTxn::AdmitBeforeServing() {
+  return serving_->primary ? OkStatus() : Fenced("this node is not the primary of its pair");
+}
+
 Result<Modseq> StoreTxn::NextModseq(UserId user) {
   ASSIGN_OR_RETURN(const HeadUser* head, edit_.User(user));
   std::uint64_t epoch = serving_->epoch.value();
@@ -60,6 +64,9 @@ Status StoreTxn::CheckUidDistance(UserId owner, MailboxId id, std::uint64_t coun
     return LimitExceeded("this mailbox has used up its message numbers; make a new one");
   }
   if (!serving_->limit_uid_distance) {
+    // `single`: a peer that joins later is filled with all of it before it may give out UIDs.
+    ASSIGN_OR_RETURN(HeadMailbox * changed, edit_.EditMailbox(owner, id));
+    changed->row.uid_peer = static_cast<std::uint32_t>(next);
     return OkStatus();
   }
   std::uint32_t known = mailbox->row.uid_peer;

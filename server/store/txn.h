@@ -59,6 +59,9 @@ class StoreTxn {
   /// kFenced: not primary; kUnavailable: writes blocked or the queue is full (nothing was done);
   /// kOverQuota: disk reserve. Call first.
   Status Admit(Admission admission);
+  /// In place of Admit, for what a primary owes to the store before it may serve (a forced
+  /// promotion): only the role counts, not that clients' writes are still refused.
+  Status AdmitBeforeServing();
 
   HeadEdit& edit() { return edit_; }
   /// One moment of the wall clock for the whole transaction.

@@ -32,7 +32,9 @@ class Undo {
   Undo(Engine& engine, HeadState& head, OutboxLog& log, Clock& clock)
       : engine_(engine), head_(head), log_(log), clock_(clock) {}
 
-  /// See replica::ChangeSink for these five.
+  /// See replica::ChangeSink for these six.
+  Result<std::vector<replica::SalvageRecord>> ReadDoomed(UserId user, MailboxId after_mailbox,
+                                                         Uid after_uid);
   Result<std::vector<replica::SalvageRecord>> ReadForSalvage();
   Result<std::string> ReadSalvageBody(UserId user, BodyNo body, std::uint64_t offset,
                                       std::size_t length);

@@ -19,7 +19,7 @@ using replica::core::Role;
 
 class PairTest : public testing::Test {
  protected:
-  void StartPair(Mode mode = Mode::kAvailable) {
+  void StartPair(Mode mode = Mode::kAvailable, std::uint64_t outbox_bytes_max = 0) {
     const std::filesystem::path dir =
         std::filesystem::path(testing::TempDir()) /
         ("pair-" + std::to_string(getpid()) + "-" +
@@ -27,6 +27,9 @@ class PairTest : public testing::Test {
     std::filesystem::remove_all(dir);
     a_ = std::make_unique<PairNode>(0, dir / "a", mode);
     b_ = std::make_unique<PairNode>(1, dir / "b", mode);
+    if (outbox_bytes_max > 0) {
+      a_->options.outbox_bytes_max = b_->options.outbox_bytes_max = outbox_bytes_max;
+    }
     MakeJoined(a_.get(), b_.get());
     StartBoth();
   }
@@ -147,6 +150,38 @@ TEST_F(PairTest, WhatOnlyTheOldPrimaryAcceptedIsGivenBack) {
   EXPECT_EQ(b_->store.CountMessages("only on a"), 1U);
   EXPECT_EQ(b_->store.CountMessages("on both"), 1U);
   EXPECT_FALSE(a_->pair().ListSalvage().empty());
+}
+
+TEST_F(PairTest, WhatHasNoLogAnyMoreIsSavedBeforeItsUserIsReplaced) {
+  StartPair(Mode::kAvailable, 500);
+  WaitWhole();
+  ASSERT_TRUE(a_->Append("on both"));
+  b_->Stop();
+  ASSERT_TRUE(a_->pair().WaitFor([](const auto& s) { return !s.state.link_up; }, 10'000).ok());
+  ASSERT_EQ(a_->Run(replica::core::Solo{.peer_fenced = true}).code, Outcome::kDone);
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(a_->Append("only on a " + std::to_string(i)));
+  }
+  // The outbox passes its bound and is dropped: a rewind finds nothing to undo.
+  ASSERT_TRUE(
+      a_->pair().WaitFor([&](const auto&) { return a_->store.bytes() <= 500; }, 20'000).ok());
+  a_->Stop();
+  b_->Start();
+  b_->Connect(link_->end(1));
+  ASSERT_EQ(b_->Run(replica::core::Promote{.peer_fenced = true, .allow_data_loss = true}).code,
+            Outcome::kDone);
+  ASSERT_TRUE(b_->Append("after the promotion"));
+  a_->Start();
+  a_->Connect(link_->end(0));
+  link_->Connect();
+  ASSERT_TRUE(a_->WaitFor(Role::kStandby)) << a_->pair().Snapshot().advice;
+  ASSERT_TRUE(
+      a_->pair().WaitFor([](const auto& s) { return s.salvage_pending == 0; }, 20'000).ok());
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(b_->store.CountMessages("only on a " + std::to_string(i)), 1U) << i;
+  }
+  EXPECT_EQ(b_->store.CountMessages("on both"), 1U);
+  EXPECT_EQ(b_->store.CountMessages("after the promotion"), 1U);
 }
 
 TEST_F(PairTest, SwitchoverUnderLoadLosesNothing) {

@@ -96,6 +96,18 @@ void StoreBox::BePrimary(std::uint32_t epoch) {
   store_->ports().visibility->AdvanceTo(store_->ports().log->last().seq);
 }
 
+Status StoreBox::Force(std::uint32_t epoch, bool renumber) {
+  pair_->HoldAcks();
+  serving_.epoch = Epoch(epoch);
+  serving_.incarnation = Incarnation(++incarnation_);
+  const Status jumped =
+      store_->ports().uid_jump->JumpUids(serving_.epoch, serving_.incarnation, renumber);
+  store_->ports().visibility->SetServing(serving_);
+  pair_->ReleaseAcks();
+  store_->ports().visibility->AdvanceTo(store_->ports().log->last().seq);
+  return jumped;
+}
+
 void StoreBox::Serve(const Status& writes) {
   serving_.writes = writes;
   store_->ports().visibility->SetServing(serving_);

@@ -91,6 +91,8 @@ class StoreBox {
   }
   void BePrimary(std::uint32_t epoch = 2);
   void Serve(const Status& writes);
+  /// A forced promotion as the pair carries it out: nothing is acked or served before the jump.
+  Status Force(std::uint32_t epoch, bool renumber);
 
   Store& store() { return *store_; }
   FakePair& pair() { return *pair_; }

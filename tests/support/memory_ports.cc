@@ -647,6 +647,32 @@ Result<std::vector<proto::BodyRef>> MemoryStore::BodiesOf(UserId user) {
   return out;
 }
 
+// This store does not know what the peer has: all messages, at once.
+Result<std::vector<replica::SalvageRecord>> MemoryStore::ReadDoomed(UserId user,
+                                                                    MailboxId after_mailbox,
+                                                                    Uid /*after_uid*/) {
+  const Guard guard(mutex_);
+  std::vector<replica::SalvageRecord> out;
+  const auto rows = users_.find(std::string(user.bytes()));
+  if (rows == users_.end() || !after_mailbox.nil()) {
+    return out;
+  }
+  for (const auto& [key, row] : rows->second) {
+    const proto::ChangeItem item = ParseItem(row);
+    if (!item.has_record()) {
+      continue;
+    }
+    replica::SalvageRecord& record = out.emplace_back();
+    record.user = user;
+    record.mailbox = MailboxId::FromBytes(item.record().mailbox_id());
+    record.uid = Uid(item.record().uid());
+    record.kind = "append";
+    record.record.ParseFromString(item.record().record());
+    record.has_body = rows->second.contains(BodyKey(record.record.body_no()));
+  }
+  return out;
+}
+
 Status MemoryStore::DropUser(UserId user) {
   const Guard guard(mutex_);
   MaybeCrash();

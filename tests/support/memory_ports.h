@@ -123,6 +123,8 @@ class MemoryStore final : public replica::Visibility,
   Result<bool> ApplyUnit(const proto::CatchUpUnit& unit) override;
   Result<std::vector<proto::UserDigest>> Users() override;
   Result<std::vector<proto::BodyRef>> BodiesOf(UserId user) override;
+  Result<std::vector<replica::SalvageRecord>> ReadDoomed(UserId user, MailboxId after_mailbox,
+                                                         Uid after_uid) override;
   Status DropUser(UserId user) override;
   Status FinishCatchUp(EntryId target) override;
   Result<std::vector<replica::SalvageRecord>> ReadForSalvage() override;
