@@ -13,7 +13,7 @@ const CommandOption kExpectEpoch = {"expect-epoch", "N",
                                     "scripts cannot both act"};
 const CommandOption kTimeout = {"timeout", "S", "give up after S seconds"};
 
-std::vector<CommandInfo> RoleCommands() {
+std::vector<CommandInfo> LookingCommands() {
   return {
       {"status",
        "",
@@ -38,6 +38,11 @@ std::vector<CommandInfo> RoleCommands() {
        0,
        0,
        RunWait},
+  };
+}
+
+std::vector<CommandInfo> RoleCommands() {
+  return {
       {"promote",
        "",
        "make this node the primary",
@@ -158,9 +163,9 @@ std::vector<CommandInfo> PairAndUserCommands() {
 
 const std::vector<CommandInfo>& Commands() {
   static const auto* const kCommands = [] {
-    auto* all = new std::vector<CommandInfo>(RoleCommands());
-    for (CommandInfo& command : PairAndUserCommands()) {
-      all->push_back(command);
+    auto* all = new std::vector<CommandInfo>(LookingCommands());
+    for (const auto& family : {RoleCommands(), PairAndUserCommands()}) {
+      all->insert(all->end(), family.begin(), family.end());
     }
     return all;
   }();
