@@ -73,6 +73,8 @@ inline constexpr std::size_t kFetchBatchBytes = 1u << 20;
 inline constexpr std::size_t kFetchBatchMessages = 4096;
 /// Index entries of one batch; a larger mailbox is read in several.
 inline constexpr std::size_t kIndexBatchEntries = 1'000'000;
+/// Index pages that one read of UIDs looks at: a million messages.
+inline constexpr std::size_t kUidBatchPages = 4096;
 
 // --- replication
 // --------------------------------------------------------------------------------------

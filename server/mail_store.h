@@ -165,6 +165,14 @@ struct IndexBatch {
   std::optional<Uid> next;  // more to read from here
 };
 
+/// Which messages a mailbox holds, without what changes about them: all that opening it asks for.
+struct UidBatch {
+  MailboxState state;
+  UidSet uids;       // live ones in [from, next)
+  Uid first_unseen;  // smallest of them without \Seen; 0: none
+  std::optional<Uid> next;
+};
+
 /// What a Fetch brings per message, as bits.
 using FetchParts = std::uint8_t;
 inline constexpr FetchParts kFetchIndex = 1;   // flags, modseq (as of this batch's snapshot)
@@ -299,6 +307,9 @@ class MailStore {
 
   // Reading.
   virtual void ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexBatch> done) = 0;
+  /// The live UIDs from `from` on; `state` and `uids` come from one snapshot. Far cheaper than
+  /// ReadIndex: a page of messages that all live is not looked into.
+  virtual void ReadUids(MailboxRef mailbox, Uid from, Done<UidBatch> done) = 0;
   virtual void Fetch(MailboxRef mailbox, FetchRequest request, Done<FetchBatch> done) = 0;
   /// Octets [offset, offset + length) of a body; shorter at its end.
   virtual void ReadBody(UserId owner, BodyNo body, std::uint64_t offset, std::size_t length,

@@ -30,15 +30,12 @@ class SelectTask : public Task {
   }
 
   void ReadOn(Uid from) {
-    IndexQuery query;
-    query.from = from;
-    query.limit = limits::kIndexSliceEntries;
-    core().store().ReadIndex(
-        view_->ref(), std::move(query),
-        Then<IndexBatch>([this](Result<IndexBatch> batch) { OnSlice(std::move(batch)); }));
+    core().store().ReadUids(view_->ref(), from, Then<UidBatch>([this](Result<UidBatch> batch) {
+                              OnUids(std::move(batch));
+                            }));
   }
 
-  void OnSlice(Result<IndexBatch> batch) {
+  void OnUids(Result<UidBatch> batch) {
     if (!batch.ok()) {
       core().Unselect();
       return core().Fail(batch.status());
@@ -47,17 +44,14 @@ class SelectTask : public Task {
       state_ = batch->state;
       loaded_ = true;
     }
-    // Mail that came after the first slice is told by the next sync: UIDNEXT must stay true.
-    std::erase_if(batch->entries,
-                  [&](const IndexEntry& entry) { return entry.uid >= state_.uid_next; });
-    std::uint32_t number = view_->exists();
-    for (const IndexEntry& entry : batch->entries) {
-      ++number;
-      if (first_unseen_ == 0 && (entry.flags & kSeen) == 0) {
-        first_unseen_ = number;
-      }
+    // Mail that came after the first batch is told by the next sync: UIDNEXT must stay true.
+    if (batch->uids.Max() >= state_.uid_next.value()) {
+      batch->uids = batch->uids.Minus(UidSet::Of(state_.uid_next.value(), UINT32_MAX));
     }
     view_->Load(*batch);
+    if (first_unseen_ == 0 && batch->first_unseen != Uid()) {
+      first_unseen_ = view_->NumberOf(batch->first_unseen);
+    }
     if (batch->next) {
       return ReadOn(*batch->next);
     }
@@ -147,7 +141,7 @@ class SelectTask : public Task {
   cmd::Select command_;
   std::unique_ptr<SelectedView> view_;
   bool loaded_ = false;
-  MailboxState state_;  // of the first slice
+  MailboxState state_;  // of the first batch
   std::uint32_t first_unseen_ = 0;
   std::optional<Uid> blocked_at_;
 };

@@ -8,13 +8,11 @@
 
 namespace twinspool::imap {
 
-void SelectedView::Load(const IndexBatch& batch) {
+void SelectedView::Load(const UidBatch& batch) {
   if (seen_modseq_.value() == 0) {
     seen_modseq_ = batch.state.highest_modseq;
   }
-  for (const IndexEntry& entry : batch.entries) {
-    known_.Add(entry.uid);
-  }
+  known_.Add(batch.uids);
   keywords_ = batch.state.keywords;
   newest_ = std::max(newest_, known_.Max());
   Number();

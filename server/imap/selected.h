@@ -39,9 +39,9 @@ class SelectedView {
 
   // --- opening
 
-  /// Takes the next batch of a read of all live entries (IndexQuery::since 0). The first batch's
-  /// state is the one that SELECT reports; all messages of all batches count as told.
-  void Load(const IndexBatch& batch);
+  /// Takes the next batch of a read of all UIDs. The first batch's state is the one that SELECT
+  /// reports; all messages of all batches count as told.
+  void Load(const UidBatch& batch);
 
   // --- the picture
 

@@ -108,6 +108,12 @@ void LocalMailStore::ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexB
   });
 }
 
+void LocalMailStore::ReadUids(MailboxRef mailbox, Uid from, Done<UidBatch> done) {
+  PostRead<UidBatch>(std::move(done), [mailbox, from](StoreReader& reader) {
+    return reader.ReadUids(mailbox, from);
+  });
+}
+
 void LocalMailStore::Fetch(MailboxRef mailbox, FetchRequest request, Done<FetchBatch> done) {
   PostRead<FetchBatch>(std::move(done),
                        [mailbox, request = std::move(request)](StoreReader& reader) {

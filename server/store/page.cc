@@ -10,6 +10,7 @@ namespace twinspool::store {
 namespace {
 
 constexpr std::uint32_t kEntriesMax = 1u << 8;
+constexpr std::uint8_t kSeenBit = 1;  // \Seen in SystemFlags
 
 Status Malformed(std::string_view what) {
   return DataLoss("index page: " + std::string(what));
@@ -89,6 +90,38 @@ Result<PageHeader> ReadPageHeader(std::string_view page) {
   PageHeader header;
   TRY(ReadHeader(&reader, &header));
   return header;
+}
+
+Result<LiveEntries> ReadLiveEntries(std::string_view page, bool find_unseen) {
+  Reader reader(page);
+  PageHeader header;
+  TRY(ReadHeader(&reader, &header));
+  LiveEntries found;
+  if (header.live == kEntriesMax && !find_unseen) {
+    found.live.set();
+    return found;
+  }
+  for (std::uint32_t i = 0; i < header.entries; ++i) {
+    Reader entry(reader.String());
+    const std::uint8_t low = entry.U8();
+    const std::uint8_t state = entry.U8();
+    const std::uint8_t flags = entry.U8();
+    if (!reader.ok() || !entry.ok()) {
+      return Malformed("entry is cut short");
+    }
+    if ((state & kStateExpunged) != 0) {
+      continue;
+    }
+    found.live.set(low);
+    if (found.first_unseen < 0 && find_unseen && (flags & kSeenBit) == 0) {
+      found.first_unseen = low;
+      if (header.live == kEntriesMax) {
+        found.live.set();
+        return found;
+      }
+    }
+  }
+  return found;
 }
 
 PageScanner::PageScanner(std::string_view page) {

@@ -21,6 +21,7 @@
 // Everything here is pure and total: malformed octets are kDataLoss, never a crash.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -80,6 +81,16 @@ struct PageHeader {
 
 /// The header alone, without looking at the entries.
 Result<PageHeader> ReadPageHeader(std::string_view page);
+
+/// Who is alive on a page.
+struct LiveEntries {
+  std::bitset<256> live;  // by low byte of the UID
+  int first_unseen = -1;  // low byte of the first one without \Seen; looked for when asked
+};
+
+/// Looks at as little as it can: at the header alone when all 256 live and nothing unseen is looked
+/// for, else at the first octets of each entry.
+Result<LiveEntries> ReadLiveEntries(std::string_view page, bool find_unseen);
 
 /// Reads a page without allocating: Next() until it answers false, then status().
 class PageScanner {

@@ -219,4 +219,49 @@ Result<IndexBatch> StoreReader::ReadIndex(MailboxRef mailbox, const IndexQuery& 
   return batch;
 }
 
+namespace {
+
+/// Adds the members of `live`, numbers of page `page` that are not below `from`, run by run.
+void AddLive(const std::bitset<256>& live, std::uint32_t page, Uid from, UidSet* uids) {
+  const std::uint32_t base = page << kPageBits;
+  if (live.all() && from.value() <= base) {
+    return uids->Add(base, base + 255);
+  }
+  for (std::uint32_t low = 0; low < live.size(); ++low) {
+    if (live.test(low) && base + low >= from.value()) {
+      uids->Add(base + low);
+    }
+  }
+}
+
+}  // namespace
+
+Result<UidBatch> StoreReader::ReadUids(MailboxRef mailbox, Uid from) {
+  ASSIGN_OR_RETURN(Loaded loaded, Load(mailbox));
+  UidBatch batch;
+  batch.state = std::move(loaded.state);
+  RowIterator it = engine_.Iterate(
+      Family::kIndex,
+      {PageKey(mailbox.id, from.value() >> kPageBits), PrefixEnd(mailbox.id.bytes())}, snapshot_);
+  std::size_t pages = 0;
+  for (it.SeekToFirst(); it.Valid(); it.Next()) {
+    const auto page = PageOfPageKey(it.key());
+    if (!page) {
+      return DataLoss("an index page of mailbox " + mailbox.id.ToHex() + " has a wrong key");
+    }
+    if (++pages > limits::kUidBatchPages) {
+      batch.next = Uid(*page << kPageBits);
+      break;
+    }
+    const bool find_unseen = batch.first_unseen == Uid() && batch.state.unseen > 0;
+    ASSIGN_OR_RETURN(const LiveEntries found, ReadLiveEntries(it.value(), find_unseen));
+    AddLive(found.live, *page, from, &batch.uids);
+    if (found.first_unseen >= 0) {
+      batch.first_unseen = Uid(*page << kPageBits | static_cast<std::uint32_t>(found.first_unseen));
+    }
+  }
+  TRY(it.status());
+  return batch;
+}
+
 }  // namespace twinspool::store

@@ -39,6 +39,7 @@ class StoreReader {
   Result<MailboxState> Find(UserId user, const std::string& name);
   Result<std::vector<MailboxListing>> List(UserId user);
   Result<IndexBatch> ReadIndex(MailboxRef mailbox, const IndexQuery& query);
+  Result<UidBatch> ReadUids(MailboxRef mailbox, Uid from);
   Result<FetchBatch> Fetch(MailboxRef mailbox, const FetchRequest& request);
   Result<std::string> ReadBody(UserId owner, BodyNo body, std::uint64_t offset, std::size_t length);
 

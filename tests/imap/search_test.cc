@@ -44,15 +44,12 @@ SearchKey Group(SearchOp op, std::vector<SearchKey> children) {
 class SearchTest : public ::testing::Test {
  protected:
   SearchTest() : view_({}, false) {
-    IndexBatch batch;
+    UidBatch batch;
     batch.state.highest_modseq = Modseq(9);
     batch.state.keywords =
         std::make_shared<const std::vector<std::string>>(std::vector<std::string>{"$Junk", "Work"});
-    for (const std::uint32_t uid : {4u, 7u}) {
-      IndexEntry entry;
-      entry.uid = Uid(uid);
-      batch.entries.push_back(entry);
-    }
+    batch.uids.Add(4);
+    batch.uids.Add(7);
     view_.Load(batch);
     facts_.entry.uid = Uid(7);
     facts_.entry.modseq = Modseq(6);

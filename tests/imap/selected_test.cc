@@ -25,9 +25,18 @@ IndexBatch Batch(std::uint64_t highest, const std::vector<IndexEntry>& entries,
   return batch;
 }
 
+UidBatch Uids(std::uint64_t highest, const std::vector<std::uint32_t>& uids) {
+  UidBatch batch;
+  batch.state = Batch(highest, {}).state;
+  for (const std::uint32_t uid : uids) {
+    batch.uids.Add(uid);
+  }
+  return batch;
+}
+
 SelectedView Loaded() {
   SelectedView view({}, false);
-  view.Load(Batch(10, {Entry(2, 3), Entry(3, 4), Entry(5, 5), Entry(9, 10)}));
+  view.Load(Uids(10, {2, 3, 5, 9}));
   return view;
 }
 
@@ -104,7 +113,7 @@ TEST(SelectedViewTest, MailThatCameAndWentUntoldLeavesNoTrace) {
 
 TEST(SelectedViewTest, TheSameInAnEmptyMailbox) {
   SelectedView view({}, false);
-  view.Load(Batch(1, {}));
+  view.Load(Uids(1, {}));
   EXPECT_EQ(view.last_uid(), Uid(0));
   Take(view, Batch(3, {Entry(1, 3)}));
   Take(view, Batch(4, {}, UidSet::Of(1, 1)));

@@ -96,6 +96,7 @@ class FakeMailStore final : public MailStore {
   void RenameMailbox(UserId, std::string, std::string, Done<Unit> d) override { d(None()); }
   void Subscribe(UserId, std::string, bool, Done<Unit> d) override { d(None()); }
   void ReadIndex(MailboxRef, IndexQuery, Done<IndexBatch> d) override { d(None()); }
+  void ReadUids(MailboxRef, Uid, Done<UidBatch> d) override { d(None()); }
   void Fetch(MailboxRef, FetchRequest, Done<FetchBatch> d) override { d(None()); }
   void ReadBody(UserId, BodyNo, std::uint64_t, std::size_t, Done<std::string> d) override {
     d(None());

@@ -335,6 +335,13 @@ class Twins {
       b.push_back(entry.uid.value());
     }
     ASSERT_EQ(a, b);
+    const auto uids =
+        Await<UidBatch>([&](Done<UidBatch> done) { box_.mail().ReadUids(ours.ref, Uid(1), done); });
+    const auto modelled =
+        Await<UidBatch>([&](Done<UidBatch> done) { model_.ReadUids(theirs.ref, Uid(1), done); });
+    ASSERT_TRUE(uids.ok() && modelled.ok());
+    ASSERT_EQ(uids->uids, modelled->uids);
+    ASSERT_EQ(uids->first_unseen, modelled->first_unseen);
   }
 
   std::mt19937 random_;

@@ -145,6 +145,42 @@ TEST(Page, EraseAndUpsertMatchAMap) {
   EXPECT_EQ(*Page::Decode(page.Encode()), page);
 }
 
+TEST(Page, LiveEntriesAreThoseThatTheScannerFinds) {
+  std::mt19937_64 random(11);
+  for (int round = 0; round < 300; ++round) {
+    Page page;
+    const int count = round % 5 == 0 ? 256 : static_cast<int>(random() % 200);
+    for (int i = 0; i < count; ++i) {
+      PageEntry entry = RandomEntry(random);
+      if (count == 256) {
+        entry.uid_low = static_cast<std::uint8_t>(i);
+        entry.state = round % 2 == 0 ? 0 : entry.state;
+      }
+      page.Upsert(entry);
+    }
+    const std::string octets = page.Encode();
+    std::bitset<256> live;
+    int first_unseen = -1;
+    for (const PageEntry& entry : page.entries()) {
+      if (!entry.expunged()) {
+        live.set(entry.uid_low);
+        first_unseen = first_unseen < 0 && (entry.flags & 1) == 0 ? entry.uid_low : first_unseen;
+      }
+    }
+    const auto with = ReadLiveEntries(octets, true);
+    ASSERT_TRUE(with.ok());
+    EXPECT_EQ(with->live, live);
+    EXPECT_EQ(with->first_unseen, first_unseen);
+    const auto without = ReadLiveEntries(octets, false);
+    ASSERT_TRUE(without.ok());
+    EXPECT_EQ(without->live, live);
+    EXPECT_EQ(without->first_unseen, -1);
+    if (count != 256 && count != 0) {
+      EXPECT_FALSE(ReadLiveEntries(octets.substr(0, octets.size() - 1), false).ok());
+    }
+  }
+}
+
 // Every shortening and every flipped octet is refused or read as another page, never a crash.
 TEST(Page, DamagedOctetsNeverCrash) {
   std::mt19937_64 random(9);

@@ -86,6 +86,15 @@ TEST_F(StoreBench, ReadIndexOf100k) {
         std::min(best, SecondsOf([&] { ASSERT_EQ(box_.Index(inbox_)->entries.size(), 100'000u); }));
   }
   std::printf("ReadIndex of 100 k: %.2f ms\n", best * 1000);
+  double uids = 1e9;
+  for (int i = 0; i < 7; ++i) {
+    uids = std::min(uids, SecondsOf([&] {
+                      const auto batch = Await<UidBatch>(
+                          [&](Done<UidBatch> done) { box_.mail().ReadUids(inbox_, Uid(1), done); });
+                      ASSERT_EQ(batch->uids.Count(), 100'000u);
+                    }));
+  }
+  std::printf("ReadUids of 100 k: %.3f ms\n", uids * 1000);
   const double flags = SecondsOf([&] {
     ASSERT_TRUE(box_.Flag(inbox_, UidSet::Of(1, 100'000), FlagChange::kAdd, {kSeen, {}}).ok());
   });

@@ -68,6 +68,7 @@ class MemoryMailStore : public MailStore {
   void RenameMailbox(UserId user, std::string from, std::string to, Done<Unit> done) override;
   void Subscribe(UserId user, std::string name, bool subscribed, Done<Unit> done) override;
   void ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexBatch> done) override;
+  void ReadUids(MailboxRef mailbox, Uid from, Done<UidBatch> done) override;
   void Fetch(MailboxRef mailbox, FetchRequest request, Done<FetchBatch> done) override;
   void ReadBody(UserId owner, BodyNo body, std::uint64_t offset, std::size_t length,
                 Done<std::string> done) override;

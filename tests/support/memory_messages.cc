@@ -202,6 +202,28 @@ void MemoryMailStore::ReadIndex(MailboxRef mailbox, IndexQuery query, Done<Index
   Complete<IndexBatch>(done, IndexNow(mailbox, query));
 }
 
+void MemoryMailStore::ReadUids(MailboxRef mailbox, Uid from, Done<UidBatch> done) {
+  if (Status status = Enter("ReadUids"); !status.ok()) {
+    return Complete<UidBatch>(done, status);
+  }
+  IndexQuery query;
+  query.from = from;
+  const Result<IndexBatch> index = IndexNow(mailbox, query);
+  if (!index.ok()) {
+    return Complete<UidBatch>(done, index.status());
+  }
+  UidBatch batch;
+  batch.state = index->state;
+  batch.next = index->next;
+  for (const IndexEntry& entry : index->entries) {
+    batch.uids.Add(entry.uid);
+    if (batch.first_unseen == Uid() && (entry.flags & kSeen) == 0) {
+      batch.first_unseen = entry.uid;
+    }
+  }
+  Complete<UidBatch>(done, std::move(batch));
+}
+
 FetchedMessage MemoryMailStore::FetchOne(User& user, const Message& message,
                                          const FetchRequest& request) {
   FetchedMessage out;
