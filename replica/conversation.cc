@@ -166,11 +166,8 @@ void Conversation::Dispatch(const proto::PeerMessage& message) {
     return;
   }
   if (std::optional<core::Message> role_message = FromWire(message)) {
-    if (message.has_ack()) {
-      OnPeerFreeBytes(message.ack().free_bytes());
-      if (primary_.phase() == PrimarySide::Phase::kCatchUp) {
-        return;  // sent before the standby heard of the catch-up: it proves nothing any more
-      }
+    if (message.has_ack() && primary_.phase() == PrimarySide::Phase::kCatchUp) {
+      return;  // sent before the standby heard of the catch-up: it proves nothing any more
     }
     role_.Step(*role_message);
     return;

@@ -144,8 +144,6 @@ void RoleDriver::Do(const core::SendMessage& action) {
   proto::PeerMessage message = ToWire(action.message);
   if (message.has_hello()) {
     listener_.FillHello(message.mutable_hello());
-  } else if (message.has_ack()) {
-    message.mutable_ack()->set_free_bytes(shared_.ports.visibility->FreeBytes());
   }
   shared_.out.Push(std::move(message));
 }

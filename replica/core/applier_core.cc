@@ -30,7 +30,7 @@ Result<ApplierCore::Taken> ApplierCore::Take(const proto::FramePart& part, Epoch
     return TakeFrame(*std::move(whole), epoch);
   }
   unit_.Clear();
-  if (!unit_.ParseFromString(whole->octets) || unit_.number() != whole->seq) {
+  if (!unit_.ParseFromString(whole->octets) || (whole->seq != 0 && unit_.number() != whole->seq)) {
     return InvalidArgument("a catch-up unit of the peer does not parse");
   }
   return Taken::kUnit;
@@ -38,19 +38,20 @@ Result<ApplierCore::Taken> ApplierCore::Take(const proto::FramePart& part, Epoch
 
 Result<ApplierCore::Taken> ApplierCore::TakeFrame(PartAssembler::Whole whole, Epoch epoch) {
   const EntryId end = QueueEnd();
-  if (whole.seq <= end.seq.value()) {
+  proto::Frame frame;
+  if (!frame.ParseFromString(whole.octets) || (whole.seq != 0 && frame.seq() != whole.seq)) {
+    return InvalidArgument("what came after entry " + std::to_string(end.seq.value()) +
+                           " is not the frame that its parts announce");
+  }
+  if (frame.seq() <= end.seq.value()) {
     return Taken::kDuplicate;
   }
-  if (whole.seq != end.seq.value() + 1) {
-    return Conflict("frame " + std::to_string(whole.seq) + " came after entry " +
+  if (frame.seq() != end.seq.value() + 1) {
+    return Conflict("frame " + std::to_string(frame.seq()) + " came after entry " +
                     std::to_string(end.seq.value()) + ": a gap");
   }
-  proto::Frame frame;
-  if (!frame.ParseFromString(whole.octets) || frame.seq() != whole.seq) {
-    return InvalidArgument("frame " + std::to_string(whole.seq) + " of the peer does not parse");
-  }
   if (frame.epoch() > epoch.value() || frame.epoch() < end.epoch.value()) {
-    return InvalidArgument("frame " + std::to_string(whole.seq) + " is of epoch " +
+    return InvalidArgument("frame " + std::to_string(frame.seq()) + " is of epoch " +
                            std::to_string(frame.epoch()) + ", which cannot follow here");
   }
   queue_bytes_ += whole.octets.size();

@@ -3,25 +3,123 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <memory>
 
+#include "proto/types.pb.h"
+
+#include "common/codec.h"
 #include "common/limits.h"
 
 namespace twinspool::replica::core {
 namespace {
 
+// --- where mail lies in a whole
+
+/// A body shorter than this is not worth a block of its own.
+constexpr std::size_t kOwnBlockBytesMin = 512;
+
+/// Calls fn(octets) for each element of the length-delimited field `field` of an encoded message;
+/// stops at what does not read.
+template <typename Fn>
+void ForEachField(std::string_view message, int field, Fn&& fn) {
+  Reader reader(message);
+  while (reader.ok() && !reader.AtEnd()) {
+    const std::uint64_t tag = reader.Varint();
+    switch (tag & 7) {
+      case 0:
+        reader.Varint();
+        break;
+      case 1:
+        reader.Bytes(8);
+        break;
+      case 2: {
+        const std::string_view octets = reader.String();
+        if (reader.ok() && tag >> 3 == static_cast<std::uint64_t>(field)) {
+          fn(octets);
+        }
+        break;
+      }
+      case 5:
+        reader.Bytes(4);
+        break;
+      default:
+        return;
+    }
+  }
+}
+
+/// The octets of large bodies inside an encoded Frame or CatchUpUnit, in order.
+std::vector<std::string_view> BodiesIn(std::string_view whole, bool unit) {
+  std::vector<std::string_view> bodies;
+  const auto from_item = [&](std::string_view item) {
+    ForEachField(item, proto::ChangeItem::kBodyFieldNumber, [&](std::string_view body) {
+      ForEachField(body, proto::BodyItem::kOctetsFieldNumber, [&](std::string_view octets) {
+        if (octets.size() >= kOwnBlockBytesMin) {
+          bodies.push_back(octets);
+        }
+      });
+    });
+  };
+  if (unit) {
+    ForEachField(whole, proto::CatchUpUnit::kItemsFieldNumber, from_item);
+    return bodies;
+  }
+  ForEachField(whole, proto::Frame::kChangesFieldNumber, [&](std::string_view changes) {
+    ForEachField(changes, proto::UserChanges::kItemsFieldNumber, from_item);
+  });
+  return bodies;
+}
+
+// --- compression
+
+/// One zstd frame, piece by piece. Each piece ends a block: ids and digests are noise, and in one
+/// block with mail they would spoil its code (a hundred octets of a small message).
+class Packer {
+ public:
+  explicit Packer(std::size_t whole_bytes)
+      : context_(ZSTD_createCCtx(), ZSTD_freeCCtx), out_(ZSTD_compressBound(whole_bytes), '\0') {
+    ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_compressionLevel, limits::kFrameZstdLevel);
+    ZSTD_CCtx_setPledgedSrcSize(context_.get(), whole_bytes);
+  }
+  /// False once it would not be smaller, or zstd fails.
+  bool Add(std::string_view piece, ZSTD_EndDirective end) {
+    ZSTD_inBuffer in{piece.data(), piece.size(), 0};
+    ZSTD_outBuffer out{out_.data(), out_.size(), used_};
+    const std::size_t left = ZSTD_compressStream2(context_.get(), &out, &in, end);
+    used_ = out.pos;
+    return left == 0;
+  }
+  std::string Take() {
+    out_.resize(used_);
+    return std::move(out_);
+  }
+
+ private:
+  std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context_;
+  std::string out_;
+  std::size_t used_ = 0;
+};
+
 /// The compressed form, or nothing when it would not be smaller.
-std::optional<std::string> Compress(std::string_view whole) {
+std::optional<std::string> Compress(std::string_view whole, bool unit) {
   if (whole.size() < limits::kCompressFrameBytesMin) {
     return std::nullopt;
   }
-  std::string out(ZSTD_compressBound(whole.size()), '\0');
-  const std::size_t size =
-      ZSTD_compress(out.data(), out.size(), whole.data(), whole.size(), limits::kFrameZstdLevel);
-  if (ZSTD_isError(size) != 0U || size >= whole.size()) {
+  Packer packer(whole.size());
+  const char* at = whole.data();
+  for (const std::string_view body : BodiesIn(whole, unit)) {
+    const std::string_view before(at, static_cast<std::size_t>(body.data() - at));
+    if (!packer.Add(before, ZSTD_e_flush) || !packer.Add(body, ZSTD_e_flush)) {
+      return std::nullopt;
+    }
+    at = body.data() + body.size();
+  }
+  const auto rest = static_cast<std::size_t>(whole.data() + whole.size() - at);
+  if (!packer.Add({at, rest}, ZSTD_e_end)) {
     return std::nullopt;
   }
-  out.resize(size);
-  return out;
+  std::string out = packer.Take();
+  return out.size() < whole.size() ? std::optional(std::move(out)) : std::nullopt;
 }
 
 Result<std::string> Decompress(std::string_view packed, std::uint64_t raw_bytes) {
@@ -31,6 +129,11 @@ Result<std::string> Decompress(std::string_view packed, std::uint64_t raw_bytes)
     return DataLoss("a replicated frame does not decompress to the size its parts announce");
   }
   return out;
+}
+
+/// Of the whole that a part belongs to.
+std::uint32_t Count(const proto::FramePart& part) {
+  return std::max(part.count(), 1u);
 }
 
 std::uint32_t PartCount(std::size_t bytes) {
@@ -47,17 +150,21 @@ Result<std::vector<proto::FramePart>> CutIntoParts(std::string_view whole, std::
                          " octets is above the wire's limit of " +
                          std::to_string(limits::kFrameBytesMax));
   }
-  const std::optional<std::string> packed = Compress(whole);
+  const std::optional<std::string> packed = Compress(whole, unit);
   const std::string_view octets = packed ? std::string_view(*packed) : whole;
   const std::uint32_t count = PartCount(octets.size());
   std::vector<proto::FramePart> parts(count);
   for (std::uint32_t i = 0; i < count; ++i) {
     proto::FramePart& part = parts[i];
-    part.set_seq(seq);
-    part.set_index(i);
-    part.set_count(count);
+    if (count > 1) {
+      part.set_seq(seq);
+      part.set_index(i);
+      part.set_count(count);
+    }
     part.set_zstd(packed.has_value());
-    part.set_raw_bytes(whole.size());
+    if (packed || count > 1) {
+      part.set_raw_bytes(whole.size());
+    }
     part.set_unit(unit);
     const std::string_view piece = octets.substr(i * limits::kFramePartBytes);
     part.set_octets(std::string(piece.substr(0, limits::kFramePartBytes)));
@@ -80,7 +187,7 @@ Status PartAssembler::CheckPart(const proto::FramePart& part) const {
                          " octets in " + std::to_string(part.count()) +
                          " parts, above the wire's limit; it is refused, not buffered");
   }
-  if (part.count() == 0 || part.index() >= part.count()) {
+  if (part.index() >= Count(part)) {
     return InvalidArgument("the peer numbers the parts of a frame wrongly");
   }
   if (!active_) {
@@ -118,7 +225,7 @@ Result<std::optional<PartAssembler::Whole>> PartAssembler::Take(const proto::Fra
     Reset();
     return LimitExceeded("the parts of a frame are larger than the wire's limit");
   }
-  if (next_index_ < head_.count()) {
+  if (next_index_ < Count(head_)) {
     return std::optional<Whole>();
   }
   return Finish();
@@ -127,7 +234,8 @@ Result<std::optional<PartAssembler::Whole>> PartAssembler::Take(const proto::Fra
 Result<std::optional<PartAssembler::Whole>> PartAssembler::Finish() {
   Whole whole{.seq = head_.seq(), .unit = head_.unit(), .octets = std::move(octets_)};
   const bool packed = head_.zstd();
-  const std::uint64_t raw_bytes = head_.raw_bytes();
+  const bool alone = !packed && Count(head_) == 1;
+  const std::uint64_t raw_bytes = alone ? whole.octets.size() : head_.raw_bytes();
   Reset();
   if (packed) {
     ASSIGN_OR_RETURN(whole.octets, Decompress(whole.octets, raw_bytes));

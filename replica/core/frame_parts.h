@@ -25,7 +25,7 @@ Result<std::vector<proto::FramePart>> CutIntoParts(std::string_view whole, std::
 class PartAssembler {
  public:
   struct Whole {
-    std::uint64_t seq = 0;
+    std::uint64_t seq = 0;  // 0: it came in one part and names itself
     bool unit = false;
     std::string octets;  // decompressed
   };

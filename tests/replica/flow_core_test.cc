@@ -101,6 +101,71 @@ TEST(FrameParts, LargeTextIsCompressedAndSmallIsNot) {
   EXPECT_EQ((**assembler.Take((*large)[0])).octets, std::string(100'000, 'x'));
 }
 
+TEST(FrameParts, OnePartSaysNothingThatTheFrameItselfSays) {
+  const auto parts = CutIntoParts("a small frame", 7, false);
+  ASSERT_TRUE(parts.ok());
+  ASSERT_EQ(parts->size(), 1U);
+  EXPECT_EQ((*parts)[0].ByteSizeLong(), std::string("a small frame").size() + 2);
+  PartAssembler assembler;
+  EXPECT_EQ((**assembler.Take((*parts)[0])).octets, "a small frame");
+}
+
+/// A frame with one message of `size` octets of text, among ids and digests that are noise.
+proto::Frame FrameWithMail(std::size_t size) {
+  std::uint64_t x = 88172645463325252ULL;
+  const auto noise = [&](std::size_t count) {
+    std::string out(count, '\0');
+    for (char& c : out) {
+      x = x * 6364136223846793005ULL + 1442695040888963407ULL;
+      c = static_cast<char>(x >> 56U);
+    }
+    return out;
+  };
+  proto::Frame frame;
+  frame.set_seq(7);
+  proto::UserChanges* changes = frame.add_changes();
+  changes->set_user_id(noise(16));
+  proto::BodyItem* body = changes->add_items()->mutable_body();
+  for (const char c : noise(size)) {
+    body->mutable_octets()->push_back(static_cast<char>('a' + (c & 15)));
+  }
+  body->set_guid(noise(32));
+  changes->add_items()->mutable_record()->set_record(noise(120));
+  frame.add_digests(noise(16));
+  frame.add_digests(noise(16));
+  return frame;
+}
+
+TEST(FrameParts, MailIsCompressedApartFromTheNoiseAroundIt) {
+  const proto::Frame frame = FrameWithMail(4096);
+  const std::string whole = frame.SerializeAsString();
+  const auto parts = CutIntoParts(whole, 7, false);
+  ASSERT_TRUE(parts.ok());
+  EXPECT_LT((*parts)[0].octets().size(), 4096U / 2 + (whole.size() - 4096) + 120)
+      << "four bits a letter, and the noise as it is";
+  PartAssembler assembler;
+  EXPECT_EQ((**assembler.Take((*parts)[0])).octets, whole);
+}
+
+TEST(FrameParts, SeveralBodiesAndDamagedFramesComeBackAsTheyWere) {
+  proto::Frame frame = FrameWithMail(2000);
+  *frame.add_changes() = FrameWithMail(700).changes(0);
+  *frame.add_changes() = FrameWithMail(100).changes(0);
+  const std::string whole = frame.SerializeAsString();
+  for (std::size_t cut = 0; cut < whole.size(); cut += 7) {
+    std::string damaged = whole;
+    damaged[cut] = static_cast<char>(damaged[cut] ^ 0x5a);
+    for (const std::string& octets : {damaged, whole.substr(0, whole.size() - cut)}) {
+      for (const bool unit : {false, true}) {
+        const auto parts = CutIntoParts(octets, 7, unit);
+        ASSERT_TRUE(parts.ok());
+        PartAssembler assembler;
+        ASSERT_EQ((**assembler.Take((*parts)[0])).octets, octets);
+      }
+    }
+  }
+}
+
 TEST(FrameParts, WhatIsAboveTheLimitIsRefusedAndNotBuffered) {
   EXPECT_EQ(CutIntoParts(std::string(limits::kFrameBytesMax + 1, 'x'), 1, false).code(),
             Code::kLimit);
@@ -146,7 +211,7 @@ class ShipperTest : public testing::Test {
       if (!part->has_value()) {
         return seqs;
       }
-      seqs.push_back((*part)->seq());
+      seqs.push_back(shipper_.sent_upto().value());
     }
   }
   ShipperCore shipper_{{.ring_bytes = 1'000, .window_bytes = 350}};
