@@ -2,6 +2,7 @@
 import argparse
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -51,7 +52,7 @@ def choose_mail(options):
             source = "the SpamAssassin corpus"
         else:
             messages = list(mail.generated(GENERATED))
-            source = "generated mail (no corpus here: scripts/corpus build/corpus)"
+            source = f"generated mail: {GENERATED} messages of the corpus are skipped (scripts/corpus could not fetch it)"
     if not messages:
         stop(f"no messages in {options.mail}")
     return messages, source
@@ -118,17 +119,23 @@ def show_failover(directory, messages):
     step("the two copies are equal")
 
 
-def how_to_connect(directory, single):
-    node = "a" if single else "b"
+def how_to_connect(directory, options):
+    node = "a" if options.single else "b"
+    what = "node" if options.single else "pair"
     imap = port(directory, node, "imap_port")
-    print(f"""
-The {'node' if single else 'pair'} keeps running in {directory}. Connect a mail client:
-  IMAP   127.0.0.1 port {imap}, no encryption (loopback only), user user1, password pass
+    if options.keep:
+        print(f"\nThe {what} keeps running in {directory}. Connect a mail client:")
+    else:
+        print(f"\nThe {what} was stopped. scripts/quickstart --keep leaves it running; a mail client connects so:")
+    print(f"""  IMAP   127.0.0.1 port {imap}, no encryption (loopback only), user user1, password pass
   IMAPS  127.0.0.1 port {port(directory, node, 'imaps_port')}, self-signed certificate
-  curl   curl -u user1:pass 'imap://127.0.0.1:{imap}/INBOX;UID=1'
-Look and steer:
+  curl   curl -u user1:pass 'imap://127.0.0.1:{imap}/INBOX;UID=1'""")
+    if options.keep:
+        print(f"""Look and steer:
   scripts/dev-pair ctl {directory} {node} status
   scripts/dev-pair down {directory}""")
+    else:
+        print("The ports are chosen anew each time.")
 
 
 def main():
@@ -145,11 +152,11 @@ def main():
     step(f"{len(messages)} messages from {source}")
     (show_single if options.single else show_failover)(directory, messages)
     print(f"\nDone in {time.monotonic() - start:.0f} s: nothing was lost, nothing was renumbered.")
-    if options.keep:
-        how_to_connect(directory, options.single)
-    else:
+    how_to_connect(directory, options)
+    if not options.keep:
         dev_pair("down", directory)
-        print("The nodes were stopped. --keep leaves them running, so that you can connect a mail client.")
+        if not options.dir:
+            shutil.rmtree(directory)
 
 
 main()
