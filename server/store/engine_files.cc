@@ -68,6 +68,10 @@ Status OpenError(const EngineOptions& options, const std::string& directory,
     cause.replace(old, 4, ".sst");
   }
   std::string text = "the store in " + directory + " cannot be opened: " + cause + ". ";
+  if (status.IsNoSpace()) {
+    return OverQuota(text +
+                     "The disk is full and nothing is lost. Remedy: make room, then start again.");
+  }
   if (const std::string table = DamagedTable(options, directory); !table.empty()) {
     text += "The file " + table + " is damaged. ";
   }
@@ -80,9 +84,10 @@ Status OpenError(const EngineOptions& options, const std::string& directory,
 }
 
 std::string RemedyText(const std::string& directory) {
-  return "Nothing in it was changed. Remedy: check the disk; then restore " + directory +
-         " from a backup, or move it away and start again, so that this node is filled from its "
-         "peer.";
+  return "Nothing in it was changed. Remedy: check the disk. A node of a pair is then made anew "
+         "from the other one (docs/failover.md, \"When a node's data is lost\"); a single node "
+         "gets " +
+         directory + " back from a backup.";
 }
 
 StoreDirectory::~StoreDirectory() {
