@@ -124,6 +124,7 @@ Result<std::unique_ptr<Engine>> Engine::Open(const std::string& directory,
   if (!complete) {
     TRY(files->BeginCreation());
   }
+  TRY(files->CheckRoom());
   TRY(impl->OpenDatabase(directory, options, !complete));
   std::unique_ptr<Engine> engine(new Engine(directory, std::move(impl)));
 
