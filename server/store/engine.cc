@@ -96,7 +96,7 @@ Status Engine::Impl::CheckBlobFiles(const std::string& directory) const {
     rocksdb::ColumnFamilyMetaData family;
     db->GetColumnFamilyMetaData(handle, &family);
     for (const rocksdb::BlobMetaData& blob : family.blob_files) {
-      const std::string path = directory + "/" + blob.blob_file_name;
+      const std::string path = directory + blob.blob_file_name;
       std::uint64_t size = 0;
       const rocksdb::Status found = db->GetEnv()->GetFileSize(path, &size);
       if (!found.ok() || size != blob.blob_file_size) {

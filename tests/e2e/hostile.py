@@ -80,12 +80,17 @@ class HostileTest(unittest.TestCase):
         arguments = [word for option in cls.options for word in ("--set", option)]
         cls.pair = harness.Pair("--single", *arguments)
         cls.addClassCleanup(cls.pair.close)
+        cls.pair.ctl("a", "pair", "init")  # opens the port for the peer, too
         client = harness.login(cls.pair, "a")
         for octets in mail.generated(10):
             client.append("INBOX", None, None, octets)
         client.logout()
         cls.process = cls.pair.pid("a")
         cls.before = cls.state()
+        cls.resting = cls.descriptors()
+
+    def setUp(self):
+        harness.eventually(lambda: self.descriptors() < self.resting + 5, what="the attackers before are gone")
 
     @classmethod
     def state(cls):
@@ -113,8 +118,9 @@ class HostileTest(unittest.TestCase):
                 return int(line.split()[1]) / 1024
         raise AssertionError("the node is gone" + self.pair.logs())
 
-    def descriptors(self):
-        return len(list(pathlib.Path(f"/proc/{self.process}/fd").iterdir()))
+    @classmethod
+    def descriptors(cls):
+        return len(list(pathlib.Path(f"/proc/{cls.process}/fd").iterdir()))
 
 
 def timed(function):
