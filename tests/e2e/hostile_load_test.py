@@ -70,7 +70,7 @@ class Flood(hostile.HostileTest):
             while not stop.is_set():
                 quietly(lambda: self.guess(tries))
         session = self.imap()
-        threads = [threading.Thread(target=attack, daemon=True) for _ in range(60)]
+        threads = [threading.Thread(target=attack, daemon=True) for _ in range(30)]
         for thread in threads:
             thread.start()
         harness.eventually(lambda: tries[0] > 100, what="the flood is under way")
@@ -82,6 +82,7 @@ class Flood(hostile.HostileTest):
         stop.set()
         for thread in threads:
             thread.join(30)
+        harness.eventually(lambda: self.descriptors() < self.resting + 10, what="those who left are forgotten")
         note(f"{tries[0]} guesses; NOOP {there:.3f} s, login known {known:.3f} s, new {fresh:.3f} s")
         self.assertLess(there, 2)
         self.assertLess(known, 5)
@@ -92,7 +93,7 @@ class Flood(hostile.HostileTest):
         try:
             client.send(b"a LOGIN user1 wrong%d\r\n" % tries[0])
             tries[0] += 1
-            client.socket.settimeout(0.5)  # leaves before the pause is over, and comes back
+            client.socket.settimeout(0.3)  # leaves before the pause is over, and comes back
             client.line()
         finally:
             client.close()
@@ -133,11 +134,11 @@ class Flood(hostile.HostileTest):
                    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + os.urandom(50_000), b"GET /" + b"a" * 100_000, b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
                    b"GET /primary HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n" + b"x" * 100_000]
         for kind in ("imap_port", "lmtp_port", "imaps_port", "http_port", "grpc_port"):
-            for octets in garbage * 3:
+            for octets in garbage:
                 client = self.connect(kind)
                 quietly(lambda: client.sendall(octets))
                 quietly(lambda: client.shutdown(socket.SHUT_WR))
-                client.settimeout(0.2)
+                client.settimeout(0.1)
                 quietly(lambda: client.recv(1 << 16))
                 client.close()
         context = ssl.create_default_context()
@@ -185,11 +186,12 @@ class Stall(hostile.HostileTest):
         self.assertLess(growth, 30)
         self.assertLess(slowest, 2)
         for client in stalled[:2]:  # who goes on gets the rest
-            size = 0
-            while not (octets := client.socket.recv(MIB)).endswith(b"FETCH completed\r\n"):
+            size, last = 0, b""
+            while not last.endswith(b"FETCH completed\r\n"):
+                octets = client.socket.recv(MIB)
                 self.assertTrue(octets)
-                size += len(octets)
-            self.assertGreater(size, len(one) - 10 * MIB)
+                size, last = size + len(octets), (last + octets)[-100:]
+            self.assertGreater(size, len(one) - 100_000)
 
 
 harness.main()
