@@ -74,11 +74,25 @@ void PrimarySide::OnPeerFacts(const proto::Hello& hello, Instant now) {
   Align(now);
 }
 
+/// Only what is durable here is ever sent: a peer that holds more of this epoch shows that entries
+/// were lost on this side, and it must not be asked to undo them.
+bool PrimarySide::LostEntriesOf(const EntryId& last) const {
+  return last.epoch == shared_.role->control().epoch && last.seq > shared_.ports.log->last().seq;
+}
+
 void PrimarySide::Align(Instant now) {
   if (!core::MayShip(shared_.role->state())) {
     return;
   }
   const EntryId last = core::FromProto(facts_->last());
+  if (LostEntriesOf(last)) {
+    shared_.Drop(
+        DataLoss("this node lost entries that it had sent to the other one (its log ends at " +
+                 std::to_string(shared_.ports.log->last().seq.value()) + ", the other's at " +
+                 std::to_string(last.seq.value()) +
+                 "): stop it, promote the other node, and make this one anew"));
+    return;
+  }
   if (facts_->rewinding() || !InMyLog(last)) {
     AskForRewind(false, now);
     return;

@@ -154,7 +154,7 @@ class SearchTask : public Task {
         return ReadMore(message, enough);
       }
       JudgeMessage(message);
-      message.octets = std::string();
+      std::string().swap(message.octets);
     }
     open_ = std::move(batch_.rest);
     batch_ = FetchBatch();

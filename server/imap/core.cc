@@ -99,7 +99,7 @@ void Core::Pump() {
     output_blocked_ = Blocked();
     if (out_.capacity() > kIdleBufferBytes) {
       // Ten thousand idle sessions are usual; each keeps only what it needs.
-      out_ = std::string();
+      std::string().swap(out_);  // an assignment would keep the memory
     }
     BalanceInput();
   }

@@ -138,7 +138,7 @@ void FetchMessage::Octets(std::string octets) {
 std::optional<FetchMessage::Wanted> FetchMessage::Stream(std::string* out) {
   out->append(piece_);
   stream_at_ += piece_.size();
-  piece_.clear();
+  std::string().swap(piece_);
   const std::uint64_t held = message_.octets.size();
   if (stream_at_ < std::min(held, stream_end_)) {
     const std::uint64_t end = std::min(held, stream_end_);
@@ -149,6 +149,8 @@ std::optional<FetchMessage::Wanted> FetchMessage::Stream(std::string* out) {
   if (stream_at_ == stream_end_) {
     return std::nullopt;
   }
+  // The client may stop reading here for long; a later item reads again what it needs.
+  std::string().swap(message_.octets);
   const std::uint64_t length =
       std::min<std::uint64_t>(stream_end_ - stream_at_, limits::kBodyChunkBytes);
   return Wanted{stream_at_, static_cast<std::size_t>(length)};
@@ -156,7 +158,7 @@ std::optional<FetchMessage::Wanted> FetchMessage::Stream(std::string* out) {
 
 void FetchMessage::DropLarge() {
   if (message_.octets.size() > limits::kFetchBatchBytes) {
-    message_.octets = std::string();
+    std::string().swap(message_.octets);
   }
 }
 

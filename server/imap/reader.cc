@@ -40,7 +40,7 @@ void CommandReader::Feed(std::string_view bytes) {
 }
 
 void CommandReader::DropBuffered() {
-  buffer_ = std::string();
+  std::string().swap(buffer_);  // an assignment would keep the memory
   pos_ = 0;
   scanned_ = 0;
 }
@@ -381,6 +381,7 @@ void CommandReader::BeginCommand() {
   literal_bytes_ = 0;
   remaining_ = 0;
   // Literals may have been large; an idle connection keeps only a little.
+  std::string().swap(text_.line);
   text_ = CommandText();
 }
 

@@ -59,7 +59,7 @@ void OutputQueue::Consume(std::size_t bytes) {
     offset_ += step;
     bytes -= step;
     if (offset_ == chunks_[head_].size()) {
-      chunks_[head_] = std::string();
+      std::string().swap(chunks_[head_]);
       ++head_;
       offset_ = 0;
     }

@@ -95,14 +95,16 @@ twinspool::Status Node::Build() {
 twinspool::Status Node::OpenStore() {
   const std::string database = config_.data_dir + "/db";
   const bool is_new = !std::filesystem::exists(database);
+  store::StoreOptions options = StoreOptionsFor(config_);
+  // An empty store under this node's identity would pass for a history in which nothing happened.
+  ASSIGN_OR_RETURN(options.may_create, replica::ControlFile(config_.data_dir).Absent());
   // The store first: its lock keeps a second process from touching the control file.
   store::StoreSeams seams;
   seams.clock = &SystemClock();
   seams.random = &SystemRandom();
   seams.summarize = [](std::string_view octets) { return mime::Summarize(octets); };
   seams.credentials = &credentials_;
-  ASSIGN_OR_RETURN(store_,
-                   store::Store::Open(database, StoreOptionsFor(config_), std::move(seams)));
+  ASSIGN_OR_RETURN(store_, store::Store::Open(database, options, std::move(seams)));
   ASSIGN_OR_RETURN(control_, NodeControl::Open(config_.data_dir, SystemRandom(), is_new));
   pairing_ = std::make_unique<Pairing>(*control_, tls_files_, SystemClock(), SystemRandom());
   observer_ = std::make_unique<NodeObserver>(metrics_, *control_, SystemClock(), [this] {

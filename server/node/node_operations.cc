@@ -188,14 +188,18 @@ proto::RoleReply Node::AcceptEpoch(const proto::AcceptEpochRequest& request) {
 
 proto::PairReply Node::PairInit(const proto::PairInitRequest&) {
   const std::lock_guard lock(pairing_mutex_);
+  const bool restart = pairing_->IsDissolvedSecond();
   twinspool::Status made = pairing_->Init();
-  if (made.ok()) {
+  if (made.ok() && !restart) {
     made = OpenPeer();
   }
-  proto::PairReply reply = PairReplyFor(made, "this node is node 0 of a new pair, still alone");
+  proto::PairReply reply = PairReplyFor(
+      made, restart ? "this node will be node 0 of a new pair after a restart of twinspoold"
+                    : "this node is node 0 of a new pair, still alone");
   if (made.ok()) {
     reply.set_pair_id(control_->identity().pair_id.ToHex());
-    reply.set_next("twinspoolctl pair invite HOST:PORT   (where the other node reaches " +
+    reply.set_next(std::string(restart ? "restart it, then " : "") +
+                   "twinspoolctl pair invite HOST:PORT   (where the other node reaches " +
                    config_.peer_listen.ToString() + ")");
   }
   return reply;

@@ -67,13 +67,18 @@ Result<proto::JoinReply> AskToJoin(const proto::JoinTicket& ticket, NodeId node_
 
 Status Pairing::Init() {
   replica::NodeIdentity identity = control_.identity();
-  if (!identity.pair_id.nil()) {
+  if (!identity.pair_id.nil() && !IsDissolvedSecond()) {
     return AlreadyExists("this node belongs to pair " + identity.pair_id.ToHex() + " already");
   }
   identity.pair_id = random_.NewId<PairId>();
   identity.node_index = 0;
   TRY(files_.MakeForNewPair(identity.pair_id));
   return control_.SetIdentity(identity);
+}
+
+bool Pairing::IsDissolvedSecond() const {
+  return control_.identity().node_index == 1 &&
+         control_.role().grant == replica::core::Grant::kStanding;
 }
 
 Result<std::string> Pairing::Invite(const std::string& address, std::int64_t valid_s) {

@@ -26,8 +26,12 @@ class Pairing {
   Pairing(NodeControl& control, const TlsFiles& files, Clock& clock, Random& random)
       : control_(control), files_(files), clock_(clock), random_(random) {}
 
-  /// kAlreadyExists when the node belongs to a pair.
+  /// Makes this node number 0 of a new pair. kAlreadyExists when it belongs to one. The second node
+  /// of a dissolved pair may, since it cannot invite into the old one: IsDissolvedSecond.
   Status Init();
+  /// The number of a running node is fixed: what Init answers such a node counts from its next
+  /// start.
+  bool IsDissolvedSecond() const;
   /// The join string; `address` is where the other node reaches our peer-listen. A new invitation
   /// replaces an open one. kNotFound before Init; kConflict when a peer has joined already.
   Result<std::string> Invite(const std::string& address, std::int64_t valid_s);

@@ -54,6 +54,7 @@ struct Engine::Impl {
     return handles[static_cast<std::size_t>(family) + 1];
   }
   Status OpenDatabase(const std::string& directory, const EngineOptions& options, bool create);
+  Status CheckBlobFiles(const std::string& directory) const;
 };
 
 Status Engine::Impl::OpenDatabase(const std::string& directory, const EngineOptions& options,
@@ -86,6 +87,25 @@ Status Engine::Impl::OpenDatabase(const std::string& directory, const EngineOpti
     return OpenError(options, directory, status);
   }
   db.reset(opened);
+  return CheckBlobFiles(directory);
+}
+
+/// RocksDB looks at the length of every table, but at a blob file only when a row is read from it.
+Status Engine::Impl::CheckBlobFiles(const std::string& directory) const {
+  for (rocksdb::ColumnFamilyHandle* handle : handles) {
+    rocksdb::ColumnFamilyMetaData family;
+    db->GetColumnFamilyMetaData(handle, &family);
+    for (const rocksdb::BlobMetaData& blob : family.blob_files) {
+      const std::string path = directory + blob.blob_file_name;
+      std::uint64_t size = 0;
+      const rocksdb::Status found = db->GetEnv()->GetFileSize(path, &size);
+      if (!found.ok() || size != blob.blob_file_size) {
+        return DataLoss(
+            "the file " + path + " holds bodies and is missing or cut: " + std::to_string(size) +
+            " octets of " + std::to_string(blob.blob_file_size) + ". " + RemedyText(directory));
+      }
+    }
+  }
   return OkStatus();
 }
 
@@ -97,9 +117,14 @@ Result<std::unique_ptr<Engine>> Engine::Open(const std::string& directory,
   StoreDirectory* const files = impl->files.get();
   TRY(files->Lock());
   ASSIGN_OR_RETURN(const bool complete, files->Examine());
+  if (!complete && !options.may_create) {
+    return DataLoss("the store directory " + directory +
+                    " holds no store, but this node had one. " + RemedyText(directory));
+  }
   if (!complete) {
     TRY(files->BeginCreation());
   }
+  TRY(files->CheckRoom());
   TRY(impl->OpenDatabase(directory, options, !complete));
   std::unique_ptr<Engine> engine(new Engine(directory, std::move(impl)));
 

@@ -36,6 +36,8 @@ struct EngineOptions {
   std::size_t block_cache_bytes = 256u << 20;
   /// Unflushed rows in memory, all families together.
   std::size_t write_buffer_bytes = 128u << 20;
+  /// False: a store was here before, so that an empty directory is a loss and not a beginning.
+  bool may_create = true;
 };
 
 enum class WriteMode {

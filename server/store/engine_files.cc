@@ -4,6 +4,7 @@
 
 #include <rocksdb/sst_file_reader.h>
 
+#include "server/store/disk_space.h"
 #include "server/store/engine_setup.h"
 
 namespace twinspool::store {
@@ -12,6 +13,8 @@ namespace {
 constexpr char kFormatFile[] = "format";
 constexpr char kCreatingFile[] = "creating";
 constexpr char kLockFile[] = "owner.lock";
+/// What opening writes besides the tables: journal, options, a first piece of the new log.
+constexpr std::uint64_t kOpenRoomBytes = 8u << 20;
 
 std::string FormatText() {
   return "twinspool store " + std::to_string(kFormatVersion) + "\n";
@@ -68,6 +71,10 @@ Status OpenError(const EngineOptions& options, const std::string& directory,
     cause.replace(old, 4, ".sst");
   }
   std::string text = "the store in " + directory + " cannot be opened: " + cause + ". ";
+  if (status.IsNoSpace()) {  // filled up after CheckRoom
+    return OverQuota(text +
+                     "The disk is full and nothing is lost. Remedy: make room, then start again.");
+  }
   if (const std::string table = DamagedTable(options, directory); !table.empty()) {
     text += "The file " + table + " is damaged. ";
   }
@@ -80,9 +87,10 @@ Status OpenError(const EngineOptions& options, const std::string& directory,
 }
 
 std::string RemedyText(const std::string& directory) {
-  return "Nothing in it was changed. Remedy: check the disk; then restore " + directory +
-         " from a backup, or move it away and start again, so that this node is filled from its "
-         "peer.";
+  return "Nothing in it was changed. Remedy: check the disk. A node of a pair is then made anew "
+         "from the other one (docs/failover.md, \"When a node's data is lost\"); a single node "
+         "gets " +
+         directory + " back from a backup.";
 }
 
 StoreDirectory::~StoreDirectory() {
@@ -129,6 +137,26 @@ Result<bool> StoreDirectory::Examine() {
                     path_ + " from a backup.");
   }
   return true;
+}
+
+Status StoreDirectory::CheckRoom() {
+  std::vector<std::string> names;
+  TRY(FromRocks(env_->GetChildren(path_, &names), "listing " + path_));
+  std::uint64_t needed = kOpenRoomBytes;
+  for (const std::string& name : names) {
+    std::uint64_t size = 0;
+    if (EndsWith(name, ".log") && env_->GetFileSize(path_ + "/" + name, &size).ok()) {
+      needed += size;
+    }
+  }
+  std::uint64_t room = 0;
+  const auto enough = [&] { return !env_->GetFreeSpace(path_, &room).ok() || room >= needed; };
+  if (enough() || (DropBallast(path_).ok() && enough())) {
+    return OkStatus();
+  }
+  return OverQuota("the disk of " + path_ + " is full: " + std::to_string(room) +
+                   " bytes are free, opening the store may need " + std::to_string(needed) +
+                   ". Nothing is lost. Remedy: make room, then start again.");
 }
 
 Status StoreDirectory::BeginCreation() {

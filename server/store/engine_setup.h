@@ -35,6 +35,9 @@ class StoreDirectory {
   /// True: there is a complete store of our format. False: there is none, and none was lost. An
   /// error otherwise.
   Result<bool> Examine();
+  /// Opening turns the write-ahead log into tables, and RocksDB ends the process when the disk gets
+  /// full meanwhile: kOverQuota unless there is room. The ballast is given up for it.
+  Status CheckRoom();
   /// Marks the directory as being made and removes what an earlier creation left.
   Status BeginCreation();
   /// The store is complete from now on.

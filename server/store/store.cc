@@ -77,6 +77,7 @@ Result<std::unique_ptr<Store>> Store::Open(const std::string& directory,
   engine_options.env = options.env;
   engine_options.block_cache_bytes = options.block_cache_bytes;
   engine_options.write_buffer_bytes = options.write_buffer_bytes;
+  engine_options.may_create = options.may_create;
   ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, Engine::Open(directory, engine_options));
   ASSIGN_OR_RETURN(std::unique_ptr<OutboxLog> log, OutboxLog::Open(*engine));
   return std::unique_ptr<Store>(new Store(

@@ -36,6 +36,8 @@ struct StoreOptions {
   std::int64_t jobs_every_s = 600;
   std::size_t block_cache_bytes = 256u << 20;
   std::size_t write_buffer_bytes = 128u << 20;
+  /// See EngineOptions.
+  bool may_create = true;
   /// File system; null: the machine's. Not owned.
   rocksdb::Env* env = nullptr;
   /// Tests that cut the power: see CommitPipeline::SetFailureHandler.

@@ -29,8 +29,10 @@ imaplib.Commands["MOVE"] = ("SELECTED",)
 class Pair:
     """A pair (or one node) below a temporary directory."""
 
-    def __init__(self, *up_arguments):
+    def __init__(self, *up_arguments, prepare=None):
         self.dir = tempfile.mkdtemp(prefix="twinspool-e2e-")
+        if prepare is not None:
+            prepare(pathlib.Path(self.dir))
         self.run("up", "--dir", self.dir, *up_arguments)
 
     def run(self, *arguments, check=True):
@@ -98,7 +100,10 @@ class PairTest(unittest.TestCase):
     up_arguments = ()
 
     def setUp(self):
-        self.pair = Pair(*self.up_arguments)
+        self.pair = Pair(*self.up_arguments, prepare=self.prepare)
+
+    def prepare(self, directory):
+        """Before the pair is made in the directory."""
 
     def tearDown(self):
         result = self._outcome.result

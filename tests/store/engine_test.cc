@@ -203,6 +203,17 @@ TEST_F(EngineRefuses, LostFormatFile) {
   ExpectRefused("format");
 }
 
+TEST_F(EngineRefuses, LostStoreOfANodeThatHadOne) {
+  fs::remove_all(path_);
+  EngineOptions options = SmallOptions();
+  options.may_create = false;
+  const auto refused = Engine::Open(path_, options);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.code(), Code::kDataLoss);
+  EXPECT_THAT(refused.status().ToString(), HasSubstr("Remedy"));
+  EXPECT_FALSE(fs::exists(path_ + "/format")) << "made all the same";
+}
+
 TEST_F(EngineRefuses, DamagedCurrent) {
   Overwrite(path_ + "/CURRENT", "MANIFEST-nonsense");
   ExpectRefused("CURRENT");
@@ -246,6 +257,21 @@ TEST_F(EngineRefuses, DamagedTableTail) {
   file.write("nonsense!!", 10);
   file.close();
   ExpectRefused(".sst");
+}
+
+TEST_F(EngineRefuses, CutOrLostBlobFile) {
+  {
+    auto engine = *OpenSmall(path_);
+    PutRow(*engine, Family::kBodies, "body", std::string(100'000, 'b'));
+    ASSERT_TRUE(engine->Flush().ok());
+  }
+  const std::string blob = FindFile(path_, ".blob");
+  fs::resize_file(blob, fs::file_size(blob) - 1);
+  EXPECT_THAT(OpenSmall(path_).status().ToString(), HasSubstr(blob));
+  fs::remove(blob);
+  const auto refused = OpenSmall(path_);
+  EXPECT_EQ(refused.code(), Code::kDataLoss);
+  EXPECT_THAT(refused.status().ToString(), HasSubstr(blob));
 }
 
 TEST_F(EngineRefuses, DamagedRowsAreFoundWhenRead) {
