@@ -19,6 +19,8 @@ struct PeerFacts {
   std::string version;
   /// Why the two do not talk, said by either; empty: they do.
   std::string refused;
+  /// Why there is no connection; empty while there is one.
+  std::string error;
   /// Seconds since anything was heard; negative: never.
   double last_heard_seconds = -1;
   std::uint64_t free_bytes = 0;

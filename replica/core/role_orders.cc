@@ -50,7 +50,9 @@ bool Machine::RefusedBeforehand(const Order& order) {
            kStatus);
   } else if (c_.expelled && NeedsMembership(order)) {
     Reject(Outcome::kNotEligible,
-           "this node was expelled when its pair was dissolved; it can only join anew",
+           "this node was expelled when its pair was dissolved; it can only join anew, with an "
+           "empty data "
+           "directory",
            "twinspoolctl pair join");
   } else if (s_.refused_epoch > c_.epoch && WantsPrimary(order)) {
     const std::string epoch = std::to_string(s_.refused_epoch.value());

@@ -239,7 +239,9 @@ std::string AdviceStandby(const Settings& settings, const RoleState& s) {
 std::string Advice(const Settings& settings, const RoleState& state) {
   const Control& c = state.control;
   if (c.expelled) {
-    return "The pair was dissolved without this node; `twinspoolctl pair join` makes it a new one.";
+    return "The pair was dissolved without this node. To use it anew: stop it, give it an empty "
+           "data "
+           "directory, then `twinspoolctl pair join`.";
   }
   if (c.held_down) {
     return "Told to stay down: `twinspoolctl undemote` lets it become primary again.";

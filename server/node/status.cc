@@ -11,6 +11,7 @@ void FillPeer(const replica::PeerFacts& peer, proto::NodeStatus* out) {
   out->set_peer_epoch(peer.epoch.value());
   out->set_peer_version(peer.version);
   out->set_peer_refused(peer.refused);
+  out->set_peer_error(peer.error);
   out->set_peer_last_heard_seconds(peer.last_heard_seconds);
   out->set_peer_free_bytes(peer.free_bytes);
 }
