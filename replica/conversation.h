@@ -142,7 +142,6 @@ class Conversation : private RoleListener {
   std::deque<std::pair<CommitSeq, Instant>> waits_;
   std::deque<Waiting> orders_;
   bool order_running_ = false;
-  std::deque<DatedTransition> transitions_;
 };
 
 }  // namespace twinspool::replica

@@ -5,6 +5,7 @@
 namespace twinspool::replica::core {
 namespace {
 
+constexpr char kPromote[] = "twinspoolctl promote";
 constexpr char kPromoteFenced[] = "twinspoolctl promote --peer-fenced";
 constexpr char kPromoteForced[] = "twinspoolctl promote --allow-data-loss --peer-fenced";
 constexpr char kPromoteNotPromoted[] = "twinspoolctl promote --peer-not-promoted";
@@ -137,7 +138,7 @@ bool Machine::PeerForbids(const Promote& order) {
   }
   if (order.peer_fenced) {
     Reject(Outcome::kPeerReachable, "the peer still answers, so it is not switched off",
-           s_.peer_is_primary ? kSwitchover : kPromoteFenced);
+           s_.peer_is_primary ? kSwitchover : kPromote);
     return true;
   }
   if (s_.peer_is_primary && s_.peer_epoch >= c_.epoch) {
@@ -311,6 +312,9 @@ void Machine::Do(const Fence&) {
   if (Primary()) {
     Say("fence");
     StepDown();
+    if (s_.link_up) {
+      SendHello(false, Incarnation());  // no primary any more: the peer may be promoted
+    }
   }
   Answer(Outcome::kDone, "stays down until undemote", kUndemote);
 }

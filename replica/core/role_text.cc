@@ -227,6 +227,9 @@ std::string AdviceStandby(const Settings& settings, const RoleState& s) {
   if (s.link_up && s.peer_is_primary) {
     return "";
   }
+  if (promotable && s.link_up) {
+    return "The other node answers, but is not primary: `twinspoolctl promote`.";
+  }
   if (promotable) {
     return "If the primary is gone, switch it off and type `twinspoolctl promote --peer-fenced`.";
   }

@@ -84,6 +84,7 @@ proto::NodeStatus Node::Status() {
   status.set_node_name(config_.node_name);
   status.set_version(kVersion);
   FillStatus(pair()->Snapshot(), control_->identity(), &status);
+  FillTransitions(control_->transitions(), &status);
   status.set_disk_low(status.free_bytes() < config_.disk_soft_reserve ||
                       (status.peer_connected() && status.peer_free_bytes() > 0 &&
                        status.peer_free_bytes() < config_.disk_soft_reserve));

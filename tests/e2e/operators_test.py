@@ -43,6 +43,9 @@ class Crashes(harness.PairTest):
         self.pair.start("b")  # after a plain promotion, before anybody was fenced
         status = self.pair.expect_state("b", "fenced", advice=f"`{FORCE}`")
         self.assertFalse(status["complete"])
+        change = status["transitions"][0]
+        self.assertEqual((change["to"], change["epoch"], change["reason"]), ("primary", 3, "promote"), "remembered over a crash")
+        self.assertIn("twinspoolctl", change["actor"])
         self.assertIn(f"next: {FORCE}", self.pair.expect(8, "b", "promote", "--peer-fenced"))
         self.assertIn(f"next: {FORCE}", self.pair.expect(8, "b", "solo", "--peer-fenced"))
         self.pair.start("a")  # what helps
@@ -108,6 +111,13 @@ class Resignations(harness.PairTest):
         self.pair.expect(0, "b", "switchover")
         self.pair.wait("a", "serving")
         self.assertEqual(harness.subjects(self.pair, "a"), ["one", "two"])
+        self.pair.expect(0, "a", "fence")  # the primary, while the standby is there
+        self.pair.expect_state("b", "standby", advice="`twinspoolctl promote`")
+        self.assertIn("next: twinspoolctl promote\n", self.pair.expect(4, "b", "promote", "--peer-fenced"))
+        self.pair.expect(5, "b", "promote")
+        self.pair.expect_state("b", "primary", "replicated", reads=True, writes=True)
+        self.assertEqual(harness.subjects(self.pair, "b"), ["one", "two"])
+        self.assertIn("twinspoolctl undemote", self.pair.status("a")["advice"])
 
 
 class Forced(harness.PairTest):
