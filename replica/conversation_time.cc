@@ -173,7 +173,6 @@ PairStatus Conversation::Snapshot() const {
   out.salvage_pending = salvage_.pending();
   out.digest_mismatches = standby_.digest_mismatches();
   out.history = role_.history();
-  out.transitions = transitions_;
   return out;
 }
 

@@ -26,12 +26,8 @@ class Pairing {
   Pairing(NodeControl& control, const TlsFiles& files, Clock& clock, Random& random)
       : control_(control), files_(files), clock_(clock), random_(random) {}
 
-  /// Makes this node number 0 of a new pair. kAlreadyExists when it belongs to one. The second node
-  /// of a dissolved pair may, since it cannot invite into the old one: IsDissolvedSecond.
+  /// kAlreadyExists when the node belongs to a pair.
   Status Init();
-  /// The number of a running node is fixed: what Init answers such a node counts from its next
-  /// start.
-  bool IsDissolvedSecond() const;
   /// The join string; `address` is where the other node reaches our peer-listen. A new invitation
   /// replaces an open one. kNotFound before Init; kConflict when a peer has joined already.
   Result<std::string> Invite(const std::string& address, std::int64_t valid_s);
@@ -40,7 +36,8 @@ class Pairing {
   /// The identity this node has after joining, certificates stored; the caller makes it effective
   /// (NodeControl::BecomeMember) when the store is ready for it.
   Result<replica::NodeIdentity> Join(const proto::JoinTicket& ticket);
-  /// The peer was expelled: a later invitation may be answered by another node.
+  /// The peer was expelled: another node may join. What was node 1 has no authority to issue
+  /// certificates with, so it belongs to no pair any more and needs Init first. May be repeated.
   Status ForgetPeer();
 
  private:
