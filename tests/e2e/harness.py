@@ -34,7 +34,7 @@ class Pair:
 
     def __init__(self, *up_arguments):
         self.dir = tempfile.mkdtemp(prefix="twinspool-e2e-")
-        self.run("up", "--dir", self.dir, *up_arguments)
+        self.run("up", "--dir", self.dir, "--users", "3", *up_arguments)
 
     def run(self, *arguments, check=True, tool=(DEV_PAIR,)):
         result = subprocess.run([*tool, *arguments], capture_output=True, text=True, check=False, timeout=300,
