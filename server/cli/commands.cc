@@ -125,7 +125,7 @@ std::vector<CommandInfo> RoleCommands() {
   };
 }
 
-std::vector<CommandInfo> PairAndUserCommands() {
+std::vector<CommandInfo> PairCommands() {
   return {
       {"pair init",
        "",
@@ -168,6 +168,11 @@ std::vector<CommandInfo> PairAndUserCommands() {
        0,
        0,
        RunVerifyPair},
+  };
+}
+
+std::vector<CommandInfo> UserCommands() {
+  return {
       {"user add",
        "NAME",
        "add a user with the usual folders; the password comes on standard input",
@@ -217,7 +222,7 @@ std::vector<CommandInfo> PairAndUserCommands() {
 const std::vector<CommandInfo>& Commands() {
   static const auto* const kCommands = [] {
     auto* all = new std::vector<CommandInfo>(LookingCommands());
-    for (const auto& family : {RoleCommands(), PairAndUserCommands()}) {
+    for (const auto& family : {RoleCommands(), PairCommands(), UserCommands()}) {
       all->insert(all->end(), family.begin(), family.end());
     }
     return all;

@@ -36,7 +36,7 @@ class Pair:
         self.dir = tempfile.mkdtemp(prefix="twinspool-e2e-")
         if prepare is not None:
             prepare(pathlib.Path(self.dir))
-        self.run("up", "--dir", self.dir, *up_arguments)
+        self.run("up", "--dir", self.dir, "--users", "3", *up_arguments)
 
     def run(self, *arguments, check=True, tool=(DEV_PAIR,)):
         result = subprocess.run([*tool, *arguments], capture_output=True, text=True, check=False, timeout=300,

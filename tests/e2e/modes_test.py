@@ -60,6 +60,11 @@ class Strict(harness.PairTest):
         self.pair.start("a")
         self.pair.wait("a", "eligible")
         self.pair.expect_state("b", "primary", "replicated", reads=True, writes=True, advice="")
+        self.pair.kill("b")
+        self.pair.expect(0, "a", "promote", "--peer-fenced")  # is a word, too
+        self.assertEqual(append(login(self.pair, "a"), "alone"), "OK")
+        self.pair.start("b")
+        self.pair.wait("b", "eligible")
         self.pair.verify_equal()
 
 

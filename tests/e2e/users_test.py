@@ -1,6 +1,7 @@
 """Users and mailboxes by twinspoolctl: odd names, passwords, and that a deleted user is gone on both nodes."""
 import base64
 import json
+import subprocess
 
 import harness
 import mail
@@ -64,6 +65,10 @@ class Users(harness.PairTest):
         mail.login(self.pair.port("a"), "anna@example.org", "-new-").logout()
         with self.assertRaisesRegex(Exception, "AUTHENTICATIONFAILED"):
             mail.login(self.pair.port("a"), "anna@example.org", "pass")
+        for verb, secret in (("add", "from stdin "), ("passwd", "cha nged")):
+            subprocess.run([harness.CTL, "--socket", f"{self.pair.dir}/a/data/admin.sock", "user", verb, "typed"],
+                           input=f"{secret}\nnot this\n", text=True, check=True, capture_output=True, timeout=60)
+            mail.login(self.pair.port("a"), "typed", secret).logout()
         for verb in (["user", "passwd", "nobody", "--password", "x"], ["user", "delete", "nobody"], ["mailbox", "list", "nobody"]):
             result = self.pair.ctl("a", *verb, check=False)
             self.assertEqual(result.returncode, 2, verb)
