@@ -24,11 +24,15 @@
 
 namespace twinspool::store {
 
+class ArrivingBodies;
+
 struct ApplyOptions {
   /// Seconds since 1970, for the age of loose bodies.
   std::int64_t now_s = 0;
   /// The changes came from the peer, who therefore has them: moves MailboxRow::uid_peer along.
   bool from_peer = false;
+  /// Spares the reading again of large bodies; null: none.
+  ArrivingBodies* arriving = nullptr;
   /// False: no outbox items are wanted (catch-up, repair).
   bool outbox = true;
 };

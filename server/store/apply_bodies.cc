@@ -1,5 +1,6 @@
 // The pool: octets, who knows them by GUID, who refers to them, and freeing them.
 #include "server/store/applier.h"
+#include "server/store/arriving_bodies.h"
 
 namespace twinspool::store {
 
@@ -39,9 +40,16 @@ Status Applier::CheckOctets(const proto::BodyItem& item, const Guid& guid) {
   if (!options_.from_peer) {
     return OkStatus();  // the stage has just computed the GUID from these octets
   }
-  Sha256 hash;
-  std::uint64_t size = 0;
-  for (std::uint32_t chunk = 0; chunk < item.chunk(); ++chunk) {
+  ArrivingBodies::Prefix known;
+  if (options_.arriving != nullptr) {
+    known = options_.arriving->Take(user_id_, BodyNo(item.body_no()));
+  }
+  if (known.hash == nullptr || known.chunks > item.chunk()) {
+    known = {std::make_unique<Sha256>(), 0, 0};
+  }
+  Sha256& hash = *known.hash;
+  std::uint64_t size = known.size;
+  for (std::uint32_t chunk = known.chunks; chunk < item.chunk(); ++chunk) {
     ASSIGN_OR_RETURN(
         const auto octets,
         edit_.Row(user_id_, Family::kBodies, BodyKey(user_id_, BodyNo(item.body_no()), chunk)));

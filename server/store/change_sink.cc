@@ -141,13 +141,27 @@ Result<StoreSink::Run> StoreSink::ApplyRun(const std::vector<const proto::Frame*
   TRY(engine_.Write(batch, WriteMode::kSync));
   edit.Publish(Ticket(0));
   log_.SetDurable(IdOf(*frames.back()), added_bytes_, low);
+  NoteBodies(frames);
   return run;
+}
+
+void StoreSink::NoteBodies(const std::vector<const proto::Frame*>& frames) {
+  for (const proto::Frame* frame : frames) {
+    for (const proto::UserChanges& changes : frame->changes()) {
+      for (const proto::ChangeItem& item : changes.items()) {
+        if (item.has_body()) {
+          arriving_.Add(UserId::FromBytes(changes.user_id()), item.body());
+        }
+      }
+    }
+  }
 }
 
 Status StoreSink::ApplyFrame(const proto::Frame& frame, HeadEdit& edit, RowBatch* batch, Run* run) {
   ApplyOptions options;
   options.now_s = clock_.WallSeconds();
   options.from_peer = true;
+  options.arriving = &arriving_;
   ApplyResult result;
   for (const proto::UserChanges& changes : frame.changes()) {
     const Status applied = store::Apply(changes, options, edit, &result);
@@ -190,6 +204,7 @@ void StoreSink::TellBodies(const std::vector<const proto::Frame*>& frames) {
 // --- catch-up
 
 Result<bool> StoreSink::ApplyUnit(const proto::CatchUpUnit& unit) {
+  arriving_.Clear();
   return refill_.ApplyUnit(unit);
 }
 
@@ -208,6 +223,7 @@ Result<std::vector<replica::SalvageRecord>> StoreSink::ReadDoomed(UserId user,
 }
 
 Status StoreSink::DropUser(UserId user) {
+  arriving_.Clear();
   return refill_.DropUser(user);
 }
 
@@ -233,6 +249,7 @@ Result<std::string> StoreSink::ReadSalvageBody(UserId user, BodyNo body, std::ui
 }
 
 Status StoreSink::UndoLast() {
+  arriving_.Clear();
   return undo_.UndoLast();
 }
 

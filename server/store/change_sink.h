@@ -18,6 +18,7 @@
 #include "common/status.h"
 #include "common/types.h"
 #include "replica/ports.h"
+#include "server/store/arriving_bodies.h"
 #include "server/store/change_log.h"
 #include "server/store/head.h"
 #include "server/store/refill.h"
@@ -70,6 +71,8 @@ class StoreSink final : public replica::ChangeSink {
   Result<Run> ApplyRun(const std::vector<const proto::Frame*>& frames);
   /// One frame into `edit`; its entry goes to `batch`. A mismatch is noted in `run`.
   Status ApplyFrame(const proto::Frame& frame, HeadEdit& edit, RowBatch* batch, Run* run);
+  /// Remembers chunks that are durable now.
+  void NoteBodies(const std::vector<const proto::Frame*>& frames);
   void TellBodies(const std::vector<const proto::Frame*>& frames);
 
   Engine& engine_;
@@ -78,6 +81,7 @@ class StoreSink final : public replica::ChangeSink {
   Clock& clock_;
   Refill refill_;
   Undo undo_;
+  ArrivingBodies arriving_;
   std::function<void(std::vector<std::pair<UserId, BodyNo>>)> body_listener_;
   std::uint64_t added_bytes_ = 0;  // of outbox entries in the run under way
 };

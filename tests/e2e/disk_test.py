@@ -32,7 +32,7 @@ class FullDisk:
         self.client = harness.login(self.pair, "a")
         for number in range(20):
             self.assertEqual(self.append(f"before {number}")[0], "OK")
-        self.assertTrue((self.data / "db" / "ballast").exists())
+        harness.eventually((self.data / "db" / "ballast").exists, what="the ballast is made")
 
     def free(self):
         stat = os.statvfs(self.data)
@@ -119,6 +119,7 @@ class FullDisk:
         self.fill_to(HARD - 16 * MIB)  # its log was let go after the start
         harness.eventually(self.refused, what="APPEND is refused after the restart")
 
+        harness.eventually(lambda: not (self.data / "db" / "ballast").exists(), what="the ballast is given up")
         self.fill_to(0)  # what the reserves are there to prevent
         self.assertTrue(self.refused())
         self.assertEqual(self.shown(), sorted(self.kept))

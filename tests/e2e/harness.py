@@ -143,11 +143,12 @@ class PairTest(unittest.TestCase):
 
     def setUp(self):
         self.pair = Pair(*self.up_arguments, prepare=self.prepare)
+        self.addCleanup(self.close_pair)  # also when the rest of a setUp fails
 
     def prepare(self, directory):
         """Before the pair is made in the directory."""
 
-    def tearDown(self):
+    def close_pair(self):
         result = self._outcome.result
         failed = any(getattr(test, "test_case", test) is self for test, _ in result.errors + result.failures)
         self.pair.close(keep=failed)
