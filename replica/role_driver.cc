@@ -70,7 +70,7 @@ void RoleDriver::TakeFromGate() {
     listener_.OnGroup(entry.group, entry.at);
     last = entry.group.id.seq;
   }
-  if (last.value() > 0 && state_.role == core::Role::kPrimary) {
+  if (last.value() > 0) {
     Run(core::Committed{last});
   }
 }

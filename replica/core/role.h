@@ -218,7 +218,8 @@ struct LinkDown {};
 /// About once per heartbeat: says again what has not been answered.
 struct Tick {};
 
-/// Primary: a commit group is durable here.
+/// A commit group of this node is durable here. What a primary had accepted may become durable
+/// while it steps down, so this may come in any role.
 struct Committed {
   CommitSeq seq;
 };

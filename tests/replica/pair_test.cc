@@ -211,6 +211,27 @@ TEST_F(PairTest, SwitchoverUnderLoadLosesNothing) {
   EXPECT_TRUE(b_->Write("after"));
 }
 
+TEST_F(PairTest, WhatBecomesDurableDuringAFenceIsServedAfterUndemote) {
+  StartPair();
+  WaitWhole();
+  ASSERT_TRUE(a_->Write("before"));
+  const UserId user = UserId::FromBytes(std::string(16, 'u'));
+  a_->store.BeforeClosing([&] {
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_TRUE(a_->store.WriteMisc(user, "late " + std::to_string(i), "value", {}));
+    }
+  });
+  ASSERT_EQ(a_->Run(replica::core::Fence{}).code, Outcome::kDone);
+  EXPECT_EQ(a_->pair().Snapshot().state.log_end, a_->store.End().seq);
+  ASSERT_EQ(a_->Run(replica::core::Undemote{}).code, Outcome::kDone);
+  WaitWhole();
+  ASSERT_TRUE(a_->Write("after"));
+  const replica::PairStatus status = a_->pair().Snapshot();
+  EXPECT_EQ(status.state.visible, a_->store.End().seq);
+  EXPECT_EQ(a_->store.End().seq, CommitSeq(5));
+  EXPECT_EQ(a_->store.Digest(), b_->store.Digest());
+}
+
 TEST_F(PairTest, GracefulStopOfTheStandbyCostsNoPause) {
   StartPair();
   WaitWhole();

@@ -31,6 +31,7 @@ class Runner {
   using Change = std::function<void(World&)>;
   void Try(const World& world, const Emit& emit, const std::string& name, const Change& change);
   void Local(const World& world, int who, const Emit& emit);
+  void FenceAmidWrite(const World& world, int who, const Emit& emit);
   void Orders(const World& world, int who, const Emit& emit);
   void Power(const World& world, int who, const Emit& emit);
   void Wire(const World& world, const Emit& emit);
