@@ -90,6 +90,9 @@ std::string Conversation::WhyRefused(const proto::PeerMessage& message) const {
     return "the peer speaks protocol version " + std::to_string(hello.protocol_version()) +
            ", this node up to " + std::to_string(kProtocolVersion) + ": update this node first";
   }
+  if (!core::ParseMode(hello.mode())) {
+    return "the peer runs in the unknown mode '" + hello.mode() + "': update the older node";
+  }
   if (hello.pair_id() != mine.pair_id.bytes()) {
     return "the peer belongs to pair " + PairId::FromBytes(hello.pair_id()).ToHex() +
            ", this node to pair " + mine.pair_id.ToHex() + ": check the peer address";
@@ -131,6 +134,11 @@ void Conversation::OnHello(const proto::PeerMessage& message) {
   peer_.role = hello.is_primary() ? "primary" : "not primary";
   role_.Step(*FromWire(message));
   const core::RoleState& state = role_.state();
+  if (std::exchange(peer_.mode, hello.mode()) != hello.mode() && state.mode_differs) {
+    shared_.Log(Severity::kError, "the peer runs in mode " + hello.mode() + ", this node in mode " +
+                                      core::ModeName(role_.settings().mode) +
+                                      ": no standby becomes eligible until both are the same");
+  }
   if (state.refused_epoch == Epoch(message.epoch()) && message.epoch() > 0) {
     if (!std::exchange(epoch_refused_, true)) {
       Refuse("the peer's epoch " + std::to_string(message.epoch()) + " is too far above epoch " +

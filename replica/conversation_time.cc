@@ -17,7 +17,6 @@ proto::PeerMessage Conversation::MakeHeartbeat() {
   proto::Heartbeat* beat = message.mutable_heartbeat();
   beat->set_free_bytes(shared_.ports.visibility->FreeBytes());
   beat->set_durable_upto(state.log_end.value());
-  beat->set_mode(core::ModeName(role_.settings().mode));
   if (const auto oldest = primary_.shipper().oldest_unacked()) {
     beat->set_oldest_unacked_age_ms(clock_.Now().MsSince(*oldest));
   }

@@ -17,6 +17,7 @@ struct PeerFacts {
   std::string role;  // "primary", "not primary", "" when unknown
   Epoch epoch;
   std::string version;
+  std::string mode;  // as it last said; "" when unknown
   /// Why the two do not talk, said by either; empty: they do.
   std::string refused;
   /// Seconds since anything was heard; negative: never.

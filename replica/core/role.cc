@@ -155,7 +155,7 @@ void Machine::Advance() {
 // the log at that moment, it has everything ever acknowledged; the grant goes durably, then InSync.
 void Machine::MaybeReadmit() {
   if (!Primary() || !HasPeer() || !s_.confirmed || !s_.peer_acked || s_.in_sync_sent ||
-      s_.handover != Handover::kNone || c_.uid_jump != UidJump::kNone) {
+      s_.mode_differs || s_.handover != Handover::kNone || c_.uid_jump != UidJump::kNone) {
     return;
   }
   if (!s_.readmitting) {
@@ -237,7 +237,7 @@ void Machine::Send(MessageBody body) {
 }
 
 void Machine::SendHello(bool reply, Incarnation to) {
-  sent_.push_back({c_.epoch, c_.incarnation, to, Hello{Primary(), reply}});
+  sent_.push_back({c_.epoch, c_.incarnation, to, Hello{Primary(), reply, settings_.mode}});
 }
 
 void Machine::Answer(Outcome code, std::string text, std::string next) {

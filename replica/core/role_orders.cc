@@ -75,12 +75,12 @@ bool Machine::EpochFits(Epoch epoch) {
 
 // --- promotion -------------------------------------------------------------------------
 
-// Rule 10. In async even an eligible standby may lack what was answered.
+// Rule 10. In async nobody is ever eligible: the primary answers what the standby may lack.
 bool Machine::Promotable() const {
   if (Primary() || c_.last_primary || c_.held_down || c_.expelled || !WholeStore()) {
     return false;
   }
-  return (s_.eligible && settings_.mode != Mode::kAsync) || (c_.held_resignation && s_.confirmed);
+  return s_.eligible || (c_.held_resignation && s_.confirmed);
 }
 
 void Machine::PromoteTo(Epoch epoch, Grant how, bool use_now) {
@@ -205,7 +205,7 @@ void Machine::RefusePromotion() {
     Reject(Outcome::kDataLoss,
            "this node was primary, and its peer may have been promoted since; bring the peer back",
            kPromoteForced);
-  } else if (s_.eligible) {
+  } else if (settings_.mode == Mode::kAsync) {
     Reject(
         Outcome::kDataLoss,
         "async: the last writes that the primary answered may be missing here; bring it back, or "

@@ -49,6 +49,9 @@ void Machine::OnHello(const Message& message, const Hello& hello) {
   NotePeer(message.from);
   s_.peer_epoch = message.epoch;
   s_.peer_is_primary = hello.is_primary;
+  // Before anything is answered: a primary that acknowledges alone must find no eligible standby.
+  s_.mode_differs = hello.mode != settings_.mode;
+  s_.eligible = s_.eligible && !s_.mode_differs;
   if (message.epoch > c_.epoch && !c_.expelled) {
     if (!Believable(message.epoch)) {
       return;
@@ -117,7 +120,7 @@ void Machine::Get(const InSync& in_sync) {
     return;
   }
   s_.cfgno = in_sync.cfgno;
-  s_.eligible = true;
+  s_.eligible = settings_.mode != Mode::kAsync && !s_.mode_differs;
 }
 
 // Rule 8. Dropping a held resignation is durable before the answer leaves.

@@ -102,6 +102,7 @@ void AddReplication(const proto::NodeStatus& s, JsonWriter* json) {
       .Add("peer_role", s.peer_role())
       .Add("peer_epoch", s.peer_epoch())
       .Add("peer_version", s.peer_version())
+      .Add("peer_mode", s.peer_mode())
       .Add("peer_refused", s.peer_refused())
       .Add("peer_last_heard_seconds", s.peer_last_heard_seconds())
       .Add("outbox_entries", std::uint64_t{s.outbox_entries()})

@@ -10,6 +10,7 @@ void FillPeer(const replica::PeerFacts& peer, proto::NodeStatus* out) {
   out->set_peer_role(peer.role);
   out->set_peer_epoch(peer.epoch.value());
   out->set_peer_version(peer.version);
+  out->set_peer_mode(peer.mode);
   out->set_peer_refused(peer.refused);
   out->set_peer_last_heard_seconds(peer.last_heard_seconds);
   out->set_peer_free_bytes(peer.free_bytes);
@@ -101,6 +102,8 @@ void SetGauges(const proto::NodeStatus& s, std::uint64_t outbox_limit, Metrics* 
   set("twinspool_replication_lag_seconds", "age of the oldest of those groups; 0 when idle",
       s.lag_seconds());
   set("twinspool_peer_connected", "1 while the two nodes talk", s.peer_connected());
+  set("twinspool_mode_mismatch", "1 while the peer runs in another mode than this node",
+      s.peer_connected() && s.mode() != "single" && s.peer_mode() != s.mode());
   set("twinspool_outbox_bytes", "change log kept", static_cast<double>(s.outbox_bytes()));
   set("twinspool_outbox_limit_bytes", "its bound", static_cast<double>(outbox_limit));
   set("twinspool_salvage_records", "records that wait to be given back",

@@ -265,8 +265,8 @@ bool Runner::InSyncAndServing(const World& w, int primary) const {
   const auto p = static_cast<std::size_t>(primary);
   const RoleState& a = w.node[p];
   const RoleState& b = w.node[1 - p];
-  return ServesReads(a) && a.confirmed && a.peer_acked && b.role == Role::kStandby && b.eligible &&
-         w.log[0] == w.log[1];
+  return ServesReads(a) && a.confirmed && a.peer_acked && b.role == Role::kStandby &&
+         (b.eligible || bounds_.mode == Mode::kAsync) && w.log[0] == w.log[1];
 }
 
 void Runner::HealRound(World& w, int who) {

@@ -11,7 +11,7 @@ namespace twinspool::replica::core::explore {
 
 std::uint8_t Mask(const Log& log, std::uint64_t upto = kLogMax);
 Packet Pack(const Message& message, int to_node);
-Message Unpack(const Packet& packet);
+Message Unpack(const Packet& packet, Mode mode);
 bool ServesReads(const RoleState& state);
 
 class Runner {
