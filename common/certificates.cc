@@ -290,6 +290,10 @@ std::string NodeUri(PairId pair, int index) {
   return RoleUri(pair, "node/" + std::to_string(index));
 }
 
+std::string MemberUri(PairId pair, NodeId node) {
+  return RoleUri(pair, "member/" + node.ToHex());
+}
+
 std::string AdminUri(PairId pair) {
   return RoleUri(pair, "admin");
 }

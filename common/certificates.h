@@ -4,6 +4,7 @@
 // All keys are EC P-256. Everything goes in and out as PEM text; this file reads and writes no
 // files. The role of a certificate of the pair is a URI among its alternative names:
 //   twinspool://<pair id>/node/0, twinspool://<pair id>/node/1, …/admin, …/front
+// A certificate of node 1 also names the very node that joined: …/member/<node id>.
 #pragma once
 
 #include <cstdint>
@@ -59,6 +60,8 @@ Result<CertificateFacts> ReadCertificate(std::string_view pem);
 
 /// The URI names of the pair's roles; `index` is 0 or 1.
 std::string NodeUri(PairId pair, int index);
+/// Tells the node that joined from one that left the pair earlier.
+std::string MemberUri(PairId pair, NodeId node);
 std::string AdminUri(PairId pair);
 std::string FrontUri(PairId pair);
 

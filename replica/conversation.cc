@@ -300,10 +300,6 @@ void Conversation::OnTransition(const core::Transition& transition) {
     primary_.Reset();
     verifier_.Cancel(Unavailable("this node is not primary any more"));
   }
-  transitions_.push_front({clock_.WallNs(), transition});
-  if (transitions_.size() > limits::kTransitionsKept) {
-    transitions_.pop_back();
-  }
   shared_.observer.OnTransition(transition);
 }
 

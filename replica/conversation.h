@@ -45,7 +45,10 @@ class Conversation : private RoleListener {
   explicit Conversation(ConversationParts parts);
 
   /// The pair this node belongs to, when that became known after construction.
-  void SetPair(PairId pair_id) { shared_.options.pair_id = pair_id; }
+  void SetPair(PairId pair_id, std::uint32_t node_index) {
+    shared_.options.pair_id = pair_id;
+    shared_.options.settings.node_index = node_index;
+  }
   /// First actions of this process: fenced, in a new incarnation; a single node serves at once.
   void Start(const core::Control& stored, core::EpochHistory history);
 
@@ -139,7 +142,6 @@ class Conversation : private RoleListener {
   std::deque<std::pair<CommitSeq, Instant>> waits_;
   std::deque<Waiting> orders_;
   bool order_running_ = false;
-  std::deque<DatedTransition> transitions_;
 };
 
 }  // namespace twinspool::replica

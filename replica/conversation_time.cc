@@ -172,7 +172,6 @@ PairStatus Conversation::Snapshot() const {
   out.salvage_pending = salvage_.pending();
   out.digest_mismatches = standby_.digest_mismatches();
   out.history = role_.history();
-  out.transitions = transitions_;
   return out;
 }
 

@@ -31,9 +31,8 @@ constexpr std::chrono::seconds kShutdownWait(2);
 constexpr int kWindowBytes = static_cast<int>(limits::kSendWindowBytes);
 constexpr char kStreamMark[] = "twinspool-stream";
 
-/// Whether the other end's certificate names node `index` of the pair.
-Status CheckPeer(const grpc::AuthContext& auth, PairId pair_id, int index) {
-  const std::string wanted = NodeUri(pair_id, index);
+/// Whether the other end's certificate has the name `wanted`.
+Status CheckPeer(const grpc::AuthContext& auth, const std::string& wanted) {
   std::string shown;
   for (const grpc::string_ref& uri : auth.FindPropertyValues(GRPC_PEER_URI_PROPERTY_NAME)) {
     const std::string name(uri.data(), uri.size());
@@ -103,7 +102,7 @@ class LastError {
 
 // --- node 1 --------------------------------------------------------------------------------
 
-class Dialer : public GrpcLink {
+class Dialer : public PeerLink {
  public:
   Dialer(std::string address, const LinkCertificates& certificates, PairId pair_id, Random& random)
       : address_(std::move(address)), pair_id_(pair_id), random_(random) {
@@ -174,7 +173,7 @@ class Dialer : public GrpcLink {
     stream->WaitForInitialMetadata();
     // Without the mark no stream came about: Finish knows why.
     const bool begun = context.GetServerInitialMetadata().contains(kStreamMark);
-    Status status = begun ? CheckPeer(*context.auth_context(), pair_id_, 0) : OkStatus();
+    Status status = begun ? CheckPeer(*context.auth_context(), NodeUri(pair_id_, 0)) : OkStatus();
     const bool good = begun && status.ok();
     if (good) {
       error_.Set("");
@@ -209,7 +208,8 @@ class Dialer : public GrpcLink {
 
 class Service final : public PeerService, private proto::Replication::Service {
  public:
-  Service(PairId pair_id, JoinHandler join) : pair_id_(pair_id), join_(std::move(join)) {}
+  Service(PairId pair_id, MemberQuestion member, JoinHandler join)
+      : pair_id_(pair_id), member_(std::move(member)), join_(std::move(join)) {}
 
   grpc::Service* service() override { return this; }
   void Start(LinkListener* listener) override { hub_.Start(listener); }
@@ -222,7 +222,7 @@ class Service final : public PeerService, private proto::Replication::Service {
   using ServerStream = grpc::ServerReaderWriter<proto::PeerMessage, proto::PeerMessage>;
 
   grpc::Status Converse(grpc::ServerContext* context, ServerStream* stream) override {
-    if (Status status = CheckPeer(*context->auth_context(), pair_id_, 1); !status.ok()) {
+    if (Status status = CheckMember(*context->auth_context()); !status.ok()) {
       error_.Set("refused a connection from " + context->peer() + ": " +
                  std::string(status.message()));
       return {grpc::StatusCode::PERMISSION_DENIED, std::string(status.message())};
@@ -246,7 +246,17 @@ class Service final : public PeerService, private proto::Replication::Service {
     return grpc::Status::OK;
   }
 
+  Status CheckMember(const grpc::AuthContext& auth) const {
+    TRY(CheckPeer(auth, NodeUri(pair_id_, 1)));
+    const NodeId member = member_();
+    if (member.nil()) {
+      return PermissionDenied("no second node belongs to this pair at the moment");
+    }
+    return CheckPeer(auth, MemberUri(pair_id_, member));
+  }
+
   const PairId pair_id_;
+  const MemberQuestion member_;
   const JoinHandler join_;
   StreamHub hub_;
   LastError error_;
@@ -270,13 +280,14 @@ class Server : public PeerServer {
 
 }  // namespace
 
-std::unique_ptr<GrpcLink> DialPeer(std::string address, LinkCertificates certificates,
+std::unique_ptr<PeerLink> DialPeer(std::string address, LinkCertificates certificates,
                                    PairId pair_id, Random& random) {
   return std::make_unique<Dialer>(std::move(address), certificates, pair_id, random);
 }
 
-std::unique_ptr<PeerService> MakePeerService(PairId pair_id, JoinHandler join) {
-  return std::make_unique<Service>(pair_id, std::move(join));
+std::unique_ptr<PeerService> MakePeerService(PairId pair_id, MemberQuestion member,
+                                             JoinHandler join) {
+  return std::make_unique<Service>(pair_id, std::move(member), std::move(join));
 }
 
 Result<std::unique_ptr<PeerServer>> StartPeerServer(const std::string& address,

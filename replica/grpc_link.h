@@ -35,28 +35,26 @@ struct LinkCertificates {
 /// The name that all nodes' certificates share, for TLS's own host check.
 inline constexpr const char* kPeerDnsName = "twinspool-node";
 
-/// A link that also tells why it has no connection.
-class GrpcLink : public PeerLink {
- public:
-  /// Why the last attempt failed or the last connection ended; empty while connected.
-  virtual std::string last_error() const = 0;
-};
-
 /// Node 1's end: dials `address` (host:port) from a thread of its own, again and again with a
 /// jittered wait between limits::kRedialMsMin and kRedialMsMax.
-std::unique_ptr<GrpcLink> DialPeer(std::string address, LinkCertificates certificates,
+std::unique_ptr<PeerLink> DialPeer(std::string address, LinkCertificates certificates,
                                    PairId pair_id, Random& random);
 
 /// Answers Replication.Join: checks the one-time secret and makes a certificate. Any thread.
 using JoinHandler = std::function<proto::JoinReply(const proto::JoinRequest&)>;
 
+/// The node that joined; nil: none. Any thread.
+using MemberQuestion = std::function<NodeId()>;
+
 /// Node 0's end: the Replication service, to be registered with a PeerServer, and the link that its
-/// streams belong to. `join` may be empty: joining is refused then.
-class PeerService : public GrpcLink {
+/// streams belong to. Only the member's certificate is let in: one that was expelled must not
+/// displace it. `join` may be empty: joining is refused then.
+class PeerService : public PeerLink {
  public:
   virtual grpc::Service* service() = 0;
 };
-std::unique_ptr<PeerService> MakePeerService(PairId pair_id, JoinHandler join);
+std::unique_ptr<PeerService> MakePeerService(PairId pair_id, MemberQuestion member,
+                                             JoinHandler join);
 
 /// A gRPC server with the pair's TLS and keepalive settings. Clients may come without a certificate
 /// (Join), but a certificate that is shown must be the authority's; services check who it names.

@@ -56,10 +56,10 @@ Status Pair::Start(const core::Control& stored, core::EpochHistory history) {
   return OkStatus();
 }
 
-void Pair::Connect(PairId pair_id, PeerLink& link) {
+void Pair::Connect(const PairPlace& place, PeerLink& link) {
   {
     const std::lock_guard lock(mutex_);
-    talk_->SetPair(pair_id);
+    talk_->SetPair(place.pair_id, place.node_index);
   }
   link_ = &link;
   link.Start(this);
@@ -347,6 +347,14 @@ void Pair::Verify(VerifyDone done) {
 }
 
 PairStatus Pair::Snapshot() {
+  PairStatus status = TakeStatus();
+  if (const PeerLink* link = link_; link != nullptr && !status.peer.connected) {
+    status.peer.error = link->last_error();
+  }
+  return status;
+}
+
+PairStatus Pair::TakeStatus() {
   const std::unique_lock lock(mutex_, milliseconds(limits::kHeartbeatMs));
   if (lock.owns_lock()) {
     return talk_->Snapshot();

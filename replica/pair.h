@@ -35,6 +35,12 @@ struct PairParts {
   PairObserver& observer;
 };
 
+/// Which node of which pair this one is.
+struct PairPlace {
+  PairId pair_id;
+  std::uint32_t node_index = 0;
+};
+
 /// See the head of this file. Thread-safe after Start; Stop before destruction.
 class Pair : private LinkListener {
  public:
@@ -48,9 +54,9 @@ class Pair : private LinkListener {
 
   /// Opens the salvage folder and starts the threads with what the control file holds.
   Status Start(const core::Control& stored, core::EpochHistory history);
-  /// Begins to talk to the peer of pair `pair_id`, once; `link` outlives this object. A single node
-  /// does so when it is about to join a pair, before the order Join.
-  void Connect(PairId pair_id, PeerLink& link);
+  /// Begins to talk to the peer; `link` outlives this object. A single node does so when it is
+  /// about to take in a second one, before the order Join.
+  void Connect(const PairPlace& place, PeerLink& link);
   /// Ends link and threads at once, without a handover; orders that wait are answered.
   void Stop();
 
@@ -92,6 +98,7 @@ class Pair : private LinkListener {
   void SendBusyHeartbeat();
   void Kick();
   std::int64_t IdleMs();
+  PairStatus TakeStatus();
 
   PairParts parts_;
   CommitGate gate_;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <string>
 
 #include "common/types.h"
@@ -20,15 +19,11 @@ struct PeerFacts {
   std::string mode;  // as it last said; "" when unknown
   /// Why the two do not talk, said by either; empty: they do.
   std::string refused;
+  /// Why there is no connection; empty while there is one.
+  std::string error;
   /// Seconds since anything was heard; negative: never.
   double last_heard_seconds = -1;
   std::uint64_t free_bytes = 0;
-};
-
-/// A transition with its wall time.
-struct DatedTransition {
-  std::int64_t wall_ns = 0;
-  core::Transition what;
 };
 
 /// A consistent picture of the pair as this node sees it.
@@ -53,7 +48,6 @@ struct PairStatus {
   std::uint64_t digest_mismatches = 0;
   double catch_up_done = 0;
   core::EpochHistory history;
-  std::deque<DatedTransition> transitions;  // newest first, at most limits::kTransitionsKept
 };
 
 /// How an order ended.

@@ -259,6 +259,8 @@ class PeerLink {
   /// Drops the present connection (the peer is silent or misbehaves); OnLinkDown follows.
   virtual void Drop(const Status& why) = 0;
   virtual void Stop() = 0;
+  /// Why the last attempt failed or the last connection ended; empty while connected. Any thread.
+  virtual std::string last_error() const = 0;
 };
 
 }  // namespace twinspool::replica

@@ -5,6 +5,7 @@
 namespace twinspool::replica::core {
 namespace {
 
+constexpr char kPromote[] = "twinspoolctl promote";
 constexpr char kPromoteFenced[] = "twinspoolctl promote --peer-fenced";
 constexpr char kPromoteForced[] = "twinspoolctl promote --allow-data-loss --peer-fenced";
 constexpr char kPromoteNotPromoted[] = "twinspoolctl promote --peer-not-promoted";
@@ -50,7 +51,9 @@ bool Machine::RefusedBeforehand(const Order& order) {
            kStatus);
   } else if (c_.expelled && NeedsMembership(order)) {
     Reject(Outcome::kNotEligible,
-           "this node was expelled when its pair was dissolved; it can only join anew",
+           "this node was expelled when its pair was dissolved; it can only join anew, with an "
+           "empty data "
+           "directory",
            "twinspoolctl pair join");
   } else if (s_.refused_epoch > c_.epoch && WantsPrimary(order)) {
     const std::string epoch = std::to_string(s_.refused_epoch.value());
@@ -135,7 +138,7 @@ bool Machine::PeerForbids(const Promote& order) {
   }
   if (order.peer_fenced) {
     Reject(Outcome::kPeerReachable, "the peer still answers, so it is not switched off",
-           s_.peer_is_primary ? kSwitchover : kPromoteFenced);
+           s_.peer_is_primary ? kSwitchover : kPromote);
     return true;
   }
   if (s_.peer_is_primary && s_.peer_epoch >= c_.epoch) {
@@ -309,6 +312,9 @@ void Machine::Do(const Fence&) {
   if (Primary()) {
     Say("fence");
     StepDown();
+    if (s_.link_up) {
+      SendHello(false, Incarnation());  // no primary any more: the peer may be promoted
+    }
   }
   Answer(Outcome::kDone, "stays down until undemote", kUndemote);
 }

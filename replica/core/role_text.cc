@@ -234,7 +234,11 @@ std::string AdviceStandby(const RoleState& s) {
   if (s.link_up && s.peer_is_primary) {
     return "";
   }
-  if (s.eligible || s.control.held_resignation) {
+  const bool promotable = s.eligible || s.control.held_resignation;
+  if (promotable && s.link_up) {
+    return "The other node answers, but is not primary: `twinspoolctl promote`.";
+  }
+  if (promotable) {
     return "If the primary is gone, switch it off and type `twinspoolctl promote --peer-fenced`.";
   }
   return "The primary is away and this node may lack acknowledged writes: bring it back; to give "
@@ -246,7 +250,9 @@ std::string AdviceStandby(const RoleState& s) {
 std::string Advice(const Settings& settings, const RoleState& state) {
   const Control& c = state.control;
   if (c.expelled) {
-    return "The pair was dissolved without this node; `twinspoolctl pair join` makes it a new one.";
+    return "The pair was dissolved without this node. To use it anew: stop it, give it an empty "
+           "data "
+           "directory, then `twinspoolctl pair join`.";
   }
   if (c.held_down) {
     return "Told to stay down: `twinspoolctl undemote` lets it become primary again.";

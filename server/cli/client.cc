@@ -19,6 +19,11 @@ Result<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const Target& targ
   if (target.address.empty()) {
     return grpc::InsecureChannelCredentials();
   }
+  if (target.ca_file.empty() || target.certificate_file.empty() || target.key_file.empty()) {
+    return InvalidArgument(
+        "--host needs --tls-ca, --tls-cert and --tls-key: copies of tls/ca.pem, tls/admin.pem and "
+        "tls/admin.key of the node where `pair init` ran");
+  }
   grpc::SslCredentialsOptions options;
   ASSIGN_OR_RETURN(options.pem_root_certs, ReadWhole(target.ca_file, "--tls-ca"));
   ASSIGN_OR_RETURN(options.pem_cert_chain, ReadWhole(target.certificate_file, "--tls-cert"));
@@ -52,7 +57,9 @@ Status Client::Translate(const grpc::Status& status) const {
       return Timeout("the node at " + where + " did not answer in time");
     case grpc::StatusCode::UNAVAILABLE:
       return Unavailable("the node at " + where + " cannot be reached (" + status.error_message() +
-                         "); is twinspoold running, and may you use its socket?");
+                         "); is twinspoold running, and " +
+                         (target_.address.empty() ? "may you use its socket?"
+                                                  : "are the certificates of its pair?"));
     case grpc::StatusCode::PERMISSION_DENIED:
     case grpc::StatusCode::UNAUTHENTICATED:
       return PermissionDenied(status.error_message());
@@ -60,6 +67,8 @@ Status Client::Translate(const grpc::Status& status) const {
       return InvalidArgument(status.error_message());
     case grpc::StatusCode::NOT_FOUND:
       return NotFound(status.error_message());
+    case grpc::StatusCode::FAILED_PRECONDITION:
+      return Fenced(status.error_message());
     case grpc::StatusCode::ALREADY_EXISTS:
       return AlreadyExists(status.error_message());
     default:

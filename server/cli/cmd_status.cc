@@ -1,4 +1,5 @@
 // status, is-*, wait: looking at a node.
+#include <algorithm>
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
@@ -12,8 +13,8 @@
 namespace twinspool::cli {
 namespace {
 
-Result<proto::NodeStatus> Ask(Client& client) {
-  return client.Call(&proto::Admin::Stub::Status, proto::StatusRequest());
+Result<proto::NodeStatus> Ask(Client& client, int timeout_s = 0) {
+  return client.Call(&proto::Admin::Stub::Status, proto::StatusRequest(), timeout_s);
 }
 
 ExitCode Answer(Client& client, const Arguments& arguments,
@@ -81,17 +82,19 @@ ExitCode RunWait(Client& client, const Arguments& arguments) {
     return Fail(InvalidArgument("wait: --role must be primary, standby, eligible or serving"),
                 arguments.json);
   }
-  const auto give_up =
-      std::chrono::steady_clock::now() + std::chrono::seconds(arguments.Number("timeout", 30));
+  using Clock = std::chrono::steady_clock;
+  const auto give_up = Clock::now() + std::chrono::seconds(arguments.Number("timeout", 30));
   while (true) {
-    const auto status = Ask(client);
+    // A node that hangs must not make us wait longer than we were told to.
+    const auto left = std::chrono::ceil<std::chrono::seconds>(give_up - Clock::now()).count();
+    const auto status = Ask(client, std::max(1, static_cast<int>(left)));
     if (status.ok() && HasRole(*status, role)) {
       return Answer(client, arguments, [](const proto::NodeStatus&) { return true; });
     }
-    if (std::chrono::steady_clock::now() >= give_up) {
+    if (Clock::now() >= give_up) {
       const std::string now = status.ok() ? status->role() : std::string(status.status().message());
-      Fail(Timeout("still not " + role + ": " + now), arguments.json);
-      return proto::TIMEOUT_UNCHANGED;
+      return Fail(Timeout("still not " + role + ": " + now), proto::TIMEOUT_UNCHANGED,
+                  arguments.json);
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }

@@ -18,15 +18,31 @@ std::vector<CommandInfo> LookingCommands() {
       {"status",
        "",
        "role, epoch, lag, disk, what a promotion would lose, the command that helps",
+       "twinspoolctl status --json | jq -r .advice",
        {},
        0,
        0,
        RunStatus},
-      {"is-primary", "", "exit 0 if the node is primary, 10 if not", {}, 0, 0, RunIsPrimary},
-      {"is-standby", "", "exit 0 if the node is a standby, 10 if not", {}, 0, 0, RunIsStandby},
+      {"is-primary",
+       "",
+       "exit 0 if the node is primary, 10 if not",
+       "twinspoolctl is-primary && deliver-the-queue",
+       {},
+       0,
+       0,
+       RunIsPrimary},
+      {"is-standby",
+       "",
+       "exit 0 if the node is a standby, 10 if not",
+       "twinspoolctl is-standby && run-the-backup",
+       {},
+       0,
+       0,
+       RunIsStandby},
       {"is-eligible",
        "",
        "exit 0 if the node may be promoted without loss, 10 if not",
+       "twinspoolctl is-eligible || page-somebody",
        {},
        0,
        0,
@@ -34,6 +50,7 @@ std::vector<CommandInfo> LookingCommands() {
       {"wait",
        "",
        "wait until the node has a role: primary, standby, eligible, serving",
+       "twinspoolctl wait --role eligible --timeout 600",
        {{"role", "ROLE", "what to wait for"}, kTimeout},
        0,
        0,
@@ -46,6 +63,7 @@ std::vector<CommandInfo> RoleCommands() {
       {"promote",
        "",
        "make this node the primary",
+       "twinspoolctl promote --peer-fenced --expect-epoch 4",
        {{"peer-fenced", nullptr, "I made sure that the other node is off: writes flow at once"},
         {"peer-not-promoted", nullptr,
          "the other node resigned and was not promoted since (used after a restart)"},
@@ -59,6 +77,7 @@ std::vector<CommandInfo> RoleCommands() {
       {"switchover",
        "",
        "swap the roles: the primary resigns, the standby takes over; no loss",
+       "twinspoolctl switchover && systemctl restart twinspool",
        {kExpectEpoch, kTimeout},
        0,
        0,
@@ -66,14 +85,23 @@ std::vector<CommandInfo> RoleCommands() {
       {"demote",
        "",
        "resign and stay down until undemote",
+       "twinspoolctl demote --expect-epoch 4",
        {kExpectEpoch, kTimeout},
        0,
        0,
        RunDemote},
-      {"undemote", "", "take demote or fence back", {kExpectEpoch}, 0, 0, RunUndemote},
+      {"undemote",
+       "",
+       "take demote or fence back",
+       "twinspoolctl undemote",
+       {kExpectEpoch},
+       0,
+       0,
+       RunUndemote},
       {"fence",
        "",
        "stop serving at once and stay down until undemote",
+       "twinspoolctl fence",
        {kExpectEpoch},
        0,
        0,
@@ -81,6 +109,7 @@ std::vector<CommandInfo> RoleCommands() {
       {"solo",
        "",
        "let a blocked primary go on without its peer",
+       "twinspoolctl solo --peer-fenced --expect-epoch 4",
        {{"peer-fenced", nullptr, "I made sure that the other node is off"}, kExpectEpoch, kTimeout},
        0,
        0,
@@ -88,6 +117,7 @@ std::vector<CommandInfo> RoleCommands() {
       {"accept-epoch",
        "N",
        "believe a peer whose epoch is more than 256 ahead",
+       "twinspoolctl accept-epoch 770",
        {kExpectEpoch},
        1,
        1,
@@ -100,6 +130,7 @@ std::vector<CommandInfo> PairAndUserCommands() {
       {"pair init",
        "",
        "give a single node the identity and the certificates of a new pair",
+       "twinspoolctl pair init",
        {{"name", "NAME", "name of the node"}},
        0,
        0,
@@ -107,6 +138,7 @@ std::vector<CommandInfo> PairAndUserCommands() {
       {"pair invite",
        "ADDRESS",
        "print a one-time string for the other node; ADDRESS is where it reaches this one",
+       "twinspoolctl pair invite mail-a.example.org:4190",
        {},
        1,
        1,
@@ -114,6 +146,8 @@ std::vector<CommandInfo> PairAndUserCommands() {
       {"pair join",
        "STRING",
        "become the second node of the pair that invited",
+       "twinspoolctl pair join \"$(ssh mail-a twinspoolctl pair invite mail-a.example.org:4190 | "
+       "tail -n 1)\"",
        {},
        1,
        1,
@@ -121,6 +155,7 @@ std::vector<CommandInfo> PairAndUserCommands() {
       {"pair dissolve",
        "",
        "go back to a single node; the other one is expelled",
+       "twinspoolctl pair dissolve --expect-epoch 4",
        {{"peer-never-returns", nullptr, "that disk never starts as a member again"}, kExpectEpoch},
        0,
        0,
@@ -128,6 +163,7 @@ std::vector<CommandInfo> PairAndUserCommands() {
       {"verify-pair",
        "",
        "compare both copies; exit 11 and every differing mailbox if they differ",
+       "twinspoolctl verify-pair --json",
        {{"deep", nullptr, "recompute from the rows instead of trusting kept digests"}, kTimeout},
        0,
        0,
@@ -135,6 +171,7 @@ std::vector<CommandInfo> PairAndUserCommands() {
       {"user add",
        "NAME",
        "add a user with the usual folders; the password comes on standard input",
+       "echo 'secret' | twinspoolctl user add anna@example.org",
        {{"password", "TEXT", "the password itself (visible to others: for trials)"},
         {"if-missing", nullptr, "success if the user is there already"}},
        1,
@@ -143,15 +180,31 @@ std::vector<CommandInfo> PairAndUserCommands() {
       {"user passwd",
        "NAME",
        "set a password; it comes on standard input",
+       "twinspoolctl user passwd anna@example.org < new-password",
        {{"password", "TEXT", "the password itself (visible to others: for trials)"}},
        1,
        1,
        RunUserPassword},
-      {"user delete", "NAME", "delete a user with all mail", {}, 1, 1, RunUserDelete},
-      {"user list", "[PREFIX]", "users with the size of their mail", {}, 0, 1, RunUserList},
+      {"user delete",
+       "NAME",
+       "delete a user with all mail",
+       "twinspoolctl user delete anna@example.org",
+       {},
+       1,
+       1,
+       RunUserDelete},
+      {"user list",
+       "[PREFIX]",
+       "users with the size of their mail",
+       "twinspoolctl user list --json | jq -r .name",
+       {},
+       0,
+       1,
+       RunUserList},
       {"mailbox list",
        "USER",
        "mailboxes of a user with their ids and counts",
+       "twinspoolctl mailbox list anna@example.org",
        {},
        1,
        1,
@@ -184,21 +237,33 @@ std::uint32_t Arguments::Number(const std::string& name, std::uint32_t fallback)
              : static_cast<std::uint32_t>(std::strtoul(it->second.c_str(), nullptr, 10));
 }
 
-ExitCode Fail(const Status& status, bool json) {
-  ExitCode code = proto::INTERNAL_ERROR;
+namespace {
+
+ExitCode CodeFor(const Status& status) {
   switch (status.code()) {
     case Code::kInvalidArgument:
-      code = proto::BAD_REQUEST;
-      break;
+    case Code::kNotFound:
+    case Code::kAlreadyExists:
+    case Code::kPermissionDenied:
+      return proto::BAD_REQUEST;
+    case Code::kFenced:
+      return proto::NOT_ELIGIBLE;
     case Code::kUnavailable:
-      code = proto::NOT_REACHABLE;
-      break;
+      return proto::NOT_REACHABLE;
     case Code::kTimeout:
-      code = proto::TIMEOUT_UNKNOWN;
-      break;
+      return proto::TIMEOUT_UNKNOWN;
     default:
-      break;
+      return proto::INTERNAL_ERROR;
   }
+}
+
+}  // namespace
+
+ExitCode Fail(const Status& status, bool json) {
+  return Fail(status, CodeFor(status), json);
+}
+
+ExitCode Fail(const Status& status, ExitCode code, bool json) {
   if (json) {
     std::printf("%s\n", JsonWriter::Object()
                             .Add("ok", false)

@@ -41,6 +41,7 @@ struct CommandInfo {
   const char* name;  // "promote", "pair init"
   const char* synopsis;
   const char* help;
+  const char* example;
   std::vector<CommandOption> options;
   std::size_t positional_min;
   std::size_t positional_max;
@@ -51,6 +52,8 @@ const std::vector<CommandInfo>& Commands();
 
 /// Prints a failure on standard error (or as JSON) and answers its exit code.
 ExitCode Fail(const Status& status, bool json);
+/// The same with a code that the status alone does not tell.
+ExitCode Fail(const Status& status, ExitCode code, bool json);
 
 // Families.
 ExitCode RunStatus(Client& client, const Arguments& arguments);

@@ -1,9 +1,11 @@
 // twinspoolctl: reads the command line, finds the verb in the table, runs it.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/program_options.hpp>
@@ -15,6 +17,8 @@ namespace {
 
 namespace po = boost::program_options;
 
+// Nothing is guessed: half a word must not turn into --allow-data-loss.
+constexpr int kStyle = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
 constexpr const char* kDefaultSocket = "/run/twinspool/admin.sock";
 
 po::options_description GlobalOptions() {
@@ -60,7 +64,8 @@ int PrintHelp() {
       << "\n"
       << GlobalOptions()
       << "\nExit codes\n"
-         "  0 done · 1 internal error · 2 usage · 3 refused: not eligible · 4 refused: the peer\n"
+         "  0 done · 1 internal error · 2 usage, or not permitted · 3 refused: not eligible · 4 "
+         "refused: the peer\n"
          "  is still primary or answers · 5 done, but writes are blocked · 6 timeout, nothing\n"
          "  changed · 7 timeout, state unknown: ask again · 8 data would be lost (needs force) ·\n"
          "  9 node not reachable · 10 the answer is no · 11 the two copies differ\n"
@@ -69,6 +74,9 @@ int PrintHelp() {
          "  twinspoolctl promote --peer-fenced       the primary is dead and powered off\n"
          "  twinspoolctl switchover                  planned, nothing is lost\n"
          "  twinspoolctl wait --role primary --timeout 60 && echo primary\n"
+         "  twinspoolctl --host mail-a.example.org:4190 --tls-ca ca.pem --tls-cert admin.pem \\\n"
+         "      --tls-key admin.key status           from afar; `pair init` put the files below "
+         "tls/\n"
          "  echo 'secret' | twinspoolctl user add anna@example.org\n";
   return proto::DONE;
 }
@@ -80,6 +88,7 @@ int PrintCommandHelp(const CommandInfo& command) {
         "--" + std::string(option.name) + (option.value ? " " + std::string(option.value) : "");
     std::printf("  %-22s %s\n", name.c_str(), option.help);
   }
+  std::printf("\nExample\n  %s\n", command.example);
   return proto::DONE;
 }
 
@@ -109,6 +118,9 @@ Status ReadOption(const CommandOption& option, const po::variables_map& values, 
                  value.find_first_not_of("0123456789") != std::string::npos)) {
     return InvalidArgument("--" + std::string(option.name) + ": '" + value + "' is no number");
   }
+  if (option.name == std::string_view("expect-epoch") && std::stoul(value) == 0) {
+    return InvalidArgument("--expect-epoch: epochs begin at 1, and 0 would protect from nothing");
+  }
   out->options[option.name] = value;
   return OkStatus();
 }
@@ -132,7 +144,9 @@ int Run(const CommandInfo& command, const std::vector<std::string>& rest, const 
   po::positional_options_description positional;
   positional.add("positional", -1);
   po::variables_map values;
-  po::store(po::command_line_parser(rest).options(options).positional(positional).run(), values);
+  po::store(
+      po::command_line_parser(rest).options(options).positional(positional).style(kStyle).run(),
+      values);
   if (values.contains("help")) {
     return PrintCommandHelp(command);
   }
@@ -164,6 +178,7 @@ int Main(int argc, char** argv) {
   const po::parsed_options parsed = po::command_line_parser(argc, argv)
                                         .options(all)
                                         .positional(positional)
+                                        .style(kStyle)
                                         .allow_unregistered()
                                         .run();
   po::variables_map values;
@@ -197,6 +212,6 @@ int main(int argc, char** argv) {
   } catch (const std::exception& error) {
     return twinspool::cli::Fail(
         twinspool::InvalidArgument(std::string(error.what()) + " (see twinspoolctl --help)"),
-        false);
+        std::find(argv, argv + argc, std::string_view("--json")) != argv + argc);
   }
 }

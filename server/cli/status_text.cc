@@ -51,9 +51,11 @@ std::string PeerLine(const proto::NodeStatus& s) {
     return "refused: " + s.peer_refused();
   }
   if (!s.peer_connected()) {
-    return s.peer_last_heard_seconds() < 0
-               ? "away, not heard since this node started"
-               : "away, last heard " + Seconds(s.peer_last_heard_seconds()) + " ago";
+    const std::string away =
+        s.peer_last_heard_seconds() < 0
+            ? "away, not heard since this node started"
+            : "away, last heard " + Seconds(s.peer_last_heard_seconds()) + " ago";
+    return s.peer_error().empty() ? away : away + ": " + s.peer_error();
   }
   return s.peer_role() + ", epoch " + std::to_string(s.peer_epoch()) + ", connected";
 }
@@ -104,6 +106,7 @@ void AddReplication(const proto::NodeStatus& s, JsonWriter* json) {
       .Add("peer_version", s.peer_version())
       .Add("peer_mode", s.peer_mode())
       .Add("peer_refused", s.peer_refused())
+      .Add("peer_error", s.peer_error())
       .Add("peer_last_heard_seconds", s.peer_last_heard_seconds())
       .Add("outbox_entries", std::uint64_t{s.outbox_entries()})
       .Add("outbox_bytes", std::uint64_t{s.outbox_bytes()})
@@ -155,7 +158,6 @@ std::string StatusJson(const proto::NodeStatus& s) {
   json.Add("loss_if_promoted", s.loss_if_promoted())
       .Add("advice", s.advice())
       .Add("warning", s.warning())
-      .Add("users", std::uint64_t{s.users()})
       .AddRaw("history", HistoryJson(s))
       .AddRaw("transitions", TransitionsJson(s));
   return json.Finish();
@@ -173,9 +175,11 @@ std::string StatusText(const proto::NodeStatus& s) {
                        ? ""
                        : ", grant: " + s.grant() + (s.grant_usable() ? "" : " (dormant)")));
   Line(&text, "peer", PeerLine(s));
+  const bool leads = s.role() == "primary" && s.mode() != "single";
   Line(&text, "log",
-       "at " + std::to_string(s.last_seq()) + ", acked " + std::to_string(s.acked_seq()));
-  if (s.role() == "primary" && s.mode() != "single") {
+       "at " + std::to_string(s.last_seq()) +
+           (leads ? ", acked " + std::to_string(s.acked_seq()) : ""));
+  if (leads) {
     Line(&text, "lag",
          std::to_string(s.lag_records()) + " records, " + HumanBytes(s.lag_bytes()) + ", " +
              Seconds(s.lag_seconds()));

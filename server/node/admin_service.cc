@@ -43,7 +43,6 @@ class AdminService final : public proto::Admin::Service {
   TWINSPOOL_ADMIN_CALL(Fence, RoleRequest, RoleReply)
   TWINSPOOL_ADMIN_CALL(Solo, SoloRequest, RoleReply)
   TWINSPOOL_ADMIN_CALL(AcceptEpoch, AcceptEpochRequest, RoleReply)
-  TWINSPOOL_ADMIN_CALL(PairInit, PairInitRequest, PairReply)
   TWINSPOOL_ADMIN_CALL(PairInvite, PairInviteRequest, PairReply)
   TWINSPOOL_ADMIN_CALL(PairJoin, PairJoinRequest, PairReply)
   TWINSPOOL_ADMIN_CALL(PairDissolve, PairDissolveRequest, RoleReply)
@@ -51,6 +50,17 @@ class AdminService final : public proto::Admin::Service {
   TWINSPOOL_ADMIN_CALL(UserPassword, UserRequest, UserReply)
   TWINSPOOL_ADMIN_CALL(UserDelete, UserRequest, UserReply)
 #undef TWINSPOOL_ADMIN_CALL
+
+  /// Replaces the very server that a call from afar would come through.
+  grpc::Status PairInit(grpc::ServerContext* context, const proto::PairInitRequest* request,
+                        proto::PairReply* reply) override {
+    if (!IsLocal(*context)) {
+      return {grpc::StatusCode::PERMISSION_DENIED,
+              "pair init makes new certificates: type it on the node itself"};
+    }
+    *reply = operations_.PairInit(*request);
+    return grpc::Status::OK;
+  }
 
   grpc::Status VerifyPair(grpc::ServerContext* context, const proto::VerifyRequest* request,
                           grpc::ServerWriter<proto::VerifyProgress>* writer) override {
@@ -111,7 +121,9 @@ class AdminService final : public proto::Admin::Service {
     if (!guarded.ok() || outcome.outcome() == proto::DONE) {
       return guarded;
     }
-    return {grpc::StatusCode::NOT_FOUND, outcome.message()};
+    return {outcome.outcome() == proto::BAD_REQUEST ? grpc::StatusCode::NOT_FOUND
+                                                    : grpc::StatusCode::FAILED_PRECONDITION,
+            outcome.message()};
   }
 
   Operations& operations_;

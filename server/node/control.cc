@@ -82,6 +82,9 @@ std::vector<replica::ControlTransition> NodeControl::transitions() const {
 void NodeControl::Remember(replica::ControlTransition transition) {
   const std::lock_guard lock(mutex_);
   record_.Remember(std::move(transition));
+  if (const Status saved = file_->Save(record_); !saved.ok()) {
+    LogWarn("transition_not_saved", {{"result", saved.ToString()}});
+  }
 }
 
 Status NodeControl::BecomeMember(const replica::NodeIdentity& identity) {

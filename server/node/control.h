@@ -33,7 +33,7 @@ class NodeControl final : public replica::ControlStore {
   replica::core::EpochHistory history() const;
   std::vector<replica::ControlTransition> transitions() const;
 
-  /// For status after a restart; durable with the next save.
+  /// For status, also after a restart. A failure is only logged: nothing rests on it.
   void Remember(replica::ControlTransition transition);
   /// `pair join`: this node forgets its time alone and becomes a member with nothing yet.
   Status BecomeMember(const replica::NodeIdentity& identity);

@@ -83,6 +83,9 @@ Node::~Node() {
 twinspool::Status Node::Build() {
   TRY(MakeDataDirectory(config_.data_dir));
   TRY(OpenStore());
+  if (control_->role().grant == replica::core::Grant::kStanding) {
+    TRY(pairing_->ForgetPeer());  // the process may have ended right after it became single
+  }
   TRY(StartPair());
   TRY(OpenPeer());
   ASSIGN_OR_RETURN(admin_socket_, AdminSocket::Open(config_.admin_socket, *this));
@@ -136,19 +139,23 @@ twinspool::Status Node::StartPair() {
 }
 
 twinspool::Status Node::OpenPeer() {
-  if (!tls_files_.HasNode()) {
+  const replica::NodeIdentity identity = control_->identity();
+  if (identity.pair_id.nil() || !tls_files_.HasNode()) {
     return OkStatus();
   }
   ASSIGN_OR_RETURN(const NodeCertificates files, tls_files_.Load());
   const replica::LinkCertificates certificates{files.ca_pem, files.node.certificate_pem,
                                                files.node.key_pem};
-  const replica::NodeIdentity identity = control_->identity();
+  if (peer_server_ != nullptr) {
+    peer_server_->Stop();  // of the pair that this node was in before
+    peer_server_ = nullptr;
+  }
   remote_admin_ = MakeAdminService(*this, AdminUri(identity.pair_id));
   std::vector<grpc::Service*> services = {remote_admin_.get()};
   replica::PeerLink* link = nullptr;
   if (identity.node_index == 0) {
     peer_service_ = replica::MakePeerService(
-        identity.pair_id,
+        identity.pair_id, [this] { return control_->identity().peer_node_id; },
         [this](const proto::JoinRequest& request) { return AcceptJoin(request); });
     services.push_back(peer_service_->service());
     link = peer_service_.get();
@@ -161,9 +168,18 @@ twinspool::Status Node::OpenPeer() {
   ASSIGN_OR_RETURN(peer_server_, replica::StartPeerServer(config_.peer_listen.ToString(),
                                                           certificates, services));
   if (control_->role().grant != replica::core::Grant::kStanding) {
-    pair()->Connect(identity.pair_id, *link);
+    pair()->Connect({identity.pair_id, identity.node_index}, *link);
   }
   return OkStatus();
+}
+
+void Node::ClosePeer() {
+  if (peer_service_ != nullptr) {
+    peer_service_->Drop(PermissionDenied("the pair was dissolved"));
+  }
+  if (dialler_ != nullptr) {
+    dialler_->Stop();
+  }
 }
 
 twinspool::Status Node::OpenDoors() {

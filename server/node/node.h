@@ -77,6 +77,8 @@ class Node final : public Operations {
   twinspool::Status OpenPeer();
   twinspool::Status OpenDoors();
   void StopPair();
+  /// No connection of the pair's former second node any more.
+  void ClosePeer();
   proto::JoinReply AcceptJoin(const proto::JoinRequest& request);
   proto::RoleReply Order(replica::core::Order order, std::uint32_t timeout_ms);
   proto::RoleReply PlainOrder(replica::core::Order order, const proto::RoleRequest& request);
@@ -97,7 +99,7 @@ class Node final : public Operations {
   /// Node 0: the service whose streams are the link, there as soon as the node has certificates.
   std::unique_ptr<replica::PeerService> peer_service_;
   /// Node 1: the end that dials.
-  std::unique_ptr<replica::GrpcLink> dialler_;
+  std::unique_ptr<replica::PeerLink> dialler_;
 
   std::shared_ptr<TlsSource> mail_tls_;
   std::unique_ptr<AdminSocket> admin_socket_;

@@ -32,8 +32,10 @@ proto::UserReply ReplyFor(const Status& status, const std::string& done) {
       reply.set_outcome(proto::BAD_REQUEST);
       break;
     case Code::kFenced:
+      reply.set_outcome(proto::NOT_ELIGIBLE);
+      break;
     case Code::kUnavailable:
-      reply.set_outcome(proto::DONE_WRITES_BLOCKED);
+      reply.set_outcome(proto::TIMEOUT_UNCHANGED);
       break;
     default:
       reply.set_outcome(proto::INTERNAL_ERROR);
@@ -82,6 +84,7 @@ proto::NodeStatus Node::Status() {
   status.set_node_name(config_.node_name);
   status.set_version(kVersion);
   FillStatus(pair()->Snapshot(), control_->identity(), &status);
+  FillTransitions(control_->transitions(), &status);
   status.set_disk_low(status.free_bytes() < config_.disk_soft_reserve ||
                       (status.peer_connected() && status.peer_free_bytes() > 0 &&
                        status.peer_free_bytes() < config_.disk_soft_reserve));
@@ -222,7 +225,8 @@ proto::JoinReply Node::AcceptJoin(const proto::JoinRequest& request) {
     return reply;
   }
   // The standing grant becomes an ordinary one before the peer's first Hello can be answered.
-  pair()->Connect(control_->identity().pair_id, *peer_service_);
+  const replica::NodeIdentity identity = control_->identity();
+  pair()->Connect({identity.pair_id, identity.node_index}, *peer_service_);
   const replica::OrderResult joined =
       pair()->Run({core::Join{}, Epoch(), "pair join"}, limits::kAdminCallMs);
   if (joined.code != core::Outcome::kDone) {
@@ -272,7 +276,11 @@ proto::RoleReply Node::PairDissolve(const proto::PairDissolveRequest& request) {
   proto::RoleReply reply = Order({dissolve, Epoch(request.expect_epoch()), request.actor()}, 0);
   if (reply.outcome() == proto::DONE) {
     const twinspool::Status forgotten = pairing_->ForgetPeer();
+    ClosePeer();
     LogInfo("dissolved", {{"result", forgotten.ToString()}});
+    reply.set_next(control_->identity().pair_id.nil()
+                       ? "twinspoolctl pair init   (before another node can be invited)"
+                       : "twinspoolctl pair invite HOST:PORT   (to take in another node)");
   }
   return reply;
 }

@@ -81,8 +81,9 @@ Result<std::string> Pairing::Invite(const std::string& address, std::int64_t val
   if (identity.pair_id.nil()) {
     return NotFound("this node has no pair yet: twinspoolctl pair init");
   }
-  if (!identity.peer_node_id.nil()) {
-    return Conflict("a second node has joined already; to replace it: twinspoolctl pair dissolve");
+  if (!identity.peer_node_id.nil() || identity.node_index != 0) {
+    return Conflict(
+        "the pair has two nodes already; to replace one, on the other: twinspoolctl pair dissolve");
   }
   TRY(ParseListenAddress(address).status());
   ASSIGN_OR_RETURN(const NodeCertificates certificates, files_.Load());
@@ -110,7 +111,7 @@ proto::JoinReply Pairing::Accept(const proto::JoinRequest& request) {
   if (peer.nil() || peer == identity.node_id) {
     return Refused("the joining node must have an id of its own");
   }
-  auto issued = files_.IssueForPeer(identity.pair_id, 1);
+  auto issued = files_.IssueForPeer(identity.pair_id, peer);
   auto own = files_.Load();
   if (!issued.ok() || !own.ok()) {
     return Refused((issued.ok() ? own.status() : issued.status()).ToString());
@@ -151,9 +152,15 @@ Result<replica::NodeIdentity> Pairing::Join(const proto::JoinTicket& ticket) {
 }
 
 Status Pairing::ForgetPeer() {
-  replica::NodeIdentity identity = control_.identity();
+  const replica::NodeIdentity before = control_.identity();
+  replica::NodeIdentity identity = before;
   identity.peer_node_id = NodeId();
-  return control_.SetIdentity(identity);
+  if (identity.node_index != 0) {
+    identity.pair_id = PairId();
+    identity.node_index = 0;
+    identity.peer_address.clear();
+  }
+  return identity == before ? OkStatus() : control_.SetIdentity(identity);
 }
 
 }  // namespace twinspool::node

@@ -36,7 +36,8 @@ class Pairing {
   /// The identity this node has after joining, certificates stored; the caller makes it effective
   /// (NodeControl::BecomeMember) when the store is ready for it.
   Result<replica::NodeIdentity> Join(const proto::JoinTicket& ticket);
-  /// The peer was expelled: a later invitation may be answered by another node.
+  /// The peer was expelled: another node may join. What was node 1 has no authority to issue
+  /// certificates with, so it belongs to no pair any more and needs Init first. May be repeated.
   Status ForgetPeer();
 
  private:

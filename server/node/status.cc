@@ -12,6 +12,7 @@ void FillPeer(const replica::PeerFacts& peer, proto::NodeStatus* out) {
   out->set_peer_version(peer.version);
   out->set_peer_mode(peer.mode);
   out->set_peer_refused(peer.refused);
+  out->set_peer_error(peer.error);
   out->set_peer_last_heard_seconds(peer.last_heard_seconds);
   out->set_peer_free_bytes(peer.free_bytes);
 }
@@ -65,19 +66,23 @@ void FillStatus(const replica::PairStatus& pair, const replica::NodeIdentity& id
   FillPeer(pair.peer, out);
   out->set_loss_if_promoted(pair.loss_if_promoted);
   out->set_advice(pair.advice);
-  for (const replica::DatedTransition& t : pair.transitions) {
-    proto::Transition* shown = out->add_transitions();
-    shown->set_wall_ns(t.wall_ns);
-    shown->set_from(replica::core::RoleName(t.what.from));
-    shown->set_to(replica::core::RoleName(t.what.to));
-    shown->set_epoch(t.what.epoch.value());
-    shown->set_reason(t.what.reason);
-    shown->set_actor(t.what.actor);
-  }
   for (const replica::core::EpochStart& period : pair.history.periods()) {
     proto::Period* shown = out->add_history();
     shown->set_epoch(period.epoch.value());
     shown->set_first_seq(period.first_seq.value());
+  }
+}
+
+void FillTransitions(const std::vector<replica::ControlTransition>& oldest_first,
+                     proto::NodeStatus* out) {
+  for (auto t = oldest_first.rbegin(); t != oldest_first.rend(); ++t) {
+    proto::Transition* shown = out->add_transitions();
+    shown->set_wall_ns(t->wall_ns);
+    shown->set_from(t->from);
+    shown->set_to(t->to);
+    shown->set_epoch(t->epoch.value());
+    shown->set_reason(t->reason);
+    shown->set_actor(t->actor);
   }
 }
 

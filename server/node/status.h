@@ -1,6 +1,8 @@
 // Status of a node as the wire and Prometheus show it, made from the pair's own picture. Pure.
 #pragma once
 
+#include <vector>
+
 #include "proto/admin.pb.h"
 
 #include "common/metrics.h"
@@ -12,6 +14,10 @@ namespace twinspool::node {
 /// Fills everything the pair knows; names and users are the caller's.
 void FillStatus(const replica::PairStatus& pair, const replica::NodeIdentity& identity,
                 proto::NodeStatus* out);
+
+/// What the control file remembers, oldest first; shown newest first.
+void FillTransitions(const std::vector<replica::ControlTransition>& oldest_first,
+                     proto::NodeStatus* out);
 
 /// Sets the gauges that operators' rules watch (deploy/prometheus).
 void SetGauges(const proto::NodeStatus& status, std::uint64_t outbox_limit, Metrics* metrics);

@@ -112,11 +112,13 @@ Status TlsFiles::MakeForNewPair(PairId pair) const {
   return WritePair("node", node_pair);
 }
 
-Result<KeyAndCertificate> TlsFiles::IssueForPeer(PairId pair, int index) const {
+Result<KeyAndCertificate> TlsFiles::IssueForPeer(PairId pair, NodeId peer) const {
   KeyAndCertificate authority;
   ASSIGN_OR_RETURN(authority.certificate_pem, Read("ca.pem"));
   ASSIGN_OR_RETURN(authority.key_pem, Read("ca.key"));
-  return IssueCertificate(authority, NodeSpec(pair, index));
+  CertificateSpec spec = NodeSpec(pair, 1);
+  spec.uris.push_back(MemberUri(pair, peer));
+  return IssueCertificate(authority, spec);
 }
 
 Status TlsFiles::StoreJoined(const NodeCertificates& certificates) const {

@@ -36,8 +36,8 @@ class TlsFiles {
 
   /// `pair init`: a new authority, node 0's and the administrator's certificate.
   Status MakeForNewPair(PairId pair) const;
-  /// What the joining node gets; kNotFound where the authority's key is not.
-  Result<KeyAndCertificate> IssueForPeer(PairId pair, int index) const;
+  /// What the joining node gets as node 1; kNotFound where the authority's key is not.
+  Result<KeyAndCertificate> IssueForPeer(PairId pair, NodeId peer) const;
   /// `pair join`: stores what the inviting node sent.
   Status StoreJoined(const NodeCertificates& certificates) const;
 

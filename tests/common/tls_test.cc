@@ -131,6 +131,8 @@ TEST(Certificates, BadNamesAreRefused) {
 TEST(Certificates, RoleUris) {
   const PairId pair;
   EXPECT_EQ(NodeUri(pair, 1), "twinspool://" + pair.ToHex() + "/node/1");
+  const NodeId node = NodeId::FromBytes(std::string(NodeId::kSize, 'n'));
+  EXPECT_EQ(MemberUri(pair, node), "twinspool://" + pair.ToHex() + "/member/" + node.ToHex());
   EXPECT_EQ(AdminUri(pair), "twinspool://" + pair.ToHex() + "/admin");
   EXPECT_EQ(FrontUri(pair), "twinspool://" + pair.ToHex() + "/front");
 }

@@ -22,6 +22,9 @@ import mail  # noqa: E402
 
 FULL = os.environ.get("TWINSPOOL_FULL") == "1"
 DEV_PAIR = str(ROOT / "scripts" / "dev-pair")
+SERVER = ROOT / "build" / os.environ.get("TWINSPOOL_PRESET", "release") / "server"
+CTL = SERVER / "cli" / "twinspoolctl"
+DAEMON = SERVER / "node" / "twinspoold"
 imaplib._MAXLINE = 100_000_000
 imaplib.Commands["MOVE"] = ("SELECTED",)
 
@@ -33,15 +36,38 @@ class Pair:
         self.dir = tempfile.mkdtemp(prefix="twinspool-e2e-")
         self.run("up", "--dir", self.dir, *up_arguments)
 
-    def run(self, *arguments, check=True):
-        result = subprocess.run([DEV_PAIR, *arguments], capture_output=True, text=True, check=False, timeout=300)
+    def run(self, *arguments, check=True, tool=(DEV_PAIR,)):
+        result = subprocess.run([*tool, *arguments], capture_output=True, text=True, check=False, timeout=300,
+                                stdin=subprocess.DEVNULL)
         if check and result.returncode != 0:
-            raise AssertionError(f"dev-pair {' '.join(arguments)}: exit {result.returncode}: "
+            raise AssertionError(f"{' '.join(map(str, [*tool, *arguments]))}: exit {result.returncode}: "
                                  f"{result.stderr}{result.stdout}{self.logs()}")
         return result
 
     def ctl(self, node, *arguments, check=True):
-        return self.run("ctl", self.dir, node, *arguments, check=check)
+        socket_path = pathlib.Path(self.dir) / node / "data" / "admin.sock"
+        return self.run(*arguments, check=check, tool=(CTL, "--socket", socket_path))
+
+    def expect(self, code, node, *arguments):
+        """Runs twinspoolctl, which must end with `code`; answers all that it printed."""
+        result = self.ctl(node, *arguments, check=False)
+        text = result.stdout + result.stderr
+        if result.returncode != code:
+            raise AssertionError(f"{node}: twinspoolctl {' '.join(arguments)}: exit {result.returncode}, not {code}: {text}{self.logs()}")
+        return text
+
+    def expect_state(self, node, role, detail="", reads=False, writes=False, advice=None, seconds=30):
+        """Waits until the node is in that state; answers its status. `advice`: a piece of it, "" for none at all."""
+        wanted = (role, detail, reads, writes)
+
+        def reached():
+            status = self.status(node)
+            found = (status["role"], status["role_detail"], status["serves_reads"], status["serves_writes"])
+            assert found == wanted, f"{node} is {found}, not {wanted}; advice: {status['advice']}"
+            if advice is not None:
+                assert advice in status["advice"] and (advice or not status["advice"]), f"{node} advises: {status['advice']}"
+            return status
+        return eventually(reached, seconds, f"{node} as {role} {detail}")
 
     def json(self, node, *arguments):
         return json.loads(self.ctl(node, *arguments, "--json").stdout)
@@ -54,6 +80,22 @@ class Pair:
 
     def start(self, node):
         self.run("start", self.dir, node)
+
+    def renew(self, node, *lines):
+        """The node starts again with an empty data directory, and `lines` in its configuration. Answers where the
+        former data directory is."""
+        if self.pid(node):
+            self.kill(node)
+        home = pathlib.Path(self.dir) / node
+        former = home / f"former{len(list(home.glob('former*')))}"
+        (home / "data").rename(former)
+        with open(home / "twinspool.conf", "a", encoding="utf-8") as config:
+            config.write("".join(line + "\n" for line in lines))
+        self.start(node)
+        return former
+
+    def invite(self, node):
+        return self.json(node, "pair", "invite", f"127.0.0.1:{self.port(node, 'grpc_port')}")["join_string"]
 
     def wait(self, node, role, seconds=60):
         self.ctl(node, "wait", "--role", role, "--timeout", str(seconds))
@@ -102,7 +144,7 @@ class PairTest(unittest.TestCase):
 
     def tearDown(self):
         result = self._outcome.result
-        failed = any(test is self for test, _ in result.errors + result.failures)
+        failed = any(getattr(test, "test_case", test) is self for test, _ in result.errors + result.failures)
         self.pair.close(keep=failed)
         if failed:
             print(f"the pair's directory is kept: {self.pair.dir}", file=sys.stderr)
@@ -125,6 +167,18 @@ def eventually(condition, seconds=30, what="the condition"):
 
 def login(pair, node, user="user1"):
     return mail.login(pair.port(node), user)
+
+
+def append(client, text, mailbox="INBOX"):
+    """'OK' or 'NO'."""
+    return client.append(mailbox, None, None, f"Subject: {text}\r\n\r\nbody of {text}\r\n".encode())[0]
+
+
+def subjects(pair, node, mailbox="INBOX", user="user1"):
+    client = login(pair, node, user)
+    found = [subject for _, subject in fetch_all(client, mailbox).values()]
+    client.logout()
+    return found
 
 
 def fetch_all(client, mailbox, items="UID FLAGS"):

@@ -1,6 +1,7 @@
 // The pair's stream over loopback with real certificates.
 #include "replica/grpc_link.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -17,6 +18,8 @@ using test::PairNode;
 
 const PairId kPair = PairId::FromBytes(std::string(PairId::kSize, 'p'));
 const PairId kOther = PairId::FromBytes(std::string(PairId::kSize, 'x'));
+const NodeId kMember = NodeId::FromBytes(std::string(NodeId::kSize, 'm'));
+const NodeId kFormer = NodeId::FromBytes(std::string(NodeId::kSize, 'f'));
 constexpr std::chrono::seconds kPatience(20);
 
 /// Writes down what it is told.
@@ -74,22 +77,23 @@ class GrpcLinkTest : public testing::Test {
     ASSERT_TRUE(authority.ok()) << authority.status().ToString();
     authority_ = new KeyAndCertificate(*authority);
   }
-  static LinkCertificates Certificates(PairId pair, int index) {
+  static LinkCertificates Certificates(PairId pair, int index, NodeId node = kMember) {
     CertificateSpec spec;
     spec.common_name = "node";
     spec.dns_names = {kPeerDnsName};
-    spec.uris = {NodeUri(pair, index)};
+    spec.uris = {NodeUri(pair, index), MemberUri(pair, node)};
     auto issued = IssueCertificate(*authority_, spec);
     EXPECT_TRUE(issued.ok()) << issued.status().ToString();
     return {authority_->certificate_pem, issued->certificate_pem, issued->key_pem};
   }
   void Serve(PairId pair = kPair, JoinHandler join = {}) {
-    service_ = MakePeerService(pair, std::move(join));
+    service_ = MakePeerService(
+        pair, [this] { return has_member_ ? kMember : NodeId(); }, std::move(join));
     auto server = StartPeerServer("127.0.0.1:0", Certificates(pair, 0), {service_->service()});
     ASSERT_TRUE(server.ok()) << server.status().ToString();
     server_ = std::move(server).value();
   }
-  std::unique_ptr<GrpcLink> Dial(PairId certified = kPair, int index = 1, PairId expected = kPair) {
+  std::unique_ptr<PeerLink> Dial(PairId certified = kPair, int index = 1, PairId expected = kPair) {
     return DialPeer("127.0.0.1:" + std::to_string(server_->port()), Certificates(certified, index),
                     expected, SystemRandom());
   }
@@ -104,7 +108,7 @@ class GrpcLinkTest : public testing::Test {
       server_->Stop();
     }
   }
-  static bool WaitForError(const GrpcLink& link, const std::string& piece) {
+  static bool WaitForError(const PeerLink& link, const std::string& piece) {
     const auto until = std::chrono::steady_clock::now() + kPatience;
     while (std::chrono::steady_clock::now() < until) {
       if (link.last_error().find(piece) != std::string::npos) {
@@ -116,9 +120,10 @@ class GrpcLinkTest : public testing::Test {
   }
 
   static KeyAndCertificate* authority_;
+  std::atomic<bool> has_member_{true};
   std::unique_ptr<PeerService> service_;
   std::unique_ptr<PeerServer> server_;
-  std::unique_ptr<GrpcLink> dialer_;
+  std::unique_ptr<PeerLink> dialer_;
   Recorder at_server_;
   Recorder at_dialer_;
 };
@@ -166,7 +171,7 @@ TEST_F(GrpcLinkTest, DialsUntilTheOtherEndIsThere) {
   dialer_->Start(&at_dialer_);
   ASSERT_TRUE(WaitForError(*dialer_, "127.0.0.1"));
   service_->Stop();
-  service_ = MakePeerService(kPair, {});
+  service_ = MakePeerService(kPair, [] { return kMember; }, {});
   service_->Start(&at_server_);
   auto server = StartPeerServer("127.0.0.1:" + std::to_string(port), Certificates(kPair, 0),
                                 {service_->service()});
@@ -194,6 +199,24 @@ TEST_F(GrpcLinkTest, TwoNodesOfTheSameIndexDoNotTalk) {
   EXPECT_EQ(at_server_.ups_, 0);
 }
 
+TEST_F(GrpcLinkTest, ANodeThatLeftThePairDoesNotDisplaceTheOneThatJoined) {
+  Serve();
+  service_->Start(&at_server_);
+  dialer_ = Dial();
+  dialer_->Start(&at_dialer_);
+  ASSERT_TRUE(at_dialer_.Wait([](const auto& r) { return r.ups_ == 1; }));
+  Recorder at_former;
+  const auto former = DialPeer("127.0.0.1:" + std::to_string(server_->port()),
+                               Certificates(kPair, 1, kFormer), kPair, SystemRandom());
+  former->Start(&at_former);
+  EXPECT_TRUE(WaitForError(*former, MemberUri(kPair, kMember)));
+  EXPECT_EQ(at_former.ups_ + at_dialer_.downs_, 0);
+  has_member_ = false;
+  dialer_->Drop(Unavailable("the pair was dissolved"));
+  EXPECT_TRUE(WaitForError(*dialer_, "no second node"));
+  former->Stop();
+}
+
 TEST_F(GrpcLinkTest, WrongCertificateNamesAreRefusedByTheDialer) {
   Serve();
   service_->Start(&at_server_);
@@ -210,7 +233,7 @@ TEST_F(GrpcLinkTest, ANewerConnectionReplacesTheOlder) {
   dialer_->Start(&at_dialer_);
   ASSERT_TRUE(at_server_.Wait([](const auto& r) { return r.ups_ == 1; }));
   Recorder second;
-  const std::unique_ptr<GrpcLink> newer = Dial();
+  const std::unique_ptr<PeerLink> newer = Dial();
   newer->Start(&second);
   EXPECT_TRUE(at_server_.Wait([](const auto& r) { return r.ups_ >= 2 && r.downs_ >= 1; }));
   EXPECT_TRUE(at_dialer_.Wait([](const auto& r) { return r.downs_ >= 1; }));

@@ -434,6 +434,20 @@ TEST(Demote, WithoutAPeerSaysFence) {
   EXPECT_TRUE(rig.at(1).eligible);
 }
 
+TEST(Fence, ThePeerHearsOfItAndMayBePromoted) {
+  Rig rig;
+  rig.Write(0);
+  rig.Give(0, Fence{});
+  EXPECT_THAT(rig.AdviceAt(1), HasSubstr("`twinspoolctl promote`"));
+  ExpectRefused(rig, 1, Promote{.peer_fenced = true}, Outcome::kPeerReachable,
+                "twinspoolctl promote");
+  rig.Give(1, Promote{});
+  EXPECT_EQ(rig.done->code, Outcome::kWritesBlocked);
+  rig.Rewind(0, 1);
+  EXPECT_EQ(rig.at(0).role, Role::kStandby);
+  EXPECT_TRUE(rig.Reads(1) && rig.Writes(1));
+}
+
 TEST(Advice, EveryStateHasAWordOrNeedsNone) {
   Rig rig;
   EXPECT_EQ(rig.AdviceAt(0), "");

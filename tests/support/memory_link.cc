@@ -53,6 +53,8 @@ class MemoryLink::End : public replica::PeerLink {
     }
   }
 
+  std::string last_error() const override { return ""; }
+
   bool started() const { return listener_ != nullptr; }
   void Push(Event event) {
     {

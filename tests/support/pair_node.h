@@ -58,7 +58,9 @@ class PairNode {
   void Start();
   /// The process is gone at once.
   void Stop();
-  void Connect(replica::PeerLink& link) { pair().Connect(options.pair_id, link); }
+  void Connect(replica::PeerLink& link) {
+    pair().Connect({options.pair_id, options.settings.node_index}, link);
+  }
   replica::Pair& pair() { return *pair_; }
 
   /// Writes one change and waits for its ack; false when it is refused or its outcome unknown.
