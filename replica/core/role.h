@@ -138,6 +138,8 @@ struct RoleState {
   bool link_up = false;
   bool stopping = false;      // a graceful stop is done: every event is ignored
   bool mode_differs = false;  // the peer acknowledges by other rules: a mistake in a configuration
+  bool asking = false;        // the newest cfgno is a Revoke or Expel that waits for its answer
+  std::array<std::uint8_t, 7> spare{};
 
   bool operator==(const RoleState&) const = default;
 };

@@ -379,7 +379,8 @@ void Machine::Do(const Dissolve& order) {
            kSoloFenced);
   } else if (s_.link_up && s_.confirmed && s_.complete && s_.reads) {
     s_.handover = Handover::kDissolve;
-    Send(Expel{++s_.cfgno});
+    Send(Expel{NextCfgno()});
+    s_.asking = true;
   } else {
     Reject(Outcome::kNotReachable, "the other node must answer, or must never return",
            "twinspoolctl pair dissolve --peer-never-returns");
