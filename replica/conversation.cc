@@ -131,7 +131,10 @@ void Conversation::OnHello(const proto::PeerMessage& message) {
   }
   verified_ = true;
   peer_.epoch = Epoch(message.epoch());
-  peer_.role = hello.is_primary() ? "primary" : "not primary";
+  peer_.role = hello.role();
+  peer_.last_seq = CommitSeq(hello.last().seq());
+  peer_.lag_bytes = 0;
+  peer_.lag_seconds = 0;
   role_.Step(*FromWire(message));
   const core::RoleState& state = role_.state();
   if (std::exchange(peer_.mode, hello.mode()) != hello.mode() && state.mode_differs) {
@@ -166,6 +169,11 @@ void Conversation::OnPeerFreeBytes(std::uint64_t bytes) {
 
 void Conversation::OnHeartbeat(const proto::Heartbeat& heartbeat) {
   OnPeerFreeBytes(heartbeat.free_bytes());
+  peer_.role = heartbeat.role();
+  peer_.last_seq = CommitSeq(heartbeat.durable_upto());
+  peer_.lag_bytes = heartbeat.lag_bytes();
+  peer_.lag_seconds = static_cast<double>(heartbeat.oldest_unacked_age_ms()) / 1000.0;
+  peer_.certificate_expires_ns = heartbeat.certificate_expires_ns();
 }
 
 void Conversation::Dispatch(const proto::PeerMessage& message) {
@@ -264,6 +272,7 @@ void Conversation::FillHello(proto::Hello* hello) {
   hello->set_node_id(std::string(options.node_id.bytes()));
   hello->set_node_index(options.settings.node_index);
   hello->set_version(options.version);
+  hello->set_role(core::RoleName(role_.role()));
   *hello->mutable_last() = core::ToProto(shared_.ports.log->last());
   core::ToProto(role_.history(), hello->mutable_history());
   hello->set_rewinding(control.rewinding);

@@ -30,6 +30,10 @@ void RoleDriver::Start(const core::Control& stored, core::EpochHistory history, 
   core::Started started = core::Start(settings(), stored, log_end);
   state_ = started.state;
   CarryOut(std::move(started.actions));
+  if (state_.role != core::Role::kPrimary) {
+    // The store may have served a moment ago, alone: `pair join`.
+    Do(core::ServingOf(settings(), state_));
+  }
   Work();
 }
 
