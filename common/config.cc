@@ -165,8 +165,9 @@ std::vector<Option> MakeOptions() {
       Address("lmtp-listen", "127.0.0.1:24", "LMTP delivery", &C::lmtp_listen),
       Address("peer-listen", "0.0.0.0:4190", "the peer and remote administration, mutual TLS",
               &C::peer_listen),
-      Address("http-listen", "127.0.0.1:8190", "metrics and status probes", &C::http_listen),
-      Text("admin-socket", "", "a path",
+      Address("http-listen", "127.0.0.1:8190",
+              "status probes; on loopback also metrics and status.json", &C::http_listen),
+      Text("admin-socket", "/run/twinspool/admin.sock", "a path",
            "socket for twinspoolctl; empty: admin.sock in the data directory", &C::admin_socket),
       Text("peer-address", "", "host:port",
            "where the other node listens; empty: as the join string said", &C::peer_address),
@@ -291,7 +292,9 @@ Result<CommandLine> ParseCommandLine(int argc, const char* const* argv) {
   CommandLine line;
   po::variables_map values;
   try {
-    po::store(po::command_line_parser(argc, argv).options(all).run(), values);
+    constexpr int kStyle =
+        po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
+    po::store(po::command_line_parser(argc, argv).options(all).style(kStyle).run(), values);
   } catch (const std::exception& error) {
     return InvalidArgument(std::string(error.what()) + " (see twinspoold --help)");
   }

@@ -11,7 +11,7 @@ CommitGate::CommitGate(Clock& clock, Visibility& visibility, std::function<void(
 
 void CommitGate::Begin(CommitSeq last) {
   const std::lock_guard lock(mutex_);
-  queue_.clear();
+  std::erase_if(queue_, [](const Entry& entry) { return !entry.mark; });
   queued_bytes_ = 0;
   last_ = last;
   advanced_ = last;

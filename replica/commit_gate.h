@@ -27,7 +27,7 @@ class CommitGate : public CommitListener {
   /// `wake` runs after each group on the commit thread; it must not block.
   CommitGate(Clock& clock, Visibility& visibility, std::function<void()> wake);
 
-  /// A new time as primary begins after `last`: everything queued is forgotten.
+  /// A new time as primary begins after `last`: groups that are queued are forgotten, marks stay.
   void Begin(CommitSeq last);
 
   void OnCommitted(CommittedGroup group) override;

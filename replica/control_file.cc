@@ -65,17 +65,8 @@ void ToProto(const NodeIdentity& identity, proto::ControlIdentity* out) {
   out->set_join_expires_ns(identity.join_expires_ns);
 }
 
-std::optional<core::Mode> ModeFrom(const std::string& name) {
-  for (const core::Mode mode : {core::Mode::kAvailable, core::Mode::kStrict, core::Mode::kAsync}) {
-    if (name == core::ModeName(mode)) {
-      return mode;
-    }
-  }
-  return std::nullopt;
-}
-
 bool FromProto(const proto::ControlIdentity& in, NodeIdentity* identity) {
-  const std::optional<core::Mode> mode = ModeFrom(in.mode());
+  const std::optional<core::Mode> mode = core::ParseMode(in.mode());
   identity->pair_id = PairId::FromBytes(in.pair_id());
   identity->node_id = NodeId::FromBytes(in.node_id());
   identity->node_index = in.node_index();

@@ -90,6 +90,9 @@ std::string Conversation::WhyRefused(const proto::PeerMessage& message) const {
     return "the peer speaks protocol version " + std::to_string(hello.protocol_version()) +
            ", this node up to " + std::to_string(kProtocolVersion) + ": update this node first";
   }
+  if (!core::ParseMode(hello.mode())) {
+    return "the peer runs in the unknown mode '" + hello.mode() + "': update the older node";
+  }
   if (hello.pair_id() != mine.pair_id.bytes()) {
     return "the peer belongs to pair " + PairId::FromBytes(hello.pair_id()).ToHex() +
            ", this node to pair " + mine.pair_id.ToHex() + ": check the peer address";
@@ -128,9 +131,17 @@ void Conversation::OnHello(const proto::PeerMessage& message) {
   }
   verified_ = true;
   peer_.epoch = Epoch(message.epoch());
-  peer_.role = hello.is_primary() ? "primary" : "not primary";
+  peer_.role = hello.role();
+  peer_.last_seq = CommitSeq(hello.last().seq());
+  peer_.lag_bytes = 0;
+  peer_.lag_seconds = 0;
   role_.Step(*FromWire(message));
   const core::RoleState& state = role_.state();
+  if (std::exchange(peer_.mode, hello.mode()) != hello.mode() && state.mode_differs) {
+    shared_.Log(Severity::kError, "the peer runs in mode " + hello.mode() + ", this node in mode " +
+                                      core::ModeName(role_.settings().mode) +
+                                      ": no standby becomes eligible until both are the same");
+  }
   if (state.refused_epoch == Epoch(message.epoch()) && message.epoch() > 0) {
     if (!std::exchange(epoch_refused_, true)) {
       Refuse("the peer's epoch " + std::to_string(message.epoch()) + " is too far above epoch " +
@@ -158,6 +169,11 @@ void Conversation::OnPeerFreeBytes(std::uint64_t bytes) {
 
 void Conversation::OnHeartbeat(const proto::Heartbeat& heartbeat) {
   OnPeerFreeBytes(heartbeat.free_bytes());
+  peer_.role = heartbeat.role();
+  peer_.last_seq = CommitSeq(heartbeat.durable_upto());
+  peer_.lag_bytes = heartbeat.lag_bytes();
+  peer_.lag_seconds = static_cast<double>(heartbeat.oldest_unacked_age_ms()) / 1000.0;
+  peer_.certificate_expires_ns = heartbeat.certificate_expires_ns();
 }
 
 void Conversation::Dispatch(const proto::PeerMessage& message) {
@@ -253,6 +269,7 @@ void Conversation::FillHello(proto::Hello* hello) {
   hello->set_node_id(std::string(options.node_id.bytes()));
   hello->set_node_index(options.settings.node_index);
   hello->set_version(options.version);
+  hello->set_role(core::RoleName(role_.role()));
   *hello->mutable_last() = core::ToProto(shared_.ports.log->last());
   core::ToProto(role_.history(), hello->mutable_history());
   hello->set_rewinding(control.rewinding);

@@ -45,9 +45,10 @@ class Conversation : private RoleListener {
   explicit Conversation(ConversationParts parts);
 
   /// The pair this node belongs to, when that became known after construction.
-  void SetPair(PairId pair_id, std::uint32_t node_index) {
+  void SetPair(PairId pair_id, std::uint32_t node_index, std::int64_t certificate_expires_ns) {
     shared_.options.pair_id = pair_id;
     shared_.options.settings.node_index = node_index;
+    shared_.options.certificate_expires_ns = certificate_expires_ns;
   }
   /// First actions of this process: fenced, in a new incarnation; a single node serves at once.
   void Start(const core::Control& stored, core::EpochHistory history);
@@ -75,7 +76,8 @@ class Conversation : private RoleListener {
   void Drain() { role_.Drain(); }
 
   // --- operators
-  /// `done` runs exactly once, perhaps before this returns. Orders wait for one another.
+  /// `done` runs exactly once, perhaps before this returns. Orders wait for one another; only
+  /// `fence` goes before all, and calls off what is under way.
   void Submit(core::Order order, std::int64_t timeout_ms, OrderDone done);
   /// The process ends: every order that waits is answered, its outcome unknown.
   void AbandonOrders();
@@ -111,6 +113,8 @@ class Conversation : private RoleListener {
   void Beat(Instant now);
   void WatchWaits(Instant now);
   void WatchOrder(Instant now);
+  void FillLag(Instant now, PairStatus* out) const;
+  void CallOffOrder();
   void StartNextOrder();
 
   struct Waiting {
@@ -140,6 +144,7 @@ class Conversation : private RoleListener {
   Instant beat_at_;
   /// async: groups that wait for the peer, oldest first.
   std::deque<std::pair<CommitSeq, Instant>> waits_;
+  std::uint64_t waits_over_ = 0;
   std::deque<Waiting> orders_;
   bool order_running_ = false;
 };

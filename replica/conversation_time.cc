@@ -17,7 +17,9 @@ proto::PeerMessage Conversation::MakeHeartbeat() {
   proto::Heartbeat* beat = message.mutable_heartbeat();
   beat->set_free_bytes(shared_.ports.visibility->FreeBytes());
   beat->set_durable_upto(state.log_end.value());
-  beat->set_mode(core::ModeName(role_.settings().mode));
+  beat->set_role(core::RoleName(state.role));
+  beat->set_lag_bytes(primary_.shipper().lag_bytes());
+  beat->set_certificate_expires_ns(shared_.options.certificate_expires_ns);
   if (const auto oldest = primary_.shipper().oldest_unacked()) {
     beat->set_oldest_unacked_age_ms(clock_.Now().MsSince(*oldest));
   }
@@ -68,6 +70,7 @@ void Conversation::WatchWaits(Instant now) {
     waits_.pop_front();
   }
   if (over.value() > 0) {
+    ++waits_over_;
     role_.Step(core::WaitOver{over});
   }
 }
@@ -86,7 +89,8 @@ Instant Conversation::NextDeadline() const {
 // --- orders --------------------------------------------------------------------------------
 
 void Conversation::Submit(core::Order order, std::int64_t timeout_ms, OrderDone done) {
-  if (orders_.size() >= limits::kOrdersWaitingMax) {
+  const bool fence = std::holds_alternative<core::Fence>(order.what);
+  if (orders_.size() >= limits::kOrdersWaitingMax && !fence) {
     done({.code = core::Outcome::kTimeoutUnchanged,
           .text = "too many orders are waiting; nothing was changed",
           .next = "twinspoolctl status",
@@ -94,8 +98,26 @@ void Conversation::Submit(core::Order order, std::int64_t timeout_ms, OrderDone 
           .role = role_.role()});
     return;
   }
-  orders_.push_back({std::move(order), clock_.Now().PlusMs(timeout_ms), std::move(done)});
+  Waiting waiting{std::move(order), clock_.Now().PlusMs(timeout_ms), std::move(done)};
+  if (fence) {
+    CallOffOrder();
+    orders_.push_front(std::move(waiting));
+  } else {
+    orders_.push_back(std::move(waiting));
+  }
   StartNextOrder();
+}
+
+/// The order under way is answered now, whatever came of it.
+void Conversation::CallOffOrder() {
+  if (!order_running_) {
+    return;
+  }
+  role_.Step(core::OrderTimedOut{});
+  if (order_running_) {
+    OnAnswer(core::Outcome::kTimeoutUnknown,
+             "the order was not answered in time; its outcome is unknown", "twinspoolctl status");
+  }
 }
 
 void Conversation::StartNextOrder() {
@@ -111,11 +133,7 @@ void Conversation::WatchOrder(Instant now) {
   if (!order_running_ || orders_.empty() || now < orders_.front().deadline) {
     return;
   }
-  role_.Step(core::OrderTimedOut{});
-  if (order_running_) {
-    OnAnswer(core::Outcome::kTimeoutUnknown,
-             "the order was not answered in time; its outcome is unknown", "twinspoolctl status");
-  }
+  CallOffOrder();
 }
 
 void Conversation::AbandonOrders() {
@@ -139,6 +157,39 @@ void Conversation::Verify(VerifyDone done) {
   });
 }
 
+void Conversation::FillLag(Instant now, PairStatus* out) const {
+  const core::RoleState& state = role_.state();
+  const auto seconds_since = [now](Instant at) {
+    return static_cast<double>(now.MsSince(at)) / 1000.0;
+  };
+  if (state.role != core::Role::kPrimary) {
+    // What the primary told last, as far as it is not here meanwhile.
+    if (peer_.last_seq > state.log_end) {
+      out->lag_records = peer_.last_seq.value() - state.log_end.value();
+      out->lag_bytes = peer_.lag_bytes;
+      out->lag_seconds = peer_.lag_seconds;
+    }
+    return;
+  }
+  if (core::IsSingle(state)) {
+    return;
+  }
+  const core::ShipperCore& shipper = primary_.shipper();
+  out->acked = shipper.acked();
+  // Not heard of the standby in this time as primary: the log keeps what it is known to lack.
+  const CommitSeq known =
+      shipper.acked() == CommitSeq() ? shared_.ports.log->low_water() : shipper.acked();
+  out->lag_records = shipper.last().value() - std::min(known, shipper.last()).value();
+  out->lag_bytes = shipper.lag_bytes();
+  if (const auto oldest = shipper.oldest_unacked(); oldest && out->lag_records > 0) {
+    out->lag_seconds = seconds_since(*oldest);
+  }
+  out->catch_up_units = primary_.catch_up_units();
+  if (const auto acked_at = primary_.acked_at()) {
+    out->last_ack_seconds = seconds_since(*acked_at);
+  }
+}
+
 // --- status --------------------------------------------------------------------------------
 
 PairStatus Conversation::Snapshot() const {
@@ -157,21 +208,13 @@ PairStatus Conversation::Snapshot() const {
   out.peer.connected = link_up_ && verified_;
   out.peer.last_heard_seconds =
       heard_ever_ ? static_cast<double>(now.MsSince(heard_at_)) / 1000.0 : -1;
-  if (state.role == core::Role::kPrimary && !core::IsSingle(state)) {
-    const core::ShipperCore& shipper = primary_.shipper();
-    out.acked = shipper.acked();
-    out.lag_records = shipper.lag_records();
-    out.lag_bytes = shipper.lag_bytes();
-    if (const auto oldest = shipper.oldest_unacked()) {
-      out.lag_seconds = static_cast<double>(now.MsSince(*oldest)) / 1000.0;
-    }
-    out.catch_up_done = primary_.catch_up_done();
-  }
+  FillLag(now, &out);
   out.outbox_entries = shared_.ports.log->entries();
   out.outbox_bytes = shared_.ports.log->bytes();
   out.free_bytes = shared_.ports.visibility->FreeBytes();
   out.salvage_pending = salvage_.pending();
   out.digest_mismatches = standby_.digest_mismatches();
+  out.waits_over = waits_over_;
   out.history = role_.history();
   return out;
 }

@@ -59,7 +59,7 @@ Status Pair::Start(const core::Control& stored, core::EpochHistory history) {
 void Pair::Connect(const PairPlace& place, PeerLink& link) {
   {
     const std::lock_guard lock(mutex_);
-    talk_->SetPair(place.pair_id, place.node_index);
+    talk_->SetPair(place.pair_id, place.node_index, place.certificate_expires_ns);
   }
   link_ = &link;
   link.Start(this);
@@ -86,6 +86,8 @@ void Pair::Stop() {
   send_thread_.join();
   {
     const std::lock_guard lock(mutex_);
+    RunPosts();
+    talk_->Drain();  // marks hold questions that somebody waits for
     talk_->AbandonOrders();
     RunPosts();
   }
@@ -359,6 +361,10 @@ PairStatus Pair::TakeStatus() {
   if (lock.owns_lock()) {
     return talk_->Snapshot();
   }
+  return LastSnapshot();
+}
+
+PairStatus Pair::LastSnapshot() {
   const std::lock_guard copy(copy_mutex_);
   return copy_;
 }

@@ -39,6 +39,7 @@ struct PairParts {
 struct PairPlace {
   PairId pair_id;
   std::uint32_t node_index = 0;
+  std::int64_t certificate_expires_ns = 0;  // of this node; 0: unknown
 };
 
 /// See the head of this file. Thread-safe after Start; Stop before destruction.
@@ -69,6 +70,8 @@ class Pair : private LinkListener {
 
   /// The present state; a little old while one step takes long.
   PairStatus Snapshot();
+  /// As of the last change of state, or the last tick; does not wait for a step.
+  PairStatus LastSnapshot();
   /// Waits until `wanted` holds. kTimeout, or kUnavailable when the pair stops.
   Status WaitFor(const std::function<bool(const PairStatus&)>& wanted, std::int64_t timeout_ms);
   /// What the salvage folder holds.

@@ -13,9 +13,10 @@ namespace twinspool::replica {
 /// What is known of the peer.
 struct PeerFacts {
   bool connected = false;
-  std::string role;  // "primary", "not primary", "" when unknown
+  std::string role;  // as it last said; "" when unknown
   Epoch epoch;
   std::string version;
+  std::string mode;  // as it last said; "" when unknown
   /// Why the two do not talk, said by either; empty: they do.
   std::string refused;
   /// Why there is no connection; empty while there is one.
@@ -23,6 +24,10 @@ struct PeerFacts {
   /// Seconds since anything was heard; negative: never.
   double last_heard_seconds = -1;
   std::uint64_t free_bytes = 0;
+  CommitSeq last_seq;           // end of its log, as it last said
+  std::uint64_t lag_bytes = 0;  // a primary's view of us
+  double lag_seconds = 0;
+  std::int64_t certificate_expires_ns = 0;  // 0: unknown
 };
 
 /// A consistent picture of the pair as this node sees it.
@@ -36,6 +41,7 @@ struct PairStatus {
   std::string advice;
   std::string loss_if_promoted;
   CommitSeq acked;  // on a primary: what the peer has durably
+  /// Of the standby: on a primary as it sees it, on the standby as the primary last told.
   std::uint64_t lag_records = 0;
   std::uint64_t lag_bytes = 0;
   double lag_seconds = 0;
@@ -45,7 +51,9 @@ struct PairStatus {
   std::uint64_t free_bytes = 0;
   std::uint64_t salvage_pending = 0;
   std::uint64_t digest_mismatches = 0;
-  double catch_up_done = 0;
+  std::uint64_t catch_up_units = 0;  // sent in the catch-up under way
+  std::uint64_t waits_over = 0;      // async: answers after sync_wait_ms without the standby
+  double last_ack_seconds = -1;      // since the standby last acknowledged; negative: never
   core::EpochHistory history;
 };
 

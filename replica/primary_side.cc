@@ -10,7 +10,8 @@ namespace twinspool::replica {
 
 void PrimarySide::OnPrimaryBegins(CommitSeq log_end) {
   Reset();
-  shipper_.Reset(log_end);
+  shipper_.Reset(log_end, shared_.clock.Now());
+  acked_at_.reset();
 }
 
 void PrimarySide::OnGroup(const CommittedGroup& group, Instant at) {
@@ -19,6 +20,7 @@ void PrimarySide::OnGroup(const CommittedGroup& group, Instant at) {
 
 void PrimarySide::OnPeerDurable(CommitSeq seq, Instant now) {
   progress_at_ = now;
+  acked_at_ = now;
   if (Status status = shipper_.OnAck(seq); !status.ok()) {
     shared_.Drop(status);
   }
@@ -202,13 +204,8 @@ void PrimarySide::OnRepairWanted(const proto::RepairWanted& wanted, Instant now)
   BeginCatchUp(std::move(plan), "repair", now);
 }
 
-double PrimarySide::catch_up_done() const {
-  if (phase_ == Phase::kTail || phase_ == Phase::kIdle) {
-    return phase_ == Phase::kTail ? 1.0 : 0.0;
-  }
-  // The number of units is unknown beforehand: this only shows that it moves.
-  const double sent = static_cast<double>(catch_up_.units_sent());
-  return sent / (sent + 1.0);
+std::uint64_t PrimarySide::catch_up_units() const {
+  return phase_ == Phase::kTail || phase_ == Phase::kIdle ? 0 : catch_up_.units_sent();
 }
 
 // --- sending ---------------------------------------------------------------------------------

@@ -48,8 +48,10 @@ class PrimarySide {
   enum class Phase { kIdle, kRewind, kCatchUp, kTail };
   Phase phase() const { return phase_; }
   const core::ShipperCore& shipper() const { return shipper_; }
-  /// Share of the way of a catch-up, 0..1, as far as it can be told.
-  double catch_up_done() const;
+  /// Units sent in the catch-up under way; how many there will be is not known beforehand.
+  std::uint64_t catch_up_units() const;
+  /// When the standby last acknowledged something in this time as primary.
+  std::optional<Instant> acked_at() const { return acked_at_; }
 
  private:
   void Align(Instant now);
@@ -72,6 +74,7 @@ class PrimarySide {
   std::optional<proto::Hello> facts_;
   proto::RewindTo rewind_;
   Instant progress_at_;
+  std::optional<Instant> acked_at_;
   CommitSeq settles_at_;  // target of the last catch-up: acked from there on, it is over
   std::optional<proto::PeerMessage> held_;
   CommitSeq hold_at_;

@@ -30,6 +30,10 @@ void RoleDriver::Start(const core::Control& stored, core::EpochHistory history, 
   core::Started started = core::Start(settings(), stored, log_end);
   state_ = started.state;
   CarryOut(std::move(started.actions));
+  if (state_.role != core::Role::kPrimary) {
+    // The store may have served a moment ago, alone: `pair join`.
+    Do(core::ServingOf(settings(), state_));
+  }
   Work();
 }
 
@@ -70,7 +74,7 @@ void RoleDriver::TakeFromGate() {
     listener_.OnGroup(entry.group, entry.at);
     last = entry.group.id.seq;
   }
-  if (last.value() > 0 && state_.role == core::Role::kPrimary) {
+  if (last.value() > 0) {
     Run(core::Committed{last});
   }
 }

@@ -27,6 +27,7 @@ struct ConversationOptions {
   PairId pair_id;
   NodeId node_id;
   std::string version;
+  std::int64_t certificate_expires_ns = 0;  // of this node, for the pair; 0: it has none
   /// async: how long an answer waits for the standby (0: not at all).
   std::int64_t sync_wait_ms = 0;
   std::uint64_t outbox_bytes_max = limits::kOutboxBytesMax;

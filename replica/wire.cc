@@ -10,6 +10,7 @@ struct BodyWriter {
   void operator()(const core::Hello& body) const {
     out->mutable_hello()->set_is_primary(body.is_primary);
     out->mutable_hello()->set_reply(body.reply);
+    out->mutable_hello()->set_mode(core::ModeName(body.mode));
   }
   void operator()(const core::Ack& body) const {
     out->mutable_ack()->set_durable_upto(body.durable_upto.value());
@@ -44,8 +45,14 @@ struct BodyWriter {
 
 std::optional<core::MessageBody> ReadBody(const proto::PeerMessage& in) {
   switch (in.body_case()) {
-    case proto::PeerMessage::kHello:
-      return core::Hello{.is_primary = in.hello().is_primary(), .reply = in.hello().reply()};
+    case proto::PeerMessage::kHello: {
+      const std::optional<core::Mode> mode = core::ParseMode(in.hello().mode());
+      if (!mode) {
+        return std::nullopt;
+      }
+      return core::Hello{
+          .is_primary = in.hello().is_primary(), .reply = in.hello().reply(), .mode = *mode};
+    }
     case proto::PeerMessage::kAck:
       return core::Ack{.durable_upto = CommitSeq(in.ack().durable_upto())};
     case proto::PeerMessage::kInSync:

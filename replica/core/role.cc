@@ -25,7 +25,7 @@ bool Machine::MayResume() const {
 
 void Machine::StopServing() {
   s_.eligible = s_.complete = s_.grant_usable = s_.reads = s_.peer_acked = false;
-  s_.readmitting = s_.in_sync_sent = s_.revoke_wanted = s_.drained = false;
+  s_.readmitting = s_.in_sync_sent = s_.revoke_wanted = s_.drained = s_.asking = false;
   s_.visible = s_.reads_need = s_.peer_pos = s_.readmit_at = s_.waited_upto = CommitSeq();
 }
 
@@ -155,7 +155,7 @@ void Machine::Advance() {
 // the log at that moment, it has everything ever acknowledged; the grant goes durably, then InSync.
 void Machine::MaybeReadmit() {
   if (!Primary() || !HasPeer() || !s_.confirmed || !s_.peer_acked || s_.in_sync_sent ||
-      s_.handover != Handover::kNone || c_.uid_jump != UidJump::kNone) {
+      s_.mode_differs || s_.handover != Handover::kNone || c_.uid_jump != UidJump::kNone) {
     return;
   }
   if (!s_.readmitting) {
@@ -173,7 +173,7 @@ void Machine::MaybeReadmit() {
   c_.grant = Grant::kNone;
   s_.readmitting = s_.revoke_wanted = false;
   s_.in_sync_sent = true;
-  Send(InSync{++s_.cfgno, s_.peer_pos});
+  Send(InSync{NextCfgno(), s_.peer_pos});
 }
 
 // The grant is still on disk, so the peer is still not eligible: it may be used again. Strict stays
@@ -194,7 +194,7 @@ void Machine::MaybeRevoke() {
       s_.peer_incarnation != Incarnation() && settings_.mode != Mode::kStrict && s_.link_up &&
       s_.handover == Handover::kNone) {
     s_.in_sync_sent = false;
-    Send(Revoke{++s_.cfgno});
+    Send(Revoke{AskingCfgno()});
   }
 }
 
@@ -213,7 +213,7 @@ void Machine::ResignNow() {
   c_.grant = Grant::kNone;
   c_.held_down = c_.held_down || s_.handover == Handover::kDemote;
   StepDown();
-  ++s_.cfgno;
+  NextCfgno();
   Say("resigned to the peer");
   SendResign();
 }
@@ -232,12 +232,26 @@ void Machine::EndHandover(Outcome code, std::string text, std::string next) {
   }
 }
 
+std::uint32_t Machine::NextCfgno() {
+  s_.asking = false;
+  return ++s_.cfgno;
+}
+
+// A question said again keeps its number: an answer that takes longer than a tick still fits.
+std::uint32_t Machine::AskingCfgno() {
+  if (!s_.asking) {
+    NextCfgno();
+    s_.asking = true;
+  }
+  return s_.cfgno;
+}
+
 void Machine::Send(MessageBody body) {
   sent_.push_back({c_.epoch, c_.incarnation, s_.peer_incarnation, body});
 }
 
 void Machine::SendHello(bool reply, Incarnation to) {
-  sent_.push_back({c_.epoch, c_.incarnation, to, Hello{Primary(), reply}});
+  sent_.push_back({c_.epoch, c_.incarnation, to, Hello{Primary(), reply, settings_.mode}});
 }
 
 void Machine::Answer(Outcome code, std::string text, std::string next) {

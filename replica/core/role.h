@@ -15,7 +15,9 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <variant>
 #include <vector>
@@ -120,7 +122,9 @@ struct RoleState {
 
   Role role = Role::kFenced;
   Handover handover = Handover::kNone;
-  bool eligible = false;    // every acknowledged entry is here, and none is acknowledged without us
+  /// Every acknowledged entry is here, and none is acknowledged without us. Never in async, nor
+  /// while the two nodes run in different modes.
+  bool eligible = false;
   bool complete = false;    // primary: surely holds every acknowledged entry
   bool confirmed = false;   // the peer answered this start and knows no higher epoch
   bool peer_acked = false;  // an Ack came over this link under this epoch
@@ -132,8 +136,10 @@ struct RoleState {
   bool revoke_wanted = false;  // the peer will be behind for long: ask it to give up eligibility
   bool drained = false;        // with `handover`: no accepted write is still on its way to the log
   bool link_up = false;
-  bool stopping = false;  // a graceful stop is done: every event is ignored
-  std::array<std::uint8_t, 1> spare{};
+  bool stopping = false;      // a graceful stop is done: every event is ignored
+  bool mode_differs = false;  // the peer acknowledges by other rules: a mistake in a configuration
+  bool asking = false;        // the newest cfgno is a Revoke or Expel that waits for its answer
+  std::array<std::uint8_t, 7> spare{};
 
   bool operator==(const RoleState&) const = default;
 };
@@ -145,6 +151,7 @@ static_assert(std::has_unique_object_representations_v<RoleState>);
 struct Hello {
   bool is_primary = false;
   bool reply = false;
+  Mode mode = Mode::kAvailable;  // how the sender acknowledges
   bool operator==(const Hello&) const = default;
 };
 /// The sender's log is durable up to `durable_upto`, under the message's epoch.
@@ -218,7 +225,8 @@ struct LinkDown {};
 /// About once per heartbeat: says again what has not been answered.
 struct Tick {};
 
-/// Primary: a commit group is durable here.
+/// A commit group of this node is durable here. What a primary had accepted may become durable
+/// while it steps down, so this may come in any role.
 struct Committed {
   CommitSeq seq;
 };
@@ -392,6 +400,7 @@ std::string RoleDetail(const Settings& settings, const RoleState& state);
 std::string GrantName(Grant grant);
 /// "available", "strict", "async".
 std::string ModeName(Mode mode);
+std::optional<Mode> ParseMode(std::string_view name);
 
 /// The command that helps now, with its reason, in one or two sentences; empty if all is well.
 std::string Advice(const Settings& settings, const RoleState& state);

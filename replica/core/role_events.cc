@@ -44,7 +44,7 @@ void Machine::On(const Tick&) {
     return;
   }
   if (s_.handover == Handover::kDissolve) {
-    Send(Expel{++s_.cfgno});
+    Send(Expel{AskingCfgno()});
     return;
   }
   if (s_.role == Role::kFenced || (Primary() && !s_.peer_acked) ||

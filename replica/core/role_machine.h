@@ -136,6 +136,8 @@ class Machine {
   void SendResign();
   void EndHandover(Outcome code, std::string text, std::string next = "");
 
+  std::uint32_t NextCfgno();
+  std::uint32_t AskingCfgno();
   void Send(MessageBody body);
   void SendHello(bool reply, Incarnation to);
   void Say(std::string_view reason) { reason_ = reason; }

@@ -78,12 +78,12 @@ bool Machine::EpochFits(Epoch epoch) {
 
 // --- promotion -------------------------------------------------------------------------
 
-// Rule 10. In async even an eligible standby may lack what was answered.
+// Rule 10. In async nobody is ever eligible: the primary answers what the standby may lack.
 bool Machine::Promotable() const {
   if (Primary() || c_.last_primary || c_.held_down || c_.expelled || !WholeStore()) {
     return false;
   }
-  return (s_.eligible && settings_.mode != Mode::kAsync) || (c_.held_resignation && s_.confirmed);
+  return s_.eligible || (c_.held_resignation && s_.confirmed);
 }
 
 void Machine::PromoteTo(Epoch epoch, Grant how, bool use_now) {
@@ -208,7 +208,7 @@ void Machine::RefusePromotion() {
     Reject(Outcome::kDataLoss,
            "this node was primary, and its peer may have been promoted since; bring the peer back",
            kPromoteForced);
-  } else if (s_.eligible) {
+  } else if (settings_.mode == Mode::kAsync) {
     Reject(
         Outcome::kDataLoss,
         "async: the last writes that the primary answered may be missing here; bring it back, or "
@@ -379,7 +379,8 @@ void Machine::Do(const Dissolve& order) {
            kSoloFenced);
   } else if (s_.link_up && s_.confirmed && s_.complete && s_.reads) {
     s_.handover = Handover::kDissolve;
-    Send(Expel{++s_.cfgno});
+    Send(Expel{NextCfgno()});
+    s_.asking = true;
   } else {
     Reject(Outcome::kNotReachable, "the other node must answer, or must never return",
            "twinspoolctl pair dissolve --peer-never-returns");

@@ -49,6 +49,9 @@ void Machine::OnHello(const Message& message, const Hello& hello) {
   NotePeer(message.from);
   s_.peer_epoch = message.epoch;
   s_.peer_is_primary = hello.is_primary;
+  // Before anything is answered: a primary that acknowledges alone must find no eligible standby.
+  s_.mode_differs = hello.mode != settings_.mode;
+  s_.eligible = s_.eligible && !s_.mode_differs;
   if (message.epoch > c_.epoch && !c_.expelled) {
     if (!Believable(message.epoch)) {
       return;
@@ -82,7 +85,7 @@ void Machine::OnContact() {
     s_.confirmed = true;
   } else if (s_.role == Role::kFenced && c_.resigned && !c_.held_down &&
              s_.handover == Handover::kNone) {
-    Send(Reclaim{++s_.cfgno});
+    Send(Reclaim{NextCfgno()});
   }
 }
 
@@ -117,12 +120,13 @@ void Machine::Get(const InSync& in_sync) {
     return;
   }
   s_.cfgno = in_sync.cfgno;
-  s_.eligible = true;
+  s_.eligible = settings_.mode != Mode::kAsync && !s_.mode_differs;
 }
 
 // Rule 8. Dropping a held resignation is durable before the answer leaves.
 void Machine::Get(const Revoke& revoke) {
-  if (Primary() || c_.last_primary || revoke.cfgno <= s_.cfgno) {
+  // Said again under its number: nothing newer came since, and it was carried out.
+  if (Primary() || c_.last_primary || revoke.cfgno < s_.cfgno) {
     return;
   }
   s_.cfgno = revoke.cfgno;
@@ -135,7 +139,7 @@ void Machine::Get(const Revoked& revoked) {
   if (!Primary() || revoked.cfgno != s_.cfgno) {
     return;
   }
-  s_.revoke_wanted = s_.readmitting = s_.in_sync_sent = s_.peer_acked = false;
+  s_.revoke_wanted = s_.readmitting = s_.in_sync_sent = s_.peer_acked = s_.asking = false;
   if (c_.grant == Grant::kNone) {
     TakeGrant(Grant::kPeer);
   } else if (settings_.mode != Mode::kStrict) {
@@ -203,7 +207,7 @@ void Machine::Get(const Reclaimed& reclaimed) {
 
 // Rule 16. Said again by a node whose answer was lost.
 void Machine::Get(const Expel& expel) {
-  if (Primary() || c_.last_primary || expel.cfgno <= s_.cfgno) {
+  if (Primary() || c_.last_primary || expel.cfgno < s_.cfgno) {
     return;
   }
   s_.cfgno = expel.cfgno;

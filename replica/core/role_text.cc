@@ -170,6 +170,15 @@ std::string ModeName(Mode mode) {
   return "";
 }
 
+std::optional<Mode> ParseMode(std::string_view name) {
+  for (const Mode mode : {Mode::kAvailable, Mode::kStrict, Mode::kAsync}) {
+    if (ModeName(mode) == name) {
+      return mode;
+    }
+  }
+  return std::nullopt;
+}
+
 // --- what helps ------------------------------------------------------------------------
 
 namespace {
@@ -221,12 +230,11 @@ std::string AdviceFenced(const RoleState& s) {
          "what it may hold: `twinspoolctl promote --allow-data-loss --peer-fenced`.";
 }
 
-std::string AdviceStandby(const Settings& settings, const RoleState& s) {
-  const bool promotable =
-      (s.eligible && settings.mode != Mode::kAsync) || s.control.held_resignation;
+std::string AdviceStandby(const RoleState& s) {
   if (s.link_up && s.peer_is_primary) {
     return "";
   }
+  const bool promotable = s.eligible || s.control.held_resignation;
   if (promotable && s.link_up) {
     return "The other node answers, but is not primary: `twinspoolctl promote`.";
   }
@@ -255,11 +263,16 @@ std::string Advice(const Settings& settings, const RoleState& state) {
            std::to_string(c.epoch.value()) + ". If that is right: `twinspoolctl accept-epoch " +
            epoch + "`.";
   }
+  if (state.mode_differs && state.link_up && !IsSingle(state)) {
+    return "The two nodes run in different modes (here: " + ModeName(settings.mode) +
+           "), so no standby becomes eligible. Set the same `mode` in both configuration files and "
+           "restart the node that is wrong.";
+  }
   switch (state.role) {
     case Role::kPrimary:
       return AdvicePrimary(settings, state);
     case Role::kStandby:
-      return AdviceStandby(settings, state);
+      return AdviceStandby(state);
     case Role::kCatchingUp:
       return state.link_up ? "" : "Its copy is not whole: bring the primary back.";
     case Role::kFenced:
@@ -290,11 +303,12 @@ std::string LossIfPromoted(const Settings& settings, const RoleState& state) {
     return "Nothing if the other node was not promoted since; otherwise what it acknowledged "
            "since.";
   }
-  if (state.eligible && settings.mode == Mode::kAsync) {
-    return "Writes of the last moments that the primary answered before they were here.";
-  }
   if (state.eligible) {
     return "Nothing: every acknowledged write is here.";
+  }
+  if (settings.mode == Mode::kAsync) {
+    return "Writes that the primary answered before they were here: those of the last moments, and "
+           "of the time without a connection.";
   }
   return "Whatever the primary acknowledged since this node last was in sync.";
 }

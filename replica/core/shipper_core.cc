@@ -9,11 +9,14 @@ ShipperLimits ShipperLimits::Default() {
   return {.ring_bytes = limits::kRingBytes, .window_bytes = limits::kSendWindowBytes};
 }
 
-void ShipperCore::Reset(CommitSeq last) {
+void ShipperCore::Reset(CommitSeq last, Instant now) {
   ring_.clear();
   bytes_ = 0;
   last_ = last;
   acked_ = CommitSeq(0);
+  oldest_unacked_ = last > acked_ ? std::optional<Instant>(now) : std::nullopt;
+  gone_upto_ = CommitSeq(0);
+  gone_bytes_ = 0;
   StopTail();
 }
 
@@ -23,7 +26,10 @@ void ShipperCore::Push(EntryId id, std::shared_ptr<const std::string> frame, Ins
   }
   const bool gap = id.seq.value() != last_.value() + 1;
   last_ = id.seq;
+  oldest_unacked_ = oldest_unacked_.value_or(now);
   if (gap || frame == nullptr) {
+    gone_upto_ = CommitSeq(id.seq.value() - 1);
+    gone_bytes_ += bytes_;
     ring_.clear();
     bytes_ = 0;
   }
@@ -35,14 +41,19 @@ void ShipperCore::Push(EntryId id, std::shared_ptr<const std::string> frame, Ins
 }
 
 void ShipperCore::Evict() {
-  while (bytes_ > limits_.ring_bytes && ring_.size() > 1) {
-    bytes_ -= ring_.front().frame->size();
-    ring_.pop_front();
-  }
   // Acked frames are never asked for again.
   while (!ring_.empty() && ring_.front().seq <= acked_) {
     bytes_ -= ring_.front().frame->size();
     ring_.pop_front();
+  }
+  while (bytes_ > limits_.ring_bytes && ring_.size() > 1) {
+    gone_upto_ = ring_.front().seq;
+    gone_bytes_ += ring_.front().frame->size();
+    bytes_ -= ring_.front().frame->size();
+    ring_.pop_front();
+  }
+  if (acked_ >= gone_upto_) {
+    gone_bytes_ = 0;
   }
   if (tailing_ && parts_.empty() && !CanTail(sent_upto_)) {
     fell_behind_ = true;
@@ -124,21 +135,21 @@ Status ShipperCore::OnAck(CommitSeq durable_upto) {
     in_flight_bytes_ -= in_flight_.front().second;
     in_flight_.pop_front();
   }
+  if (const Slot* next = Find(acked_.Next())) {
+    oldest_unacked_ = next->at;
+  } else if (acked_ >= last_) {
+    oldest_unacked_.reset();
+  }
   Evict();
   return OkStatus();
 }
 
 std::uint64_t ShipperCore::lag_bytes() const {
-  std::uint64_t bytes = 0;
+  std::uint64_t bytes = gone_bytes_;
   for (const Slot& slot : ring_) {
     bytes += slot.seq > acked_ ? slot.frame->size() : 0;
   }
   return bytes;
-}
-
-std::optional<Instant> ShipperCore::oldest_unacked() const {
-  const Slot* slot = Find(acked_.Next());
-  return slot == nullptr ? std::nullopt : std::optional<Instant>(slot->at);
 }
 
 }  // namespace twinspool::replica::core

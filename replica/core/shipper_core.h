@@ -33,8 +33,8 @@ class ShipperCore {
   explicit ShipperCore(ShipperLimits limits = ShipperLimits::Default()) : limits_(limits) {}
 
   /// A new time as primary begins with a log that ends at `last`; the ring is empty and nothing is
-  /// known of the peer.
-  void Reset(CommitSeq last);
+  /// known of the peer, so what the log holds counts as unacked since `now`.
+  void Reset(CommitSeq last, Instant now = Instant());
 
   /// The next durable group, contiguous with the one before; a gap empties the ring. A null frame
   /// (single) is only counted. Old frames leave when the ring is over its bytes, acked or not.
@@ -64,10 +64,12 @@ class ShipperCore {
   CommitSeq acked() const { return acked_; }
   std::size_t ring_bytes() const { return bytes_; }
   std::uint64_t lag_records() const { return last_.value() - acked_.value(); }
-  /// Octets of unacked frames that are still in the ring.
+  /// Octets of unacked frames since Reset. After frames left the ring unacked, it falls only when
+  /// all of those are acked.
   std::uint64_t lag_bytes() const;
-  /// When the oldest unacked group became durable; nothing when all is acked or it left the ring.
-  std::optional<Instant> oldest_unacked() const;
+  /// When the oldest unacked group became durable, or an earlier one when that left the ring;
+  /// nothing when all is acked.
+  std::optional<Instant> oldest_unacked() const { return oldest_unacked_; }
 
  private:
   struct Slot {
@@ -84,6 +86,9 @@ class ShipperCore {
   std::size_t bytes_ = 0;
   CommitSeq last_;
   CommitSeq acked_;
+  std::optional<Instant> oldest_unacked_;
+  CommitSeq gone_upto_;           // frames up to here left the ring unacked …
+  std::uint64_t gone_bytes_ = 0;  // … and had so many octets
 
   bool tailing_ = false;
   bool fell_behind_ = false;

@@ -2,6 +2,8 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <iostream>
+#include <string>
 
 #include "common/json.h"
 #include "server/cli/commands.h"
@@ -76,20 +78,26 @@ void ShowVerified(const proto::VerifyProgress& progress, bool json) {
 
 ExitCode RunPairInit(Client& client, const Arguments& arguments) {
   proto::PairInitRequest request;
-  request.set_node_name(arguments.Get("name"));
+  request.set_actor(Actor());
   return Show(client.Call(&proto::Admin::Stub::PairInit, request), arguments.json);
 }
 
 ExitCode RunPairInvite(Client& client, const Arguments& arguments) {
   proto::PairInviteRequest request;
   request.set_address(arguments.positional[0]);
+  request.set_actor(Actor());
   return Show(client.Call(&proto::Admin::Stub::PairInvite, request), arguments.json);
 }
 
 ExitCode RunPairJoin(Client& client, const Arguments& arguments) {
   proto::PairJoinRequest request;
-  request.set_join_string(arguments.positional[0]);
-  request.set_actor("twinspoolctl");
+  std::string join_string = arguments.positional[0];
+  if (join_string == "-") {
+    std::getline(std::cin, join_string);  // other users see command lines
+  }
+  request.set_join_string(join_string);
+  request.set_expect_epoch(arguments.Number("expect-epoch"));
+  request.set_actor(Actor());
   return Show(client.Call(&proto::Admin::Stub::PairJoin, request), arguments.json);
 }
 
@@ -97,7 +105,7 @@ ExitCode RunPairDissolve(Client& client, const Arguments& arguments) {
   proto::PairDissolveRequest request;
   request.set_expect_epoch(arguments.Number("expect-epoch"));
   request.set_peer_never_returns(arguments.Has("peer-never-returns"));
-  request.set_actor("twinspoolctl");
+  request.set_actor(Actor());
   const auto reply = client.Call(&proto::Admin::Stub::PairDissolve, request);
   if (!reply.ok()) {
     return Fail(reply.status(), arguments.json);

@@ -1,6 +1,4 @@
 // promote, switchover, demote, fence, solo, …: everything that changes a role.
-#include <unistd.h>
-
 #include <cstdio>
 
 #include "common/json.h"
@@ -10,15 +8,6 @@ namespace twinspool::cli {
 namespace {
 
 constexpr std::uint32_t kDefaultTimeoutS = 30;
-
-std::string Actor() {
-  const char* user = getenv("SUDO_USER");
-  if (user == nullptr) {
-    user = getenv("USER");
-  }
-  return std::string(user == nullptr ? "uid " + std::to_string(getuid()) : user) +
-         " (twinspoolctl)";
-}
 
 ExitCode Show(const Result<proto::RoleReply>& result, bool json) {
   if (!result.ok()) {

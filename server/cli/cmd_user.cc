@@ -37,6 +37,7 @@ ExitCode RunUser(Client& client, const Arguments& arguments,
                  Client::Method<proto::UserRequest, proto::UserReply> method, bool with_password) {
   proto::UserRequest request;
   request.set_name(arguments.positional[0]);
+  request.set_actor(Actor());
   request.set_if_missing(arguments.Has("if-missing"));
   if (with_password) {
     request.set_password(arguments.Has("password") ? arguments.Get("password") : ReadPassword());

@@ -1,5 +1,7 @@
 #include "server/cli/commands.h"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 
@@ -131,7 +133,7 @@ std::vector<CommandInfo> PairCommands() {
        "",
        "give a single node the identity and the certificates of a new pair",
        "twinspoolctl pair init",
-       {{"name", "NAME", "name of the node"}},
+       {},
        0,
        0,
        RunPairInit},
@@ -144,11 +146,11 @@ std::vector<CommandInfo> PairCommands() {
        1,
        RunPairInvite},
       {"pair join",
-       "STRING",
-       "become the second node of the pair that invited",
+       "STRING|-",
+       "become the second node of the pair that invited; - reads the string from standard input",
        "twinspoolctl pair join \"$(ssh mail-a twinspoolctl pair invite mail-a.example.org:4190 | "
        "tail -n 1)\"",
-       {},
+       {kExpectEpoch},
        1,
        1,
        RunPairJoin},
@@ -240,6 +242,15 @@ std::uint32_t Arguments::Number(const std::string& name, std::uint32_t fallback)
   return it == options.end()
              ? fallback
              : static_cast<std::uint32_t>(std::strtoul(it->second.c_str(), nullptr, 10));
+}
+
+std::string Actor() {
+  const char* user = getenv("SUDO_USER");
+  if (user == nullptr) {
+    user = getenv("USER");
+  }
+  return std::string(user == nullptr ? "uid " + std::to_string(getuid()) : user) +
+         " (twinspoolctl)";
 }
 
 namespace {

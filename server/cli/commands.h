@@ -50,6 +50,9 @@ struct CommandInfo {
 
 const std::vector<CommandInfo>& Commands();
 
+/// Who types, for the audit line of the node: the user behind sudo, the user, or the uid.
+std::string Actor();
+
 /// Prints a failure on standard error (or as JSON) and answers its exit code.
 ExitCode Fail(const Status& status, bool json);
 /// The same with a code that the status alone does not tell.

@@ -104,6 +104,7 @@ void AddReplication(const proto::NodeStatus& s, JsonWriter* json) {
       .Add("peer_role", s.peer_role())
       .Add("peer_epoch", s.peer_epoch())
       .Add("peer_version", s.peer_version())
+      .Add("peer_mode", s.peer_mode())
       .Add("peer_refused", s.peer_refused())
       .Add("peer_error", s.peer_error())
       .Add("peer_last_heard_seconds", s.peer_last_heard_seconds())
@@ -111,7 +112,12 @@ void AddReplication(const proto::NodeStatus& s, JsonWriter* json) {
       .Add("outbox_bytes", std::uint64_t{s.outbox_bytes()})
       .Add("salvage_records", std::uint64_t{s.salvage_records()})
       .Add("digest_mismatches", std::uint64_t{s.digest_mismatches()})
-      .Add("catch_up_done", s.catch_up_done());
+      .Add("catch_up_units", std::uint64_t{s.catch_up_units()})
+      .Add("peer_last_seq", std::uint64_t{s.peer_last_seq()})
+      .Add("last_ack_seconds", s.last_ack_seconds())
+      .Add("waits_over", std::uint64_t{s.waits_over()})
+      .Add("certificate_expires_ns", std::int64_t{s.certificate_expires_ns()})
+      .Add("peer_certificate_expires_ns", std::int64_t{s.peer_certificate_expires_ns()});
 }
 
 }  // namespace
@@ -178,10 +184,15 @@ std::string StatusText(const proto::NodeStatus& s) {
   Line(&text, "log",
        "at " + std::to_string(s.last_seq()) +
            (leads ? ", acked " + std::to_string(s.acked_seq()) : ""));
-  if (leads) {
+  if (leads || (s.role() != "primary" && s.peer_last_seq() > 0)) {
     Line(&text, "lag",
          std::to_string(s.lag_records()) + " records, " + HumanBytes(s.lag_bytes()) + ", " +
-             Seconds(s.lag_seconds()));
+             Seconds(s.lag_seconds()) +
+             (leads ? ""
+                    : " (as the peer last told, at " + std::to_string(s.peer_last_seq()) + ")"));
+  }
+  if (s.catch_up_units() > 0) {
+    Line(&text, "catch-up", std::to_string(s.catch_up_units()) + " units sent");
   }
   Line(&text, "disk",
        HumanBytes(s.free_bytes()) + " free" +

@@ -7,7 +7,9 @@
 #include <chrono>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include <grpc/grpc_security_constants.h>
 #include <sys/stat.h>
 
 #include "proto/admin.grpc.pb.h"
@@ -21,6 +23,41 @@ bool IsLocal(const grpc::ServerContext& context) {
   return context.peer().starts_with("unix:");
 }
 
+/// Who asks, for audit and status: from afar the name in the certificate, which was checked; on the
+/// socket, which the group alone may use, what the client says.
+std::string Who(const grpc::ServerContext& context, const std::string& says) {
+  if (IsLocal(context)) {
+    return says.empty() ? "somebody on the socket" : says;
+  }
+  const auto identity = context.auth_context();
+  const auto names = identity == nullptr ? std::vector<grpc::string_ref>()
+                                         : identity->FindPropertyValues(GRPC_X509_CN_PROPERTY_NAME);
+  const std::string name =
+      names.empty() ? "no certificate"
+                    : "certificate '" + std::string(names[0].data(), names[0].size()) + "'";
+  return says.empty() ? name : name + ", " + says;
+}
+
+/// What an order is about, when it names something.
+template <typename Request>
+std::string Subject(const Request& request) {
+  if constexpr (requires { request.name(); }) {
+    return request.name();
+  } else {
+    return "";
+  }
+}
+
+/// One line for every order of an operator, whatever came of it.
+void Audit(const char* command, const std::string& subject, const std::string& actor,
+           proto::Outcome outcome, const std::string& text) {
+  LogInfo("operator_order", {{"command", command},
+                             {"subject", subject},
+                             {"actor", actor},
+                             {"outcome", proto::Outcome_Name(outcome)},
+                             {"text", text}});
+}
+
 class AdminService final : public proto::Admin::Service {
  public:
   AdminService(Operations& operations, std::string admin_uri)
@@ -31,10 +68,15 @@ class AdminService final : public proto::Admin::Service {
     return Guard(*context, "status", [&] { *reply = operations_.Status(); });
   }
 
-#define TWINSPOOL_ADMIN_CALL(Method, Request, Reply)                                 \
-  grpc::Status Method(grpc::ServerContext* context, const proto::Request* request,   \
-                      proto::Reply* reply) override {                                \
-    return Guard(*context, #Method, [&] { *reply = operations_.Method(*request); }); \
+#define TWINSPOOL_ADMIN_CALL(Method, Request, Reply)                                     \
+  grpc::Status Method(grpc::ServerContext* context, const proto::Request* request,       \
+                      proto::Reply* reply) override {                                    \
+    proto::Request named = *request;                                                     \
+    named.set_actor(Who(*context, request->actor()));                                    \
+    return Guard(*context, #Method, [&] {                                                \
+      *reply = operations_.Method(named);                                                \
+      Audit(#Method, Subject(named), named.actor(), reply->outcome(), reply->message()); \
+    });                                                                                  \
   }
   TWINSPOOL_ADMIN_CALL(Promote, PromoteRequest, RoleReply)
   TWINSPOOL_ADMIN_CALL(Demote, RoleRequest, RoleReply)
@@ -54,11 +96,14 @@ class AdminService final : public proto::Admin::Service {
   /// Replaces the very server that a call from afar would come through.
   grpc::Status PairInit(grpc::ServerContext* context, const proto::PairInitRequest* request,
                         proto::PairReply* reply) override {
+    const std::string actor = Who(*context, request->actor());
     if (!IsLocal(*context)) {
+      Audit("PairInit", "", actor, proto::NOT_ELIGIBLE, "only on the node itself");
       return {grpc::StatusCode::PERMISSION_DENIED,
               "pair init makes new certificates: type it on the node itself"};
     }
     *reply = operations_.PairInit(*request);
+    Audit("PairInit", "", actor, reply->outcome(), reply->message());
     return grpc::Status::OK;
   }
 
@@ -105,7 +150,8 @@ class AdminService final : public proto::Admin::Service {
   template <typename Work>
   grpc::Status Guard(const grpc::ServerContext& context, const char* what, Work&& work) {
     if (!Allowed(context)) {
-      LogWarn("admin_refused", {{"call", what}, {"peer", context.peer()}});
+      LogWarn("admin_refused",
+              {{"command", what}, {"actor", Who(context, "")}, {"peer", context.peer()}});
       return {grpc::StatusCode::PERMISSION_DENIED,
               "this needs a certificate with the pair's admin role"};
     }
@@ -146,7 +192,8 @@ Result<std::unique_ptr<AdminSocket>> AdminSocket::Open(const std::string& path,
   builder.RegisterService(socket->service_.get());
   socket->server_ = builder.BuildAndStart();
   if (socket->server_ == nullptr) {
-    return IoError("cannot listen on the administration socket " + path);
+    return IoError("cannot listen on the administration socket " + path +
+                   ": its directory must exist and be writable here (option admin-socket)");
   }
   if (const group* owners = getgrnam("twinspool");
       owners != nullptr && chown(path.c_str(), static_cast<uid_t>(-1), owners->gr_gid) != 0) {

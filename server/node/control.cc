@@ -43,10 +43,25 @@ Result<std::unique_ptr<NodeControl>> NodeControl::Open(const std::string& data_d
 
 Status NodeControl::Save(const replica::core::Control& control,
                          const replica::core::EpochHistory& history) {
-  const std::lock_guard lock(mutex_);
-  record_.role = control;
-  record_.history = ToPeriods(history);
-  return file_->Save(record_);
+  return Change([&](replica::ControlRecord& record) {
+    record.role = control;
+    record.history = ToPeriods(history);
+  });
+}
+
+Status NodeControl::Change(const std::function<void(replica::ControlRecord&)>& change) {
+  const std::lock_guard saving(save_mutex_);
+  replica::ControlRecord changed;
+  {
+    const std::lock_guard lock(mutex_);
+    change(record_);
+    changed = record_;
+  }
+  return file_->Save(changed);
+}
+
+Status NodeControl::Probe() {
+  return Change([](replica::ControlRecord&) {});
 }
 
 replica::NodeIdentity NodeControl::identity() const {
@@ -55,9 +70,7 @@ replica::NodeIdentity NodeControl::identity() const {
 }
 
 Status NodeControl::SetIdentity(const replica::NodeIdentity& identity) {
-  const std::lock_guard lock(mutex_);
-  record_.identity = identity;
-  return file_->Save(record_);
+  return Change([&](replica::ControlRecord& record) { record.identity = identity; });
 }
 
 replica::core::Control NodeControl::role() const {
@@ -80,21 +93,21 @@ std::vector<replica::ControlTransition> NodeControl::transitions() const {
 }
 
 void NodeControl::Remember(replica::ControlTransition transition) {
-  const std::lock_guard lock(mutex_);
-  record_.Remember(std::move(transition));
-  if (const Status saved = file_->Save(record_); !saved.ok()) {
+  const Status saved =
+      Change([&](replica::ControlRecord& record) { record.Remember(std::move(transition)); });
+  if (!saved.ok()) {
     LogWarn("transition_not_saved", {{"result", saved.ToString()}});
   }
 }
 
 Status NodeControl::BecomeMember(const replica::NodeIdentity& identity) {
-  const std::lock_guard lock(mutex_);
-  const Incarnation incarnation = record_.role.incarnation;
-  record_.role = replica::core::NewMember();
-  record_.role.incarnation = incarnation;  // never used twice
-  record_.identity = identity;
-  record_.history.clear();
-  return file_->Save(record_);
+  return Change([&](replica::ControlRecord& record) {
+    const Incarnation incarnation = record.role.incarnation;
+    record.role = replica::core::NewMember();
+    record.role.incarnation = incarnation;  // never used twice
+    record.identity = identity;
+    record.history.clear();
+  });
 }
 
 }  // namespace twinspool::node

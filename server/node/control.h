@@ -2,6 +2,7 @@
 // who this node is, in the one control file.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -35,6 +36,8 @@ class NodeControl final : public replica::ControlStore {
 
   /// For status, also after a restart. A failure is only logged: nothing rests on it.
   void Remember(replica::ControlTransition transition);
+  /// Makes the present state durable once more: the disk works if this returns.
+  Status Probe();
   /// `pair join`: this node forgets its time alone and becomes a member with nothing yet.
   Status BecomeMember(const replica::NodeIdentity& identity);
 
@@ -42,7 +45,10 @@ class NodeControl final : public replica::ControlStore {
   NodeControl(std::unique_ptr<replica::ControlFile> file, replica::ControlRecord record)
       : file_(std::move(file)), record_(std::move(record)) {}
 
-  mutable std::mutex mutex_;
+  Status Change(const std::function<void(replica::ControlRecord&)>& change);
+
+  std::mutex save_mutex_;     // one save at a time; before mutex_
+  mutable std::mutex mutex_;  // never held while the disk is waited for
   const std::unique_ptr<replica::ControlFile> file_;
   replica::ControlRecord record_;  // guarded by mutex_
 };

@@ -43,7 +43,13 @@ net::HttpResponse StatusPage(const proto::NodeStatus& status) {
 
 }  // namespace
 
-net::HttpResponse AnswerHttp(Operations& operations, const net::HttpRequest& request) {
+net::HttpResponse AnswerHttp(Operations& operations, const net::HttpRequest& request,
+                             bool details) {
+  if (!details && (request.path == "/metrics" || request.path == "/status.json")) {
+    net::HttpResponse refused = Answer(false, "only on loopback (option http-listen)");
+    refused.status = 403;
+    return refused;
+  }
   if (request.path == "/metrics") {
     net::HttpResponse response;
     response.content_type = "text/plain; version=0.0.4";
@@ -53,7 +59,7 @@ net::HttpResponse AnswerHttp(Operations& operations, const net::HttpRequest& req
   if (request.path == "/health" || request.path == "/live") {
     return Answer(true, "alive");
   }
-  const proto::NodeStatus status = operations.Status();
+  const proto::NodeStatus status = operations.LastStatus();
   if (request.path == "/primary") {
     return Answer(status.role() == "primary" && status.serves_reads(), status.role());
   }

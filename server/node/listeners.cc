@@ -118,10 +118,12 @@ Status Listeners::OpenHttp(const NodeConfig& config, Operations& operations) {
   if (!config.http_listen.enabled()) {
     return OkStatus();
   }
-  ASSIGN_OR_RETURN(http_, net::OpenHttpServer(pool_, OptionsFor("http", config.http_listen, config),
-                                              [&operations](const net::HttpRequest& request) {
-                                                return AnswerHttp(operations, request);
-                                              }));
+  ASSIGN_OR_RETURN(http_,
+                   net::OpenHttpServer(pool_, OptionsFor("http", config.http_listen, config),
+                                       [&operations, &config](const net::HttpRequest& request) {
+                                         return AnswerHttp(operations, request,
+                                                           config.http_listen.loopback());
+                                       }));
   return OkStatus();
 }
 

@@ -2,7 +2,9 @@
 #include <signal.h>
 
 #include <cstdio>
-#include <ctime>
+#include <memory>
+#include <optional>
+#include <string>
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -10,6 +12,7 @@
 
 #include "common/config.h"
 #include "common/log.h"
+#include "common/tls.h"
 #include "server/node/node.h"
 #include "server/node/systemd.h"
 #include "server/node/version.h"
@@ -18,6 +21,7 @@ namespace twinspool::node {
 namespace {
 
 constexpr int kExitUsage = 2;
+constexpr int kRecoveryNoticeMs = 10'000;
 
 /// Mail must not land in core dumps, files are for their owner, and sockets need descriptors.
 void PrepareProcess() {
@@ -43,14 +47,10 @@ sigset_t BlockSignals() {
   return set;
 }
 
-/// Until SIGTERM or SIGINT; feeds the service manager's watchdog meanwhile.
+/// Until SIGTERM or SIGINT.
 void WaitForEnd(const sigset_t& signals, Node& node) {
-  const int watchdog_ms = WatchdogIntervalMs();
   while (true) {
-    timespec wait{};
-    wait.tv_sec = watchdog_ms > 0 ? watchdog_ms / 1000 : 3600;
-    wait.tv_nsec = watchdog_ms % 1000 * 1'000'000L;
-    const int signal = sigtimedwait(&signals, nullptr, &wait);
+    const int signal = sigwaitinfo(&signals, nullptr);
     if (signal == SIGTERM || signal == SIGINT) {
       return;
     }
@@ -58,26 +58,58 @@ void WaitForEnd(const sigset_t& signals, Node& node) {
       const Status reloaded = node.Reload();
       LogInfo("reload", {{"result", reloaded.ToString()}});
     }
-    if (watchdog_ms > 0) {
-      NotifyServiceManager("WATCHDOG=1\nSTATUS=" + node.StatusLine());
-    }
   }
+}
+
+/// A disk that hangs must trip the watchdog, so it is fed by what has just written and read.
+std::string AliveText(Node& node) {
+  if (const Status probed = node.Probe(); !probed.ok()) {
+    LogError("watchdog_not_fed", {{"why", probed.ToString()}});
+    return "";
+  }
+  return "WATCHDOG=1\nSTATUS=" + node.StatusLine();
+}
+
+/// Opening replays what a crash left, which takes as long as it takes.
+Result<std::unique_ptr<Node>> StartNode(const NodeConfig& config) {
+  const Notices patience(kRecoveryNoticeMs, [] {
+    return "EXTEND_TIMEOUT_USEC=" + std::to_string(3 * 1000 * kRecoveryNoticeMs) +
+           "\nSTATUS=starting";
+  });
+  return Node::Start(config);
 }
 
 int Run(const NodeConfig& config) {
   const sigset_t signals = BlockSignals();  // before any thread is made
   SetUpLog(config.log_level, config.log_json);
-  auto node = Node::Start(config);
+  auto node = StartNode(config);
   if (!node.ok()) {
     LogError("start_failed", {{"error", node.status().ToString()}});
     return 1;
   }
   NotifyServiceManager("READY=1\nSTATUS=" + (*node)->StatusLine());
-  WaitForEnd(signals, **node);
+  {
+    std::optional<Notices> watchdog;
+    if (const int interval_ms = WatchdogIntervalMs(); interval_ms > 0) {
+      watchdog.emplace(interval_ms, [&node] { return AliveText(**node); });
+    }
+    WaitForEnd(signals, **node);
+  }
   NotifyServiceManager("STOPPING=1");
   (*node)->Stop();
   LogInfo("stopped");
   return 0;
+}
+
+/// --check-config: what a start would fail on though every option is well-formed.
+Status CheckCertificate(const NodeConfig& config) {
+  if (config.tls_certificate.empty()) {
+    return OkStatus();
+  }
+  TlsServerOptions tls;
+  tls.certificate_file = config.tls_certificate;
+  tls.key_file = config.tls_key;
+  return TlsSource::Open(tls).status();
 }
 
 int Main(int argc, char** argv) {
@@ -100,6 +132,10 @@ int Main(int argc, char** argv) {
     return 0;
   }
   if (line->check_config) {
+    if (const Status readable = CheckCertificate(line->config); !readable.ok()) {
+      std::fprintf(stderr, "twinspoold: %s\n", std::string(readable.message()).c_str());
+      return kExitUsage;
+    }
     std::fputs(EffectiveConfig(line->config).c_str(), stdout);
     return 0;
   }

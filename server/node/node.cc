@@ -110,12 +110,25 @@ twinspool::Status Node::OpenStore() {
   ASSIGN_OR_RETURN(store_, store::Store::Open(database, options, std::move(seams)));
   ASSIGN_OR_RETURN(control_, NodeControl::Open(config_.data_dir, SystemRandom(), is_new));
   pairing_ = std::make_unique<Pairing>(*control_, tls_files_, SystemClock(), SystemRandom());
-  observer_ = std::make_unique<NodeObserver>(metrics_, *control_, SystemClock(), [this] {
-    if (Listeners* doors = open_doors_.load()) {
-      doors->CloseSessions("this node is no longer the primary; connect again");
-    }
-  });
+  observer_ = std::make_unique<NodeObserver>(metrics_, *control_, SystemClock(),
+                                             [this] { CloseSessions(); });
   return OkStatus();
+}
+
+void Node::CloseSessions() {
+  if (Listeners* doors = open_doors_.load()) {
+    doors->CloseSessions("this node is no longer the primary; connect again");
+  }
+}
+
+replica::PairPlace Node::Place() const {
+  const replica::NodeIdentity identity = control_->identity();
+  return {identity.pair_id, identity.node_index, certificate_expires_ns_};
+}
+
+twinspool::Status Node::Probe() {
+  TRY(control_->Probe());
+  return store_->Probe();
 }
 
 twinspool::Status Node::StartPair() {
@@ -169,8 +182,12 @@ twinspool::Status Node::OpenPeer() {
   }
   ASSIGN_OR_RETURN(peer_server_, replica::StartPeerServer(config_.peer_listen.ToString(),
                                                           certificates, services));
-  if (control_->role().grant != replica::core::Grant::kStanding) {
-    pair()->Connect({identity.pair_id, identity.node_index}, *link);
+  ASSIGN_OR_RETURN(const CertificateFacts facts, ReadCertificate(files.node.certificate_pem));
+  certificate_expires_ns_ = facts.not_after * 1'000'000'000;
+  // An expelled node has nobody to talk to any more.
+  const replica::core::Control role = control_->role();
+  if (role.grant != replica::core::Grant::kStanding && !role.expelled) {
+    pair()->Connect(Place(), *link);
   }
   return OkStatus();
 }
@@ -242,7 +259,7 @@ twinspool::Status Node::Reload() {
 }
 
 std::string Node::StatusLine() {
-  const replica::PairStatus status = pair()->Snapshot();
+  const replica::PairStatus status = pair()->LastSnapshot();
   std::string line = status.role;
   if (!status.role_detail.empty()) {
     line += " (" + status.role_detail + ")";

@@ -43,10 +43,13 @@ class Node final : public Operations {
   void Stop();
   /// Reads the mail certificates again.
   twinspool::Status Reload();
-  /// A line for the service manager.
+  /// A line for the service manager; never waits.
   std::string StatusLine();
+  /// Writes the control file and reads the store: returns only if the disk still does both.
+  twinspool::Status Probe();
 
   proto::NodeStatus Status() override;
+  proto::NodeStatus LastStatus() override;
   proto::RoleReply Promote(const proto::PromoteRequest& request) override;
   proto::RoleReply Demote(const proto::RoleRequest& request) override;
   proto::RoleReply Undemote(const proto::RoleRequest& request) override;
@@ -77,6 +80,10 @@ class Node final : public Operations {
   twinspool::Status OpenPeer();
   twinspool::Status OpenDoors();
   void StopPair();
+  /// Clients must look for the new primary.
+  void CloseSessions();
+  replica::PairPlace Place() const;
+  proto::NodeStatus StatusFrom(const replica::PairStatus& pair);
   /// No connection of the pair's former second node any more.
   void ClosePeer();
   proto::JoinReply AcceptJoin(const proto::JoinRequest& request);
@@ -93,7 +100,8 @@ class Node final : public Operations {
   std::unique_ptr<Pairing> pairing_;
   std::unique_ptr<NodeObserver> observer_;
 
-  std::mutex pairing_mutex_;  // one change of identity at a time
+  std::atomic<std::int64_t> certificate_expires_ns_{0};  // of this node; 0: none
+  std::mutex pairing_mutex_;                             // one change of identity at a time
   mutable std::mutex pair_mutex_;
   std::shared_ptr<replica::Pair> pair_;  // guarded by pair_mutex_; replaced by `pair join` only
   /// Node 0: the service whose streams are the link, there as soon as the node has certificates.

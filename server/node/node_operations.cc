@@ -47,12 +47,33 @@ proto::UserReply ReplyFor(const Status& status, const std::string& done) {
 
 proto::PairReply PairReplyFor(const Status& status, const std::string& done) {
   proto::PairReply reply;
-  if (!status.ok()) {
-    reply.set_outcome(status.Is(Code::kUnavailable) ? proto::NOT_REACHABLE : proto::BAD_REQUEST);
+  switch (status.code()) {
+    case Code::kOk:
+      break;
+    case Code::kUnavailable:
+      reply.set_outcome(proto::NOT_REACHABLE);
+      break;
+    case Code::kTimeout:
+      reply.set_outcome(proto::TIMEOUT_UNCHANGED);
+      break;
+    case Code::kInvalidArgument:
+    case Code::kNotFound:
+    case Code::kConflict:
+    case Code::kAlreadyExists:
+    case Code::kPermissionDenied:
+      reply.set_outcome(proto::BAD_REQUEST);
+      break;
+    default:
+      reply.set_outcome(proto::INTERNAL_ERROR);
+      break;
   }
   reply.set_message(status.ok() ? done : std::string(status.message()));
   return reply;
 }
+
+// One change of the pair at a time. A call may come over the very server that another one is
+// closing, so nobody waits for the other.
+constexpr char kBusy[] = "another change of this node's pair is under way; try again";
 
 /// The id just below, so that "after" it comes `id` itself.
 MailboxId Before(MailboxId id) {
@@ -80,19 +101,29 @@ std::string DigestOf(const replica::StorePorts& ports, MailboxId id) {
 // --- looking ------------------------------------------------------------------------------------
 
 proto::NodeStatus Node::Status() {
+  return StatusFrom(pair()->Snapshot());
+}
+
+proto::NodeStatus Node::LastStatus() {
+  return StatusFrom(pair()->LastSnapshot());
+}
+
+proto::NodeStatus Node::StatusFrom(const replica::PairStatus& pair) {
   proto::NodeStatus status;
   status.set_node_name(config_.node_name);
   status.set_version(kVersion);
-  FillStatus(pair()->Snapshot(), control_->identity(), &status);
+  FillStatus(pair, control_->identity(), &status);
   FillTransitions(control_->transitions(), &status);
   status.set_disk_low(status.free_bytes() < config_.disk_soft_reserve ||
                       (status.peer_connected() && status.peer_free_bytes() > 0 &&
                        status.peer_free_bytes() < config_.disk_soft_reserve));
+  status.set_certificate_expires_ns(certificate_expires_ns_);
+  status.set_warning(WarningFor(status, SystemClock().WallNs()));
   return status;
 }
 
 std::string Node::Metrics() {
-  SetGauges(Status(), config_.outbox_bytes_max, &metrics_);
+  SetGauges(LastStatus(), config_.outbox_bytes_max, &metrics_);
   metrics_.GetGauge("twinspool_sessions", "connections of mail clients")
       .Set(static_cast<double>(listeners_ == nullptr ? 0 : listeners_->sessions()));
   metrics_
@@ -103,10 +134,17 @@ std::string Node::Metrics() {
 }
 
 void Node::VerifyPair(const proto::VerifyRequest&, const VerifyProgress& progress) {
-  std::promise<replica::VerifyResult> promise;
+  const auto promise = std::make_shared<std::promise<replica::VerifyResult>>();
+  std::future<replica::VerifyResult> answer = promise->get_future();
   pair()->Verify(
-      [&promise](replica::VerifyResult result) { promise.set_value(std::move(result)); });
-  const replica::VerifyResult result = promise.get_future().get();
+      [promise](replica::VerifyResult result) { promise->set_value(std::move(result)); });
+  // As long as somebody listens: a caller has a deadline, and a node that stops cancels its calls.
+  while (answer.wait_for(std::chrono::seconds(1)) != std::future_status::ready) {
+    if (!progress(proto::VerifyProgress())) {
+      return;
+    }
+  }
+  const replica::VerifyResult result = answer.get();
   proto::VerifyProgress last;
   last.set_finished(true);
   last.set_mailboxes_compared(result.compared);
@@ -144,7 +182,6 @@ proto::RoleReply Node::Order(core::Order order, std::uint32_t timeout_ms) {
   reply.set_next(result.next);
   reply.set_epoch(result.epoch.value());
   reply.set_role(core::RoleName(result.role));
-  LogInfo("operator_order", {{"outcome", static_cast<int>(result.code)}, {"text", result.text}});
   return reply;
 }
 
@@ -190,7 +227,10 @@ proto::RoleReply Node::AcceptEpoch(const proto::AcceptEpochRequest& request) {
 // --- pairing ------------------------------------------------------------------------------------
 
 proto::PairReply Node::PairInit(const proto::PairInitRequest&) {
-  const std::lock_guard lock(pairing_mutex_);
+  const std::unique_lock lock(pairing_mutex_, std::try_to_lock);
+  if (!lock) {
+    return PairReplyFor(Timeout(kBusy), "");
+  }
   twinspool::Status made = pairing_->Init();
   if (made.ok()) {
     made = OpenPeer();
@@ -205,7 +245,10 @@ proto::PairReply Node::PairInit(const proto::PairInitRequest&) {
 }
 
 proto::PairReply Node::PairInvite(const proto::PairInviteRequest& request) {
-  const std::lock_guard lock(pairing_mutex_);
+  const std::unique_lock lock(pairing_mutex_, std::try_to_lock);
+  if (!lock) {
+    return PairReplyFor(Timeout(kBusy), "");
+  }
   const std::int64_t valid_s =
       request.valid_s() == 0 ? limits::kInvitationSeconds : std::int64_t{request.valid_s()};
   const auto invitation = pairing_->Invite(request.address(), valid_s);
@@ -219,30 +262,49 @@ proto::PairReply Node::PairInvite(const proto::PairInviteRequest& request) {
 }
 
 proto::JoinReply Node::AcceptJoin(const proto::JoinRequest& request) {
-  const std::lock_guard lock(pairing_mutex_);
-  proto::JoinReply reply = pairing_->Accept(request);
-  if (!reply.refused().empty()) {
+  const auto refused = [](const std::string& why) {
+    proto::JoinReply reply;
+    reply.set_refused(why);
     return reply;
+  };
+  const std::unique_lock lock(pairing_mutex_, std::try_to_lock);
+  if (!lock) {
+    return refused(kBusy);
+  }
+  const bool again = control_->role().grant != core::Grant::kStanding;
+  if (again && pair()->Snapshot().peer.last_heard_seconds >= 0) {
+    return refused("the invitation was used; to replace a node: twinspoolctl pair dissolve");
+  }
+  proto::JoinReply reply = pairing_->Accept(request);
+  if (!reply.refused().empty() || again) {
+    return reply;  // again: the same node, which lost the first answer
   }
   // The standing grant becomes an ordinary one before the peer's first Hello can be answered.
-  const replica::NodeIdentity identity = control_->identity();
-  pair()->Connect({identity.pair_id, identity.node_index}, *peer_service_);
+  pair()->Connect(Place(), *peer_service_);
   const replica::OrderResult joined =
       pair()->Run({core::Join{}, Epoch(), "pair join"}, limits::kAdminCallMs);
   if (joined.code != core::Outcome::kDone) {
-    const twinspool::Status forgotten = pairing_->ForgetPeer();
+    const twinspool::Status forgotten = pairing_->Reopen();
     LogWarn("join_undone", {{"why", joined.text}, {"result", forgotten.ToString()}});
-    reply.Clear();
-    reply.set_refused(joined.text);
+    return refused(joined.text);
   }
   return reply;
 }
 
 proto::PairReply Node::PairJoin(const proto::PairJoinRequest& request) {
-  const std::lock_guard lock(pairing_mutex_);
+  const std::unique_lock lock(pairing_mutex_, std::try_to_lock);
+  if (!lock) {
+    return PairReplyFor(Timeout(kBusy), "");
+  }
   const auto ticket = DecodeJoinString(request.join_string());
   if (!ticket.ok()) {
     return PairReplyFor(ticket.status(), "");
+  }
+  if (const Epoch epoch = control_->role().epoch;
+      request.expect_epoch() > 0 && Epoch(request.expect_epoch()) != epoch) {
+    return PairReplyFor(Conflict("this node is at epoch " + std::to_string(epoch.value()) +
+                                 ", not at the expected one: somebody else has acted"),
+                        "");
   }
   const auto users = store_->users().List();
   if (!users.ok() || !users->empty() || store_->ports().log->last().seq != CommitSeq()) {
@@ -259,6 +321,7 @@ proto::PairReply Node::PairJoin(const proto::PairJoinRequest& request) {
   if (done.ok()) {
     done = StartPair();
   }
+  CloseSessions();
   if (done.ok()) {
     done = OpenPeer();
   }
@@ -270,7 +333,13 @@ proto::PairReply Node::PairJoin(const proto::PairJoinRequest& request) {
 }
 
 proto::RoleReply Node::PairDissolve(const proto::PairDissolveRequest& request) {
-  const std::lock_guard lock(pairing_mutex_);
+  const std::unique_lock lock(pairing_mutex_, std::try_to_lock);
+  if (!lock) {
+    proto::RoleReply busy;
+    busy.set_outcome(proto::TIMEOUT_UNCHANGED);
+    busy.set_message(kBusy);
+    return busy;
+  }
   core::Dissolve dissolve;
   dissolve.peer_never_returns = request.peer_never_returns();
   proto::RoleReply reply = Order({dissolve, Epoch(request.expect_epoch()), request.actor()}, 0);

@@ -1,5 +1,7 @@
 #include "server/node/observer.h"
 
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "common/log.h"
@@ -9,6 +11,24 @@ namespace twinspool::node {
 
 using replica::core::Role;
 using replica::core::RoleName;
+
+namespace {
+
+/// Of a transition that opened an epoch here; empty for others.
+std::string FailoverKind(std::string_view reason) {
+  if (reason.starts_with("forced promotion")) {
+    return "forced";
+  }
+  if (reason.starts_with("switchover")) {
+    return "switchover";
+  }
+  if (reason.starts_with("solo --peer-fenced")) {
+    return "solo";
+  }
+  return reason.starts_with("promote") ? "promote" : "";
+}
+
+}  // namespace
 
 NodeObserver::NodeObserver(Metrics& metrics, NodeControl& control, Clock& clock,
                            std::function<void()> on_primary_lost)
@@ -38,6 +58,12 @@ void NodeObserver::OnTransition(const replica::core::Transition& transition) {
       .GetCounter("twinspool_role_changes_total", "changes of this node's role",
                   {{"to", RoleName(transition.to)}})
       .Add();
+  if (const std::string kind = FailoverKind(transition.reason); !kind.empty()) {
+    metrics_
+        .GetCounter("twinspool_failovers_total", "epochs that this node opened, by what led to it",
+                    {{"kind", kind}})
+        .Add();
+  }
   NotifyServiceManager("STATUS=" + RoleName(transition.to) + ", epoch " +
                        std::to_string(transition.epoch.value()));
   if (transition.from == Role::kPrimary && transition.to != Role::kPrimary) {

@@ -15,6 +15,8 @@ class Operations {
   virtual ~Operations() = default;
 
   virtual proto::NodeStatus Status() = 0;
+  /// As of the last change of role, or the last tick; never waits for anything.
+  virtual proto::NodeStatus LastStatus() = 0;
 
   virtual proto::RoleReply Promote(const proto::PromoteRequest& request) = 0;
   virtual proto::RoleReply Demote(const proto::RoleRequest& request) = 0;

@@ -111,13 +111,14 @@ proto::JoinReply Pairing::Accept(const proto::JoinRequest& request) {
   if (peer.nil() || peer == identity.node_id) {
     return Refused("the joining node must have an id of its own");
   }
+  if (!identity.peer_node_id.nil() && identity.peer_node_id != peer) {
+    return Refused("another node has used this invitation: twinspoolctl pair invite");
+  }
   auto issued = files_.IssueForPeer(identity.pair_id, peer);
   auto own = files_.Load();
   if (!issued.ok() || !own.ok()) {
     return Refused((issued.ok() ? own.status() : issued.status()).ToString());
   }
-  identity.join_secret_hash.clear();
-  identity.join_expires_ns = 0;
   identity.peer_node_id = peer;
   if (const Status saved = control_.SetIdentity(identity); !saved.ok()) {
     return Refused(saved.ToString());
@@ -151,10 +152,20 @@ Result<replica::NodeIdentity> Pairing::Join(const proto::JoinTicket& ticket) {
   return identity;
 }
 
+Status Pairing::Reopen() {
+  replica::NodeIdentity identity = control_.identity();
+  identity.peer_node_id = NodeId();
+  return control_.SetIdentity(identity);
+}
+
 Status Pairing::ForgetPeer() {
   const replica::NodeIdentity before = control_.identity();
   replica::NodeIdentity identity = before;
-  identity.peer_node_id = NodeId();
+  if (!identity.peer_node_id.nil()) {
+    identity.peer_node_id = NodeId();
+    identity.join_secret_hash.clear();  // it was that node's
+    identity.join_expires_ns = 0;
+  }
   if (identity.node_index != 0) {
     identity.pair_id = PairId();
     identity.node_index = 0;

@@ -5,7 +5,7 @@
 //           Invite    a join string with a one-time secret; only its hash is kept, with an expiry
 //   node b: Join      asks the address in the string, with the secret, over TLS that the string's
 //                     authority vouches for; gets its certificate; becomes node 1 with nothing yet
-//   node a: Accept    checks the secret, issues the certificate, spends the secret
+//   node a: Accept    checks the secret, issues the certificate; for nobody else from now on
 // What follows (roles, filling the copy) is the conversation's business.
 #pragma once
 
@@ -31,11 +31,14 @@ class Pairing {
   /// The join string; `address` is where the other node reaches our peer-listen. A new invitation
   /// replaces an open one. kNotFound before Init; kConflict when a peer has joined already.
   Result<std::string> Invite(const std::string& address, std::int64_t valid_s);
-  /// Checks and spends the invitation. The reply's `refused` says why not; nothing is spent then.
+  /// Checks the invitation and binds it to the joining node, which may ask again if it lost the
+  /// answer. The reply's `refused` says why not; nothing has changed then.
   proto::JoinReply Accept(const proto::JoinRequest& request);
   /// The identity this node has after joining, certificates stored; the caller makes it effective
   /// (NodeControl::BecomeMember) when the store is ready for it.
   Result<replica::NodeIdentity> Join(const proto::JoinTicket& ticket);
+  /// Nothing came of the join that Accept was asked for: any node may use the invitation again.
+  Status Reopen();
   /// The peer was expelled: another node may join. What was node 1 has no authority to issue
   /// certificates with, so it belongs to no pair any more and needs Init first. May be repeated.
   Status ForgetPeer();

@@ -1,19 +1,25 @@
 #include "server/node/status.h"
 
+#include <cstdint>
 #include <string>
 
 namespace twinspool::node {
 namespace {
+
+constexpr std::int64_t kCertificateWarningNs = 30ll * 24 * 3600 * 1'000'000'000;
 
 void FillPeer(const replica::PeerFacts& peer, proto::NodeStatus* out) {
   out->set_peer_connected(peer.connected);
   out->set_peer_role(peer.role);
   out->set_peer_epoch(peer.epoch.value());
   out->set_peer_version(peer.version);
+  out->set_peer_mode(peer.mode);
   out->set_peer_refused(peer.refused);
   out->set_peer_error(peer.error);
   out->set_peer_last_heard_seconds(peer.last_heard_seconds);
   out->set_peer_free_bytes(peer.free_bytes);
+  out->set_peer_last_seq(peer.last_seq.value());
+  out->set_peer_certificate_expires_ns(peer.certificate_expires_ns);
 }
 
 void FillRole(const replica::PairStatus& pair, proto::NodeStatus* out) {
@@ -47,7 +53,9 @@ void FillLog(const replica::PairStatus& pair, proto::NodeStatus* out) {
   out->set_outbox_bytes(pair.outbox_bytes);
   out->set_salvage_records(pair.salvage_pending);
   out->set_digest_mismatches(pair.digest_mismatches);
-  out->set_catch_up_done(pair.catch_up_done);
+  out->set_catch_up_units(pair.catch_up_units);
+  out->set_waits_over(pair.waits_over);
+  out->set_last_ack_seconds(pair.last_ack_seconds);
 }
 
 }  // namespace
@@ -85,6 +93,41 @@ void FillTransitions(const std::vector<replica::ControlTransition>& oldest_first
   }
 }
 
+namespace {
+
+bool ExpiresSoon(std::int64_t expires_ns, std::int64_t now_ns) {
+  return expires_ns != 0 && expires_ns - now_ns < kCertificateWarningNs;
+}
+
+bool ModesDiffer(const proto::NodeStatus& s) {
+  return s.peer_connected() && s.mode() != "single" && s.peer_mode() != s.mode();
+}
+
+}  // namespace
+
+std::string WarningFor(const proto::NodeStatus& s, std::int64_t now_ns) {
+  std::string text;
+  const auto add = [&text](const std::string& sentence) {
+    text += text.empty() ? sentence : " " + sentence;
+  };
+  if (ModesDiffer(s)) {
+    add("The peer runs in mode " + s.peer_mode() + ", this node in mode " + s.mode() + ".");
+  }
+  if (ExpiresSoon(s.certificate_expires_ns(), now_ns)) {
+    add("This node's certificate for the pair expires within 30 days.");
+  }
+  if (s.peer_connected() && ExpiresSoon(s.peer_certificate_expires_ns(), now_ns)) {
+    add("The peer's certificate for the pair expires within 30 days.");
+  }
+  if (s.digest_mismatches() > 0) {
+    add("Copies differed and were repaired since the start: look for a bad disk.");
+  }
+  if (s.disk_low()) {
+    add("The disk of a node is nearly full.");
+  }
+  return text;
+}
+
 void SetGauges(const proto::NodeStatus& s, std::uint64_t outbox_limit, Metrics* metrics) {
   const auto set = [&](const char* name, const char* help, double value) {
     metrics->GetGauge(name, help).Set(value);
@@ -105,7 +148,16 @@ void SetGauges(const proto::NodeStatus& s, std::uint64_t outbox_limit, Metrics* 
       static_cast<double>(s.lag_bytes()));
   set("twinspool_replication_lag_seconds", "age of the oldest of those groups; 0 when idle",
       s.lag_seconds());
+  set("twinspool_replication_last_ack_seconds",
+      "since the standby last acknowledged; negative: not in this time as primary",
+      s.last_ack_seconds());
+  set("twinspool_sync_wait_over", "async: answers given without the standby since the start",
+      static_cast<double>(s.waits_over()));
+  set("twinspool_certificate_expires_seconds", "end of this node's certificate, Unix time; 0: none",
+      static_cast<double>(s.certificate_expires_ns()) / 1e9);
   set("twinspool_peer_connected", "1 while the two nodes talk", s.peer_connected());
+  set("twinspool_mode_mismatch", "1 while the peer runs in another mode than this node",
+      ModesDiffer(s));
   set("twinspool_outbox_bytes", "change log kept", static_cast<double>(s.outbox_bytes()));
   set("twinspool_outbox_limit_bytes", "its bound", static_cast<double>(outbox_limit));
   set("twinspool_salvage_records", "records that wait to be given back",

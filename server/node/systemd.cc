@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -36,6 +38,31 @@ void NotifyServiceManager(const std::string& text) {
   (void)sendto(fd, text.data(), text.size(), MSG_NOSIGNAL,
                reinterpret_cast<const sockaddr*>(&address), size);
   close(fd);
+}
+
+Notices::Notices(int interval_ms, std::function<std::string()> what)
+    : what_(std::move(what)), thread_([this, interval_ms] { Loop(interval_ms); }) {}
+
+Notices::~Notices() {
+  {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+  }
+  ended_changed_.notify_all();
+  thread_.join();
+}
+
+void Notices::Loop(int interval_ms) {
+  while (true) {
+    if (const std::string text = what_(); !text.empty()) {
+      NotifyServiceManager(text);
+    }
+    std::unique_lock lock(mutex_);
+    if (ended_changed_.wait_for(lock, std::chrono::milliseconds(interval_ms),
+                                [this] { return ended_; })) {
+      return;
+    }
+  }
 }
 
 int WatchdogIntervalMs() {

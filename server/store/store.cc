@@ -154,6 +154,10 @@ Result<JobReport> Store::RunJobsNow() {
   return RunJobs(parts_->path, parts_->options.jobs);
 }
 
+Status Store::Probe() {
+  return parts_->engine->Get(Family::kMeta, kMetaLow).status();
+}
+
 void Store::Tick() {
   parts_->visibility.Tick();
   parts_->disk.TendBallast();

@@ -72,6 +72,8 @@ class Store {
   /// Completes what waited too long and tends the disk's ballast; also done by a thread of the
   /// store, once a second.
   void Tick();
+  /// Reads a row: returns only if the disk still answers.
+  Status Probe();
   /// Ends all threads; what is queued is written first. Idempotent; the destructor calls it.
   void Stop();
 

@@ -1,5 +1,6 @@
 """Roles with real processes: start rules, exit codes, switchover under load, graceful stops, single."""
 import json
+import pathlib
 import unittest
 import urllib.error
 import urllib.request
@@ -33,6 +34,16 @@ class Roles(harness.PairTest):
         self.assertEqual(code("a", "frobnicate"), 2)
         self.pair.kill("b")
         self.assertEqual(code("b", "status"), 9)
+
+    def test_every_order_leaves_an_audit_line_with_its_actor(self):
+        self.pair.ctl("a", "user", "add", "audited", "--password", "not-for-the-log")
+        self.pair.ctl("b", "promote", check=False)
+        log = {node: (pathlib.Path(self.pair.dir) / node / "log").read_text() for node in "ab"}
+        orders = {node: [line for line in log[node].splitlines() if "operator_order" in line] for node in "ab"}
+        self.assertTrue(any("UserAdd" in o and "audited" in o and "twinspoolctl" in o and "DONE" in o for o in orders["a"]), orders["a"])
+        self.assertTrue(any("Promote" in o and "PEER_REACHABLE" in o for o in orders["b"]), orders["b"])
+        self.assertTrue(any("PairInit" in o for o in orders["a"]) and any("PairJoin" in o for o in orders["b"]), orders)
+        self.assertNotIn("not-for-the-log", log["a"])
 
     def test_plain_promote_without_a_grant_is_blocked_and_says_what_helps(self):
         self.pair.kill("a")

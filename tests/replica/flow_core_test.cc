@@ -233,6 +233,24 @@ TEST_F(ShipperTest, SendsInOrderAsFarAsTheWindowAllows) {
   EXPECT_FALSE(shipper_.oldest_unacked().has_value());
 }
 
+TEST_F(ShipperTest, WhatLeftTheRingUnackedIsStillBehind) {
+  shipper_.Reset(CommitSeq(0));
+  for (std::uint64_t seq = 1; seq <= 20; ++seq) {
+    Push(seq);  // the ring holds ten
+  }
+  EXPECT_EQ(shipper_.lag_bytes(), 2'000U);
+  EXPECT_TRUE(shipper_.oldest_unacked().has_value());
+  ASSERT_TRUE(shipper_.OnAck(CommitSeq(3)).ok());
+  EXPECT_TRUE(shipper_.oldest_unacked().has_value());
+  ASSERT_TRUE(shipper_.OnAck(CommitSeq(15)).ok());
+  EXPECT_EQ(shipper_.lag_bytes(), 500U);
+  ASSERT_TRUE(shipper_.OnAck(CommitSeq(20)).ok());
+  EXPECT_FALSE(shipper_.oldest_unacked().has_value());
+  // After a restart the log counts from now on.
+  shipper_.Reset(CommitSeq(20), Instant{}.PlusMs(5));
+  EXPECT_TRUE(shipper_.oldest_unacked().has_value());
+}
+
 TEST_F(ShipperTest, AFrameLargerThanTheWindowTravelsAlone) {
   shipper_.Reset(CommitSeq(0));
   Push(1, 900);

@@ -211,6 +211,101 @@ TEST_F(PairTest, SwitchoverUnderLoadLosesNothing) {
   EXPECT_TRUE(b_->Write("after"));
 }
 
+TEST_F(PairTest, WhatBecomesDurableDuringAFenceIsServedAfterUndemote) {
+  StartPair();
+  WaitWhole();
+  ASSERT_TRUE(a_->Write("before"));
+  const UserId user = UserId::FromBytes(std::string(16, 'u'));
+  a_->store.BeforeClosing([&] {
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_TRUE(a_->store.WriteMisc(user, "late " + std::to_string(i), "value", {}));
+    }
+  });
+  ASSERT_EQ(a_->Run(replica::core::Fence{}).code, Outcome::kDone);
+  EXPECT_EQ(a_->pair().Snapshot().state.log_end, a_->store.End().seq);
+  ASSERT_EQ(a_->Run(replica::core::Undemote{}).code, Outcome::kDone);
+  WaitWhole();
+  ASSERT_TRUE(a_->Write("after"));
+  const replica::PairStatus status = a_->pair().Snapshot();
+  EXPECT_EQ(status.state.visible, a_->store.End().seq);
+  EXPECT_EQ(a_->store.End().seq, CommitSeq(5));
+  EXPECT_EQ(a_->store.Digest(), b_->store.Digest());
+}
+
+TEST_F(PairTest, AFenceGoesBeforeAHandoverThatWaits) {
+  StartPair();
+  WaitWhole();
+  // The standby never gets it, so the switchover waits for its ack.
+  const UserId user = UserId::FromBytes(std::string(16, 'u'));
+  link_->LoseFrames(true);
+  ASSERT_TRUE(a_->store.WriteMisc(user, "on its way", "value", {}));
+  std::promise<replica::OrderResult> handed;
+  a_->pair().Submit(
+      {replica::core::Switchover{}, Epoch(), "test"}, 60'000,
+      [&handed](replica::OrderResult result) { handed.set_value(std::move(result)); });
+  EXPECT_EQ(a_->Run(replica::core::Fence{}, 5'000).code, Outcome::kDone);
+  EXPECT_EQ(handed.get_future().get().code, Outcome::kTimeoutUnchanged);
+  EXPECT_TRUE(a_->pair().Snapshot().state.control.held_down);
+}
+
+TEST_F(PairTest, TheStandbyTellsHowFarItIsBehind) {
+  StartPair();
+  WaitWhole();
+  ASSERT_TRUE(a_->Write("on both"));
+  link_->LoseFrames(true);
+  const UserId user = UserId::FromBytes(std::string(16, 'u'));
+  ASSERT_TRUE(a_->store.WriteMisc(user, "only on a", "value", {}));
+  ASSERT_TRUE(
+      b_->pair()
+          .WaitFor([](const auto& s) { return s.lag_records == 1 && s.lag_bytes > 0; }, 10'000)
+          .ok());
+  EXPECT_EQ(b_->pair().Snapshot().peer.role, "primary");
+  EXPECT_EQ(a_->pair().Snapshot().peer.role, "standby");
+}
+
+TEST_F(PairTest, AVerificationThatRacesWithAPromotionIsAnswered) {
+  MemoryStore store;
+  replica::CommitGate gate(SystemClock(), store, [] {});
+  bool answered = false;
+  gate.Mark([&answered] { answered = true; });
+  gate.Begin(CommitSeq(7));
+  for (replica::CommitGate::Entry& entry : gate.Take()) {
+    ASSERT_TRUE(entry.mark);
+    entry.mark();
+  }
+  EXPECT_TRUE(answered);
+}
+
+TEST_F(PairTest, AStoreThatServedBeforeIsClosedAtTheStartOfAMember) {
+  PairNode node(1, std::filesystem::path(testing::TempDir()) / "member");
+  replica::ServingState alone;
+  alone.primary = alone.reads = true;
+  node.store.SetServing(alone);
+  ASSERT_TRUE(node.control.Save(replica::core::NewMember(), {}).ok());
+  node.Start();
+  EXPECT_FALSE(node.store.primary());
+}
+
+TEST_F(PairTest, APrimaryAloneTellsItsLagAfterARestart) {
+  StartPair();
+  WaitWhole();
+  ASSERT_TRUE(a_->Write("on both"));
+  ASSERT_EQ(b_->Run(replica::core::StopGracefully{}).code, Outcome::kDone);
+  b_->Stop();
+  ASSERT_TRUE(a_->WaitFor(Role::kPrimary));
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(a_->Write("alone " + std::to_string(i)));
+  }
+  a_->Stop();
+  a_->Start();
+  ASSERT_EQ(a_->Run(replica::core::Solo{}).code, Outcome::kDone);
+  ASSERT_TRUE(a_->WaitFor(Role::kPrimary));
+  const replica::PairStatus status = a_->pair().Snapshot();
+  EXPECT_GE(status.lag_records, 5U);
+  EXPECT_LE(status.lag_records, a_->store.entries());
+  EXPECT_TRUE(a_->pair().WaitFor([](const auto& s) { return s.lag_seconds > 0; }, 10'000).ok());
+}
+
 TEST_F(PairTest, GracefulStopOfTheStandbyCostsNoPause) {
   StartPair();
   WaitWhole();

@@ -154,8 +154,9 @@ TEST(Promote, RefusesPastTheLastEpoch) {
   EXPECT_EQ(rig.control(1).epoch, Epoch(8191));
 }
 
-TEST(Promote, InAsyncEligibilityIsNotEnough) {
+TEST(Promote, InAsyncNobodyIsEligible) {
   Rig rig(Mode::kAsync);
+  EXPECT_FALSE(rig.at(1).eligible);
   rig.Cut();
   ExpectRefused(rig, 1, Promote{.peer_fenced = true}, Outcome::kDataLoss, kForce);
   EXPECT_THAT(LossIfPromoted(rig.settings(1), rig.at(1)), HasSubstr("last moments"));
@@ -163,6 +164,30 @@ TEST(Promote, InAsyncEligibilityIsNotEnough) {
   rig.Give(0, Switchover{});
   rig.Do(0, Drained{});
   EXPECT_EQ(rig.at(1).role, Role::kPrimary);  // a resignation is
+}
+
+// The standby was made eligible by a primary in mode available; that one comes back in async and
+// answers alone: a promotion must not look free of loss.
+TEST(Promote, NobodyIsEligibleWhileTheModesDiffer) {
+  Rig rig;
+  ASSERT_TRUE(rig.at(1).eligible);
+  rig.settings(0).mode = Mode::kAsync;
+  rig.Power(0);
+  rig.Mend();
+  rig.Write(0);
+  rig.Do(0, Tick{});
+  EXPECT_TRUE(rig.Writes(0));
+  EXPECT_FALSE(rig.at(1).eligible);
+  for (const std::size_t who : {0u, 1u}) {
+    EXPECT_THAT(rig.AdviceAt(who), HasSubstr("different modes"));
+  }
+  rig.Cut();
+  ExpectRefused(rig, 1, Promote{.peer_fenced = true}, Outcome::kDataLoss, kForce);
+  rig.settings(0).mode = Mode::kAvailable;
+  rig.Power(0);
+  rig.Mend();
+  EXPECT_TRUE(rig.at(1).eligible);
+  EXPECT_EQ(rig.AdviceAt(1), "");
 }
 
 // --- force -----------------------------------------------------------------------------------

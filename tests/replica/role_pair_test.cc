@@ -94,5 +94,58 @@ TEST(RolePair, DissolvingAloneNeedsAGrantAndTheClaim) {
   EXPECT_TRUE(IsSingle(rig.at(0)));
 }
 
+// --- questions said again -----------------------------------------------------------------------
+
+template <typename Body>
+std::uint32_t CfgnoOf(const Actions& actions) {
+  for (const Action& action : actions) {
+    if (const auto* send = std::get_if<SendMessage>(&action)) {
+      if (const auto* body = std::get_if<Body>(&send->message.body)) {
+        return body->cfgno;
+      }
+    }
+  }
+  return 0;
+}
+
+Message From(const Rig& rig, std::size_t who, const MessageBody& body) {
+  return {rig.control(who).epoch, rig.control(who).incarnation, rig.control(1 - who).incarnation,
+          body};
+}
+
+// An answer that takes longer than a tick must still be the one to the newest question.
+TEST(Questions, ARevocationSaidAgainKeepsItsNumber) {
+  Rig rig;
+  const std::uint32_t asked = CfgnoOf<Revoke>(rig.Feed(0, PeerBehind{}));
+  rig.wire().clear();  // it was on its way when it was said again
+  ASSERT_NE(asked, 0u);
+  EXPECT_EQ(CfgnoOf<Revoke>(rig.Feed(0, Tick{})), asked);
+  rig.wire().clear();
+  EXPECT_EQ(CfgnoOf<Revoked>(rig.Feed(1, From(rig, 0, Revoke{asked}))), asked);
+  EXPECT_EQ(CfgnoOf<Revoked>(rig.Feed(1, From(rig, 0, Revoke{asked}))), asked) << "a repetition";
+  EXPECT_FALSE(rig.at(1).eligible);
+  rig.wire().clear();
+  rig.Feed(0, From(rig, 1, Revoked{asked}));
+  EXPECT_EQ(rig.control(0).grant, Grant::kPeer);
+  const std::uint32_t in_sync = rig.at(0).cfgno + 1;
+  rig.Feed(1, From(rig, 0, InSync{in_sync, rig.at(1).log_end}));
+  rig.Feed(1, From(rig, 0, Revoke{asked}));
+  EXPECT_TRUE(rig.at(1).eligible) << "an old question undoes nothing newer";
+}
+
+TEST(Questions, AnExpulsionSaidAgainKeepsItsNumber) {
+  Rig rig;
+  const std::uint32_t asked = CfgnoOf<Expel>(rig.Feed(0, Order{Dissolve{}, Epoch(), "tester"}));
+  rig.wire().clear();
+  ASSERT_NE(asked, 0u);
+  EXPECT_EQ(CfgnoOf<Expel>(rig.Feed(0, Tick{})), asked);
+  rig.wire().clear();
+  EXPECT_EQ(CfgnoOf<Expelled>(rig.Feed(1, From(rig, 0, Expel{asked}))), asked);
+  EXPECT_EQ(CfgnoOf<Expelled>(rig.Feed(1, From(rig, 0, Expel{asked}))), asked);
+  rig.wire().clear();
+  rig.Feed(0, From(rig, 1, Expelled{asked}));
+  EXPECT_TRUE(IsSingle(rig.at(0)));
+}
+
 }  // namespace
 }  // namespace twinspool::replica::core

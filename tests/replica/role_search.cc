@@ -152,6 +152,21 @@ void Runner::Give(World& w, int who, const Order& order) {
   }
 }
 
+// What a primary accepted before it closes becomes durable while it does.
+void Runner::FenceAmidWrite(const World& world, int who, const Emit& emit) {
+  const auto me = static_cast<std::size_t>(who);
+  if (!MayWrite(world.node[me]) || world.writes >= bounds_.writes ||
+      world.log[me].length >= kLogMax) {
+    return;
+  }
+  Try(world, emit, Name(who, "fence amid a write"), [&](World& w) {
+    Give(w, who, Order{Fence{}, {}, "operator"});
+    Log& log = w.log[me];
+    log.id[log.length++] = w.writes++;
+    Feed(w, who, Committed{CommitSeq(log.length)});
+  });
+}
+
 void Runner::Orders(const World& world, int who, const Emit& emit) {
   const auto me = static_cast<std::size_t>(who);
   const auto give = [&](const char* name, const auto& what, bool fences, bool cuts) {
@@ -179,6 +194,7 @@ void Runner::Orders(const World& world, int who, const Emit& emit) {
   if (bounds_.holds) {
     give("demote", Demote{}, false, false);
     give("fence", Fence{}, false, false);
+    FenceAmidWrite(world, who, emit);
   }
   if (world.node[me].control.held_down) {
     give("undemote", Undemote{}, false, false);
@@ -249,8 +265,8 @@ bool Runner::InSyncAndServing(const World& w, int primary) const {
   const auto p = static_cast<std::size_t>(primary);
   const RoleState& a = w.node[p];
   const RoleState& b = w.node[1 - p];
-  return ServesReads(a) && a.confirmed && a.peer_acked && b.role == Role::kStandby && b.eligible &&
-         w.log[0] == w.log[1];
+  return ServesReads(a) && a.confirmed && a.peer_acked && b.role == Role::kStandby &&
+         (b.eligible || bounds_.mode == Mode::kAsync) && w.log[0] == w.log[1];
 }
 
 void Runner::HealRound(World& w, int who) {

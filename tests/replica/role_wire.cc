@@ -53,7 +53,7 @@ void Runner::Wire(const World& world, const Emit& emit) {
 void Runner::Deliver(World& w, const Packet& packet) {
   switch (packet.kind) {
     case Packet::kMessage:
-      Feed(w, packet.to_node, MutateMessage(w, packet.to_node, Unpack(packet)));
+      Feed(w, packet.to_node, MutateMessage(w, packet.to_node, Unpack(packet, bounds_.mode)));
       break;
     case Packet::kAppend:
       DeliverAppend(w, packet);

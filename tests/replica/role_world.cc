@@ -61,10 +61,10 @@ Packet Pack(const Message& message, int to_node) {
   return p;
 }
 
-Message Unpack(const Packet& p) {
+Message Unpack(const Packet& p, Mode mode) {
   Message m{Epoch(p.epoch), Incarnation(p.from), Incarnation(p.to), Hello{}};
   const bool first = (p.flags & 1) != 0;
-  const std::array<MessageBody, 11> bodies = {Hello{first, (p.flags & 2) != 0},
+  const std::array<MessageBody, 11> bodies = {Hello{first, (p.flags & 2) != 0, mode},
                                               Ack{CommitSeq(p.seq)},
                                               InSync{p.cfgno, CommitSeq(p.seq)},
                                               Revoke{p.cfgno},

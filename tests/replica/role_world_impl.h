@@ -11,7 +11,7 @@ namespace twinspool::replica::core::explore {
 
 std::uint8_t Mask(const Log& log, std::uint64_t upto = kLogMax);
 Packet Pack(const Message& message, int to_node);
-Message Unpack(const Packet& packet);
+Message Unpack(const Packet& packet, Mode mode);
 bool ServesReads(const RoleState& state);
 
 class Runner {
@@ -31,6 +31,7 @@ class Runner {
   using Change = std::function<void(World&)>;
   void Try(const World& world, const Emit& emit, const std::string& name, const Change& change);
   void Local(const World& world, int who, const Emit& emit);
+  void FenceAmidWrite(const World& world, int who, const Emit& emit);
   void Orders(const World& world, int who, const Emit& emit);
   void Power(const World& world, int who, const Emit& emit);
   void Wire(const World& world, const Emit& emit);

@@ -315,9 +315,10 @@ bool PairWorld::Whole() {
     }
     const core::RoleState& up = node(i).talk->state();
     const core::RoleState& down = node(1 - i).talk->state();
-    if (up.role == core::Role::kPrimary && down.role == core::Role::kStandby && down.eligible &&
-        up.reads && node(i).store.writable() && up.peer_pos == up.log_end &&
-        node(i).salvage->pending() == 0 && node(1 - i).salvage->pending() == 0) {
+    if (up.role == core::Role::kPrimary && down.role == core::Role::kStandby &&
+        (down.eligible || mode_ == core::Mode::kAsync) && up.reads && node(i).store.writable() &&
+        up.peer_pos == up.log_end && node(i).salvage->pending() == 0 &&
+        node(1 - i).salvage->pending() == 0) {
       return true;
     }
   }

@@ -27,7 +27,9 @@ class MemoryLink::End : public replica::PeerLink {
     if (!link_->connected_) {
       return false;
     }
-    link_->ends_[1 - index_]->Push({Event::Kind::kMessage, message});
+    if (!link_->lose_frames_ || !message.has_frame_part()) {
+      link_->ends_[1 - index_]->Push({Event::Kind::kMessage, message});
+    }
     return true;
   }
   void Drop(const Status& /*why*/) override {
@@ -135,6 +137,11 @@ void MemoryLink::Connect() {
   const std::lock_guard lock(mutex_);
   wanted_ = true;
   MaybeUp();
+}
+
+void MemoryLink::LoseFrames(bool lose) {
+  const std::lock_guard lock(mutex_);
+  lose_frames_ = lose;
 }
 
 void MemoryLink::Cut() {

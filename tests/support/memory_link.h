@@ -23,6 +23,8 @@ class MemoryLink {
   /// Takes effect when both ends are started.
   void Connect();
   void Cut();
+  /// While true, frames are lost on their way and everything else arrives.
+  void LoseFrames(bool lose);
 
  private:
   struct Event {
@@ -34,8 +36,9 @@ class MemoryLink {
   void MaybeUp();
 
   std::mutex mutex_;
-  bool wanted_ = false;     // guarded by mutex_
-  bool connected_ = false;  // guarded by mutex_
+  bool wanted_ = false;       // guarded by mutex_
+  bool connected_ = false;    // guarded by mutex_
+  bool lose_frames_ = false;  // guarded by mutex_
   std::unique_ptr<End> ends_[2];
 };
 

@@ -485,6 +485,9 @@ void MemoryStore::AdvanceTo(CommitSeq seq) {
 
 void MemoryStore::SetServing(const replica::ServingState& state) {
   const Guard commit(commit_mutex_);  // no commit of the old time is under way
+  if (before_closing_ && primary() && !state.primary) {
+    std::exchange(before_closing_, {})();
+  }
   std::vector<WaitingClient> over;
   {
     const Guard guard(mutex_);

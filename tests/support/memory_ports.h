@@ -77,6 +77,9 @@ class MemoryStore final : public replica::Visibility,
   }
 
   // --- faults
+  /// `writes` runs when the time as primary is about to end: what is accepted there was on its way
+  /// to the log and becomes durable before SetServing returns, as in the real store.
+  void BeforeClosing(std::function<void()> writes) { before_closing_ = std::move(writes); }
   /// The n-th call of a port that changes something from now on throws SimCrash before it does.
   void CrashAfter(int calls) { crash_in_ = calls; }
   /// A row silently goes away: a subscription's key or a message's octets are answered, or nothing.
@@ -180,6 +183,7 @@ class MemoryStore final : public replica::Visibility,
   std::set<UserId> refill_;
   bool spoil_undo_ = false;
   int crash_in_ = -1;
+  std::function<void()> before_closing_;
 };
 
 /// Order-free digest of rows; bodies are not in it.

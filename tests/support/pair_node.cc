@@ -68,9 +68,11 @@ bool PairNode::WaitFor(replica::core::Role role, std::int64_t timeout_ms) {
   return pair()
       .WaitFor(
           [role](const replica::PairStatus& status) {
+            // Nobody is eligible in async.
+            const bool follows = status.state.eligible || status.mode == "async";
             const bool ready = role == replica::core::Role::kPrimary
                                    ? status.serving.writes_refused.empty()
-                                   : role != replica::core::Role::kStandby || status.state.eligible;
+                                   : role != replica::core::Role::kStandby || follows;
             return status.state.role == role && ready;
           },
           timeout_ms)
