@@ -13,10 +13,11 @@
 // visible snapshot only: no client ever sees what a failover could take back.
 //
 // Errors a shell must know:
-//   kUnavailable     nothing was done (writes blocked, queues full); IMAP NO [UNAVAILABLE], LMTP
-//   451 kOutcomeUnknown  enqueued but not acked in time: close the connection without a tagged
-//   answer kFenced          this node is not primary (any more): BYE kOverQuota, kNotFound,
-//   kAlreadyExists, kLimit, kInvalidArgument, kPermissionDenied: as they say
+//   * kUnavailable: nothing was done (writes blocked, queues full); IMAP NO [UNAVAILABLE], LMTP 451
+//   * kOutcomeUnknown: enqueued but not acked in time; the connection is closed without an answer
+//   * kFenced: this node is not primary (any more); BYE
+//   * kOverQuota, kNotFound, kAlreadyExists, kLimit, kInvalidArgument, kPermissionDenied: as they
+//   say
 //
 // Reading is pulling: ReadIndex and Fetch answer one bounded batch and say where to go on. The
 // store holds no lock, snapshot or worker between two batches, however slow the client is.

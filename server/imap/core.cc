@@ -34,6 +34,7 @@ void Core::Start() {
     return Bye(kUnavailableCode, serving.message());
   }
   host_.SetTimeout(limits::kPreLoginIdleMs);
+  host_.SetDeadline(limits::kLoginMs);
   Untagged("OK [CAPABILITY " + Capabilities() + "] " + options_.product + " ready");
   Flush();
 }
@@ -73,6 +74,12 @@ void Core::OnTimeout() {
     return host_.SetTimeout(limits::kIdleMs);
   }
   Bye("", "The connection was idle for too long");
+}
+
+void Core::OnDeadline() {
+  if (!closing_ && state_ == State::kNotAuthenticated) {
+    Bye("", "The login took too long");
+  }
 }
 
 void Core::OnShutdown(std::string_view reason) {
@@ -216,7 +223,9 @@ bool Core::Allowed(const CommandTraits& traits) {
 }
 
 void Core::BalanceInput() {
-  const std::size_t mark = limits::kInputBytesMax / (input_paused_ ? 2 : 1);
+  const std::size_t most =
+      state_ == State::kNotAuthenticated ? limits::kPreLoginInputBytesMax : limits::kInputBytesMax;
+  const std::size_t mark = most / (input_paused_ ? 2 : 1);
   const bool pause = input_held_ || reader_.buffered() > mark;
   if (pause != input_paused_) {
     input_paused_ = pause;
@@ -364,6 +373,7 @@ void Core::LoggedIn(UserRef user) {
   reader_.set_authenticated(true);
   reader_.set_message_bytes_max(store_.message_bytes_max());
   host_.SetTimeout(limits::kIdleMs);
+  host_.SetDeadline(0);
 }
 
 void Core::Select(std::unique_ptr<SelectedView> view) {

@@ -88,6 +88,7 @@ class Core : public net::Session {
   void OnDrained() override;
   void OnTls() override;
   void OnTimeout() override;
+  void OnDeadline() override;
   void OnShutdown(std::string_view reason) override;
 
   // --- surroundings

@@ -292,6 +292,8 @@ std::string TranscriptRunner::Misbehave(const std::string& verb, const std::stri
     store_.set_serving(rest.empty() ? Status() : Fenced(rest));
   } else if (verb == "timeout") {
     SessionOf(std::atoi(rest.c_str())).PassTimeout();
+  } else if (verb == "deadline") {
+    SessionOf(std::atoi(rest.c_str())).PassDeadline();
   } else if (verb == "shutdown") {
     int number = 0;
     std::string text;
