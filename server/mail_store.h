@@ -260,6 +260,13 @@ struct CopyResult {
   std::vector<std::pair<Uid, Uid>> pairs;
 };
 
+struct LoginRequest {
+  std::string user;
+  std::string password;
+  /// Of the client, as net::SessionHost::peer_address names it; empty: not known.
+  std::string address;
+};
+
 struct DeliverRequest {
   UserRef user;
   std::string sender;     // MAIL FROM
@@ -285,9 +292,11 @@ class MailStore {
  public:
   virtual ~MailStore() = default;
 
-  // People. kUnauthenticated does not tell an unknown user from a wrong password, nor does its
-  // timing.
-  virtual void Authenticate(std::string user, std::string password, Done<UserRef> done) = 0;
+  // People.
+  /// kUnauthenticated does not tell an unknown user from a wrong password, nor does its timing.
+  /// kLimit: the address, or the name from such an address, has failed too often lately; nothing
+  /// was checked. kUnavailable: too many checks wait.
+  virtual void Authenticate(LoginRequest login, Done<UserRef> done) = 0;
   /// The user that mail for `address` goes to: whole, then local part in configured domains, then
   /// without "+detail". kNotFound: 550.
   virtual void FindRecipient(std::string address, Done<UserRef> done) = 0;

@@ -109,12 +109,12 @@ UserRef MemoryMailStore::AddUser(std::string name, std::string password, bool fo
   return kept.ref;
 }
 
-void MemoryMailStore::Authenticate(std::string user, std::string password, Done<UserRef> done) {
+void MemoryMailStore::Authenticate(LoginRequest login, Done<UserRef> done) {
   if (Status status = Enter("Authenticate"); !status.ok()) {
     return Complete<UserRef>(done, status);
   }
   for (const auto& [id, one] : users_) {
-    if (one.ref.name == Lower(user) && one.password == password) {
+    if (one.ref.name == Lower(login.user) && one.password == login.password) {
       return Complete<UserRef>(done, one.ref);
     }
   }

@@ -57,7 +57,7 @@ class MemoryMailStore : public MailStore {
   int calls(const std::string& call) const;
 
   // --- MailStore
-  void Authenticate(std::string user, std::string password, Done<UserRef> done) override;
+  void Authenticate(LoginRequest login, Done<UserRef> done) override;
   void FindRecipient(std::string address, Done<UserRef> done) override;
   void ListMailboxes(UserId user, Done<std::vector<MailboxListing>> done) override;
   void FindMailbox(UserId user, std::string name, Done<MailboxState> done) override;
