@@ -159,6 +159,46 @@ TEST(Users, ReceiveWhatTheCandidatesSay) {
   EXPECT_TRUE(find("anna@other.example").status().Is(Code::kNotFound));
 }
 
+TEST(Mailboxes, AreBoundedPerUserHoweverTheyComeToBe) {
+  StoreBox box;
+  const UserRef user = box.AddUser("anna");
+  StoreTxn txn(box.path(), user.id);
+  MailboxWriter writer(txn, box.path().random, user.id);
+  (*txn.edit().EditUser(user.id))->state.mailboxes = limits::kMailboxesPerUserMax;
+  EXPECT_TRUE(writer.Create("one", 0).status().Is(Code::kLimit));
+  EXPECT_TRUE(writer.Rename("INBOX", "old").Is(Code::kLimit)) << "leaves a new one behind";
+  EXPECT_TRUE(writer.Rename("Sent", "a/b").Is(Code::kLimit)) << "makes a parent";
+  EXPECT_TRUE(txn.empty()) << "a refusal adds nothing";
+  EXPECT_TRUE(writer.Rename("Sent", "Archive/sent").ok()) << "nothing is made";
+  (*txn.edit().EditUser(user.id))->state.mailboxes = limits::kMailboxesPerUserMax - 1;
+  EXPECT_TRUE(writer.Create("Archive/new", 0).ok()) << "its parent is there";
+}
+
+TEST(Subscriptions, AreCountedAndBounded) {
+  StoreBox box;
+  const UserRef user = box.AddUser("anna");
+  const auto subscribe = [&](const std::string& name, bool on) {
+    return Await<Unit>([&](Done<Unit> done) { box.mail().Subscribe(user.id, name, on, done); });
+  };
+  const auto count = [&] {
+    StoreTxn txn(box.path(), user.id);
+    return (*txn.edit().User(user.id))->state.subscriptions;
+  };
+  EXPECT_EQ(count(), 5u) << "the usual folders";
+  ASSERT_TRUE(subscribe("nowhere", true).ok());
+  ASSERT_TRUE(subscribe("nowhere", true).ok());
+  EXPECT_EQ(count(), 6u);
+  ASSERT_TRUE(subscribe("nowhere", false).ok());
+  ASSERT_TRUE(subscribe("never", false).ok());
+  EXPECT_EQ(count(), 5u);
+  StoreTxn txn(box.path(), user.id);
+  MailboxWriter writer(txn, box.path().random, user.id);
+  (*txn.edit().EditUser(user.id))->state.subscriptions = limits::kSubscriptionsPerUserMax;
+  EXPECT_TRUE(writer.Subscribe("more", true).Is(Code::kLimit));
+  EXPECT_TRUE(writer.Subscribe("Sent", true).ok()) << "is one already";
+  EXPECT_TRUE(writer.Subscribe("Sent", false).ok());
+}
+
 TEST(Names, AreNormalisedAndBounded) {
   EXPECT_EQ(*CanonicalMailboxName("inBOX/Sub"), "INBOX/Sub");
   EXPECT_EQ(*CanonicalMailboxName("e\xCC\x81t\xC3\xA9"), "\xC3\xA9t\xC3\xA9") << "NFC";

@@ -368,6 +368,9 @@ void MemoryMailStore::Subscribe(UserId id, std::string name, bool subscribed, Do
     return Complete<Unit>(done, status);
   }
   if (subscribed) {
+    if ((*user)->subscriptions.size() >= limits::kSubscriptionsPerUserMax) {
+      return Complete<Unit>(done, LimitExceeded("the user has too many subscriptions"));
+    }
     (*user)->subscriptions.insert(name);
   } else {
     (*user)->subscriptions.erase(name);
