@@ -335,6 +335,7 @@ class MailStore {
   /// Expunges those of `uids` (nothing: all) that carry \Deleted.
   virtual void Expunge(MailboxRef mailbox, std::optional<UidSet> uids,
                        Done<ExpungeResult> done) = 0;
+  /// A keyword that the target has no room for is left out.
   virtual void Copy(MailboxRef from, UidSet uids, MailboxRef to, Done<CopyResult> done) = 0;
   /// Each message is in exactly one of both at every moment (RFC 6851).
   virtual void Move(MailboxRef from, UidSet uids, MailboxRef to, Done<CopyResult> done) = 0;

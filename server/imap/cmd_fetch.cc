@@ -87,7 +87,7 @@ class FetchTask : public Task {
       return core().Fail(batch.status());
     }
     std::string& out = core().out();
-    const SelectedView& view = *core().view();
+    SelectedView& view = *core().view();
     if (command_.vanished) {
       // What the client still counts is told as gone by a later sync, not as gone earlier.
       const UidSet vanished = batch->vanished.Minus(view.ToldUids());
@@ -95,6 +95,9 @@ class FetchTask : public Task {
         AppendSet(&(out += "* VANISHED (EARLIER) "), vanished);
         out += "\r\n";
       }
+    }
+    if (plan_.index_only) {
+      TellKeywords(core(), view, batch->state.keywords);
     }
     const UpdateItems items{.uid = plan_.uid, .flags = plan_.flags, .modseq = plan_.modseq};
     for (const IndexEntry& entry : batch->entries) {
@@ -144,6 +147,9 @@ class FetchTask : public Task {
     }
     batch_ = std::move(*batch);
     at_ = 0;
+    if (plan_.flags) {
+      TellKeywords(core(), *core().view(), batch_.keywords);
+    }
     message_.emplace(command_.items, plan_, *batch_.keywords, core().known_structure());
     NextMessage();
   }

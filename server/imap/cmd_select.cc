@@ -109,6 +109,7 @@ class SelectTask : public Task {
       AppendSet(&(out += "* VANISHED (EARLIER) "), vanished);
       out += "\r\n";
     }
+    TellKeywords(core(), *view_, batch->state.keywords);
     for (const IndexEntry& entry : batch->entries) {
       if (const std::uint32_t number = view_->NumberOf(entry.uid); number != 0) {
         AppendUpdate(&out, number, entry, *batch->state.keywords,

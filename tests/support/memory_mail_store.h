@@ -111,6 +111,7 @@ class MemoryMailStore : public MailStore {
     std::map<BodyNo, std::string> bodies;
     std::map<Guid, BodyNo> guids;
   };
+  enum class NewName { kSkip, kAdd, kAddWhileRoom };
   struct Watcher;
   class MemoryWatch;
   class MemoryStage;
@@ -146,7 +147,7 @@ class MemoryMailStore : public MailStore {
   Result<DeliverResult> DeliverNow(DeliverRequest& request);
   static void AddLine(const Message& message, const IndexQuery& query, IndexBatch* batch);
   FetchedMessage FetchOne(User& user, const Message& message, const FetchRequest& request);
-  static Result<KeywordBits> BitsOf(Mailbox& mailbox, const FlagList& flags, bool add_new);
+  static Result<KeywordBits> BitsOf(Mailbox& mailbox, const FlagList& flags, NewName new_name);
   BodyNo KeepBody(User& user, Modseq modseq, std::string octets, Guid* guid);
   Uid Add(Mailbox& mailbox, Modseq modseq, MessageRecord record, SystemFlags flags,
           KeywordBits bits);

@@ -83,7 +83,8 @@ Modseq MemoryMailStore::NextModseq(User& user, Mailbox& mailbox) {
   return mailbox.highest;
 }
 
-Result<KeywordBits> MemoryMailStore::BitsOf(Mailbox& mailbox, const FlagList& flags, bool add_new) {
+Result<KeywordBits> MemoryMailStore::BitsOf(Mailbox& mailbox, const FlagList& flags,
+                                            NewName new_name) {
   KeywordBits bits;
   std::vector<std::string> table = *mailbox.keywords;
   for (const std::string& keyword : flags.keywords) {
@@ -93,10 +94,11 @@ Result<KeywordBits> MemoryMailStore::BitsOf(Mailbox& mailbox, const FlagList& fl
     auto it = std::find_if(table.begin(), table.end(),
                            [&](const std::string& known) { return SameKeyword(known, keyword); });
     if (it == table.end()) {
-      if (!add_new) {
+      const bool full = table.size() >= limits::kKeywordsPerMailboxMax;
+      if (new_name == NewName::kSkip || (full && new_name == NewName::kAddWhileRoom)) {
         continue;
       }
-      if (table.size() >= limits::kKeywordsPerMailboxMax) {
+      if (full) {
         return LimitExceeded("the mailbox has too many keywords");
       }
       it = table.insert(table.end(), keyword);
@@ -300,7 +302,7 @@ Result<AppendResult> MemoryMailStore::AppendNow(MailboxRef ref,
   }
   std::vector<KeywordBits> bits;
   for (const AppendMessage& message : messages) {
-    ASSIGN_OR_RETURN(KeywordBits one, BitsOf(*place.mailbox, message.flags, true));
+    ASSIGN_OR_RETURN(KeywordBits one, BitsOf(*place.mailbox, message.flags, NewName::kAdd));
     bits.push_back(one);
   }
   AppendResult result;
@@ -332,7 +334,8 @@ void MemoryMailStore::Append(MailboxRef mailbox, std::vector<AppendMessage> mess
 Result<StoreResult> MemoryMailStore::StoreNow(MailboxRef ref, const StoreRequest& request) {
   ASSIGN_OR_RETURN(const Place place, Find(ref));
   ASSIGN_OR_RETURN(const KeywordBits bits,
-                   BitsOf(*place.mailbox, request.flags, request.change != FlagChange::kRemove));
+                   BitsOf(*place.mailbox, request.flags,
+                          request.change == FlagChange::kRemove ? NewName::kSkip : NewName::kAdd));
   StoreResult result;
   result.missing = request.uids;
   UidSet changed;
@@ -418,7 +421,8 @@ Result<CopyResult> MemoryMailStore::CopyNow(MailboxRef from, const UidSet& uids,
         flags.keywords.push_back((*source.mailbox->keywords)[i]);
       }
     }
-    ASSIGN_OR_RETURN(const KeywordBits bits, BitsOf(*target.mailbox, flags, true));
+    ASSIGN_OR_RETURN(const KeywordBits bits,
+                     BitsOf(*target.mailbox, flags, NewName::kAddWhileRoom));
     const Modseq modseq = NextModseq(*target.user, *target.mailbox);
     MessageRecord record = message.record;
     if (source.user != target.user) {
