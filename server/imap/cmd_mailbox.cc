@@ -44,6 +44,11 @@ class DeleteTask : public Task {
 }  // namespace
 
 std::unique_ptr<Task> Run(Core& core, cmd::Create command) {
+  if (command.unknown_use) {
+    // RFC 6154 §3: a special use that is not supported.
+    core.No("[USEATTR] Special uses here are All Archive Drafts Flagged Junk Sent Trash");
+    return nullptr;
+  }
   auto task = std::make_unique<Task>(core);
   core.store().CreateMailbox(
       core.user().id, NormalName(command.mailbox), command.use,
