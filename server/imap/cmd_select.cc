@@ -184,7 +184,9 @@ std::unique_ptr<Task> Run(Core& core, cmd::Close) {
   // Only what this session has seen may go: a message that came since is not its to expunge.
   core.store().Expunge(core.view()->ref(), core.view()->ToldUids(),
                        task->Then<ExpungeResult>([&core](const Result<ExpungeResult>& result) {
-                         core.Unselect();
+                         if (result.ok()) {
+                           core.Unselect();
+                         }
                          core.FinishWith(result.status(), "CLOSE completed");
                        }));
   return task;
