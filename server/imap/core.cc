@@ -244,10 +244,10 @@ void Core::EndCommand() {
     return WriteTagged();
   }
   skip_sync_ = true;
-  SyncNow([] {});
+  SyncNow([](const Status&) {});
 }
 
-void Core::SyncNow(std::function<void()> done) {
+void Core::SyncNow(std::function<void(const Status&)> done) {
   news_ = false;
   signalled_->store(false);
   syncer_ = StartSync(*this, std::move(style_), !traits_.holds_numbers,
@@ -258,7 +258,8 @@ void Core::SyncNow(std::function<void()> done) {
                           } else if (status.Is(Code::kFenced)) {
                             Bye(kUnavailableCode, status.message());
                           } else {
-                            done();
+                            news_ = news_ || !status.ok();
+                            done(status);
                           }
                         };
                       });

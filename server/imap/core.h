@@ -164,8 +164,9 @@ class Core : public net::Session {
   /// Says how the sync before the tagged answer treats this command's own changes.
   void set_sync_uid(bool uid) { style_.uid = uid; }
   void set_sync_style(SyncStyle style) { style_ = std::move(style); }
-  /// Tells news now (IDLE). `done` runs on the session's thread when all is written.
-  void SyncNow(std::function<void()> done);
+  /// Tells news now (IDLE). `done` runs on the session's thread when all is written; not OK: some
+  /// could not be read, news() stays and the next sync tells them.
+  void SyncNow(std::function<void(const Status&)> done);
   const std::string& tag() const { return tag_; }
 
  private:
