@@ -377,6 +377,19 @@ void Core::LoggedIn(UserRef user) {
   host_.SetDeadline(0);
 }
 
+void Core::EnableCondstore() {
+  if (!std::exchange(condstore_, true) && view_ != nullptr) {
+    std::string line = "OK [HIGHESTMODSEQ ";
+    AppendNumber(&line, view_->told_modseq().value());
+    Untagged(line + "] Highest");
+  }
+}
+
+void Core::EnableQresync() {
+  EnableCondstore();
+  qresync_ = true;
+}
+
 void Core::Select(std::unique_ptr<SelectedView> view) {
   view_ = std::move(view);
   state_ = State::kSelected;

@@ -115,8 +115,9 @@ class Core : public net::Session {
   /// CONDSTORE was made use of: MODSEQ goes into every FETCH response from now on.
   bool condstore() const { return condstore_; }
   bool qresync() const { return qresync_; }
-  void EnableCondstore() { condstore_ = true; }
-  void EnableQresync() { condstore_ = qresync_ = true; }
+  /// The first time while a mailbox is selected, its HIGHESTMODSEQ is told (RFC 7162 §3.1).
+  void EnableCondstore();
+  void EnableQresync();
   /// The mailbox has changed since it was last synced, as far as we were woken.
   bool news() const { return news_; }
   /// Of the large message whose parts were fetched last.
