@@ -74,7 +74,8 @@ class FetchTask : public Task {
       // Clients send 0 after a server gained CONDSTORE; modseqs begin at 1.
       query.since = Modseq(std::max<std::uint64_t>(*command_.changed_since, 1));
       if (command_.vanished) {
-        query.uids->Add(ResolveUids(command_.set, core().view()->last_uid()));
+        // What has vanished may lie above every message that is left: there '*' has no bound.
+        query.uids->Add(ResolveUids(command_.set, Uid(UINT32_MAX)));
       }
     }
     core().store().ReadIndex(
