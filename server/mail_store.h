@@ -195,6 +195,8 @@ struct FetchedMessage {
   MessageRecord record;  // always there when anything but kFetchIndex is asked
   std::string summary;   // kFetchSummary
   std::string octets;    // body_bytes > 0
+  /// Not OK (kDataLoss, kIo): what was asked for is damaged here; only uid and entry may be used.
+  Status failure;
 };
 
 /// Messages in UID order; those already purged are left out (expunged ones are still served).

@@ -190,21 +190,38 @@ class FetchTask : public Task {
         // Through the queue, so that a long answer does not become a deep stack.
         return Then<Unit>([this](const Result<Unit>&) { GoOn(); })(Unit{});
       }
-      core().store().ReadBody(
-          core().view()->ref().owner, message_->message().record.body, wanted.offset, wanted.length,
-          Then<std::string>([this](Result<std::string> octets) {
-            if (!octets.ok() || octets->empty()) {
-              // The client was promised octets that cannot be had.
-              return core().Bye("", "The rest of a message cannot be read; connect again");
-            }
-            message_->Octets(std::move(*octets));
-            GoOn();
-          }));
+      if (wanted.holds > 0 && place_ == nullptr) {
+        // Only now that the client is not behind: nobody waits for its pace while it loads.
+        return core().options().loads->Ask(
+            wanted.holds,
+            Then<LoadBudget::PlacePtr>([this, wanted](Result<LoadBudget::PlacePtr> place) {
+              place_ = std::move(*place);
+              ReadOctets(wanted);
+            }));
+      }
+      ReadOctets(wanted);
     });
   }
 
+  void ReadOctets(FetchMessage::Wanted wanted) {
+    core().store().ReadBody(
+        core().view()->ref().owner, message_->message().record.body, wanted.offset, wanted.length,
+        Then<std::string>([this](Result<std::string> octets) {
+          if (!octets.ok() || octets->empty()) {
+            // The client was promised octets that cannot be had.
+            return core().Bye("", "The rest of a message cannot be read; connect again");
+          }
+          message_->Octets(std::move(*octets));
+          GoOn();
+        }));
+  }
+
   void GoOn() {
-    if (const std::optional<FetchMessage::Wanted> wanted = message_->Write(&core().out())) {
+    const std::optional<FetchMessage::Wanted> wanted = message_->Write(&core().out());
+    if (!wanted || wanted->holds == 0) {
+      place_.reset();
+    }
+    if (wanted) {
       return Provide(*wanted);
     }
     WhenDrained([this] { NextMessage(); });
@@ -245,6 +262,7 @@ class FetchTask : public Task {
   FetchBatch batch_;
   std::size_t at_ = 0;
   std::optional<FetchMessage> message_;
+  LoadBudget::PlacePtr place_;
   UidSet unseen_;
   bool stores_ = false;
   std::function<void()> resume_;
