@@ -164,6 +164,11 @@ class FetchTask : public Task {
         continue;
       }
       ++answered_;
+      if (!message.failure.ok()) {
+        // The others are told all the same, or one damaged message would hide all behind it.
+        failure_ = message.failure;
+        continue;
+      }
       if (plan_.sets_seen && (message.entry.flags & kSeen) == 0 && !message.entry.expunged) {
         unseen_.Add(message.uid);
       }
@@ -249,6 +254,9 @@ class FetchTask : public Task {
     }
     core().RequestSyncIf(stores_ && status.ok());
     core().set_sync_uid(command_.uid);
+    if (!failure_.ok()) {
+      return core().Fail(failure_);
+    }
     const bool all = command_.uid || command_.changed_since || answered_ == expected_;
     core().Ok(all ? "FETCH completed" : "[EXPUNGEISSUED] Some of the messages no longer exist");
   }
@@ -264,6 +272,7 @@ class FetchTask : public Task {
   std::optional<FetchMessage> message_;
   LoadBudget::PlacePtr place_;
   UidSet unseen_;
+  Status failure_;  // of a message that could not be told
   bool stores_ = false;
   std::function<void()> resume_;
 };

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include <openssl/evp.h>
+
 #include "tests/support/memory_mail_store_inl.h"
 
 namespace twinspool::testing {
@@ -46,6 +48,13 @@ Status CheckName(const std::string& name) {
 
 }  // namespace
 
+Guid GuidOf(std::string_view octets) {
+  Guid guid;
+  unsigned int size = 0;
+  EVP_Digest(octets.data(), octets.size(), guid.data(), &size, EVP_sha256(), nullptr);
+  return guid;
+}
+
 // --- misbehaving
 
 std::size_t MemoryMailStore::RunCompletions() {
@@ -84,6 +93,10 @@ Status MemoryMailStore::EnterWrite(const std::string& call) {
     return status;
   }
   return writes_blocked_;
+}
+
+void MemoryMailStore::DamageBody(MailboxRef mailbox, Uid uid) {
+  damaged_.insert(Find(mailbox)->mailbox->messages.at(uid.value()).record.body);
 }
 
 // --- users

@@ -49,6 +49,8 @@ class MemoryMailStore : public MailStore {
   std::size_t completions_waiting() const { return waiting_.size(); }
   /// The next call of this name ("StoreFlags", "Append", …) does nothing and answers `status`.
   void FailNext(std::string call, Status status) { failures_.emplace(std::move(call), status); }
+  /// The octets of this message cannot be read any more.
+  void DamageBody(MailboxRef mailbox, Uid uid);
   /// Every write answers this until it is set to OK again.
   void set_writes_blocked(Status status) { writes_blocked_ = std::move(status); }
   void set_serving(Status status) { serving_ = std::move(status); }
@@ -162,6 +164,7 @@ class MemoryMailStore : public MailStore {
   bool complete_later_ = false;
   std::deque<std::function<void()>> waiting_;
   std::multimap<std::string, Status> failures_;
+  std::set<BodyNo> damaged_;
   std::map<std::string, int> calls_;
   Status writes_blocked_;
   Status serving_;

@@ -1,8 +1,6 @@
 // Messages of the model: reading, writing, staging, watching.
 #include <algorithm>
 
-#include <openssl/evp.h>
-
 #include "tests/support/memory_mail_store.h"
 #include "tests/support/memory_mail_store_inl.h"
 
@@ -32,13 +30,6 @@ IndexEntry Changed(IndexEntry now, FlagChange change, SystemFlags flags, Keyword
 }
 
 }  // namespace
-
-Guid GuidOf(std::string_view octets) {
-  Guid guid;
-  unsigned int size = 0;
-  EVP_Digest(octets.data(), octets.size(), guid.data(), &size, EVP_sha256(), nullptr);
-  return guid;
-}
 
 /// Octets that arrived, in memory whatever their number.
 class MemoryMailStore::MemoryStage : public BodyStage {
@@ -232,6 +223,11 @@ FetchedMessage MemoryMailStore::FetchOne(User& user, const Message& message,
   out.uid = message.entry.uid;
   out.entry = message.entry;
   out.record = message.record;
+  const bool bodies = (request.parts & kFetchSummary) != 0 || request.body_bytes > 0;
+  if (bodies && damaged_.contains(message.record.body)) {
+    out.failure = DataLoss("the body is damaged");
+    return out;
+  }
   const std::string& octets = user.bodies.at(message.record.body);
   if ((request.parts & kFetchSummary) != 0 && summarise_) {
     out.summary = summarise_(octets);
@@ -275,7 +271,7 @@ void MemoryMailStore::ReadBody(UserId owner, BodyNo body, std::uint64_t offset, 
     return Complete<std::string>(done, status);
   }
   const Result<User*> user = FindUser(owner);
-  if (!user.ok() || !(*user)->bodies.contains(body)) {
+  if (!user.ok() || !(*user)->bodies.contains(body) || damaged_.contains(body)) {
     return Complete<std::string>(done, NotFound("no such body"));
   }
   const std::string& octets = (*user)->bodies.at(body);
