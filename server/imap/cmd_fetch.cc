@@ -190,13 +190,16 @@ class FetchTask : public Task {
   }
 
   void Provide(FetchMessage::Wanted wanted) {
+    if (wanted.holds > 0 && place_ != nullptr) {
+      // A load under way: others wait for its place, so it waits for nobody.
+      return ReadOctets(wanted);
+    }
     WhenDrained([this, wanted] {
       if (wanted.length == 0) {
         // Through the queue, so that a long answer does not become a deep stack.
         return Then<Unit>([this](const Result<Unit>&) { GoOn(); })(Unit{});
       }
-      if (wanted.holds > 0 && place_ == nullptr) {
-        // Only now that the client is not behind: nobody waits for its pace while it loads.
+      if (wanted.holds > 0) {
         return core().options().loads->Ask(
             wanted.holds,
             Then<LoadBudget::PlacePtr>([this, wanted](Result<LoadBudget::PlacePtr> place) {

@@ -50,7 +50,7 @@ class ListTask : public Task {
   void OnListing(std::vector<MailboxListing> all) {
     for (MailboxListing& listing : all) {
       if (!listing.id.nil()) {
-        real_.insert(listing.name);
+        real_.insert(real_.end(), listing.name);  // they come sorted
       }
       Line line{std::move(listing)};
       line.selected = Selects(line.listing);
@@ -90,9 +90,9 @@ class ListTask : public Task {
   /// Levels above mailboxes which are none themselves, where a pattern could show them; and the
   /// CHILDINFO of RECURSIVEMATCH, for LSUB the same by its own rule (RFC 3501 §6.3.9).
   void AddLevels() {
-    const bool upward = lsub_ || (command_.select & kSelectRecursiveMatch) != 0;
-    const bool plain = !lsub_ && command_.select == 0;
-    if (!upward && !plain) {
+    const bool recursive = (command_.select & kSelectRecursiveMatch) != 0;
+    const bool bare = (lsub_ || command_.select == 0) && level_patterns();
+    if (!recursive && !bare) {
       return;
     }
     std::map<std::string, std::size_t> known;
