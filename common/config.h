@@ -44,7 +44,8 @@ struct NodeConfig {
   std::string tls_key;
   bool allow_plaintext = false;
   std::vector<std::string> local_domains;
-  std::vector<std::string> lmtp_allow;  // addresses that may speak LMTP beyond loopback
+  std::vector<std::string> lmtp_allow;    // addresses that may speak LMTP beyond loopback
+  std::vector<std::string> login_fronts;  // addresses of webmail servers and proxies
 
   std::uint64_t message_bytes_max = 0;
   std::uint64_t outbox_bytes_max = 0;

@@ -28,6 +28,8 @@ inline constexpr std::size_t kKeywordBytesMax = 128;
 inline constexpr std::size_t kMailboxNameBytesMax = 1000;
 inline constexpr std::size_t kMailboxDepthMax = 100;
 inline constexpr std::size_t kMailboxesPerUserMax = 100'000;
+/// Names that a user may be subscribed to, whether or not there are mailboxes of these names.
+inline constexpr std::size_t kSubscriptionsPerUserMax = 100'000;
 inline constexpr std::size_t kUserNameBytesMax = 255;
 /// Former names that a mailbox remembers; the oldest goes first.
 inline constexpr std::size_t kNameHistoryMax = 50;
@@ -150,12 +152,17 @@ inline constexpr std::size_t kCommandLineBytesMax = 64u << 10;
 /// Literals of commands other than APPEND; before login 4 KiB.
 inline constexpr std::size_t kCommandLiteralBytesMax = 1u << 20;
 inline constexpr std::size_t kPreLoginLiteralBytesMax = 4u << 10;
+/// Before login: one command line, and what is buffered behind a login at work.
+inline constexpr std::size_t kPreLoginLineBytesMax = 16u << 10;
+inline constexpr std::size_t kPreLoginInputBytesMax = 16u << 10;
 /// Nesting of a SEARCH program (a chain of ORs counts as one level), and its keys altogether.
 inline constexpr int kSearchDepthMax = 50;
 inline constexpr std::size_t kSearchKeysMax = 4096;
 /// Items of one FETCH, patterns of one LIST, pairs of one ID (RFC 2971 §3.3).
 inline constexpr std::size_t kFetchItemsMax = 256;
 inline constexpr std::size_t kListPatternsMax = 64;
+/// Names times patterns that a LIST compares before other sessions of its thread get their turn.
+inline constexpr std::size_t kListMatchesPerTurn = 4096;
 inline constexpr std::size_t kIdFieldsMax = 30;
 /// Text after a response code; longer texts are cut.
 inline constexpr std::size_t kResponseTextBytesMax = 500;
@@ -167,9 +174,8 @@ inline constexpr std::size_t kOutputLowBytes = 256u << 10;
 /// Input buffered for one session while it works on an earlier command.
 inline constexpr std::size_t kInputBytesMax = 256u << 10;
 inline constexpr int kBadCommandsMax = 50;
+/// Refused logins of one connection, which is then closed.
 inline constexpr int kLoginFailuresMax = 5;
-/// Logins that wait for a password check; more are turned away.
-inline constexpr std::size_t kAuthWaitingMax = 2000;
 /// A session reads the index of a mailbox in slices of so many entries, so that a slow client holds
 /// little.
 inline constexpr std::size_t kIndexSliceEntries = 32'768;
@@ -177,6 +183,9 @@ inline constexpr std::size_t kIndexSliceEntries = 32'768;
 inline constexpr std::size_t kIndexSliceBytes = 4u << 20;
 /// Entries of the first slice of a sync, small enough for any keywords.
 inline constexpr std::size_t kSyncFirstEntries = 256;
+/// Octets of messages above kFetchBatchBytes that are held whole, all sessions together: to find a
+/// part, or to search the text. Others wait in line.
+inline constexpr std::uint64_t kLargeLoadBytes = 256ull << 20;
 /// Octets from the start of a body that a FETCH of headers reads at first.
 inline constexpr std::uint64_t kFetchHeaderBytes = 32u << 10;
 /// A waiting IDLE looks for news by itself and says a word to the network this often.
@@ -186,6 +195,8 @@ inline constexpr std::int64_t kLoginDelayMsMax = 8'000;
 /// RFC 3501 §5.4 asks for at least 30 minutes once logged in.
 inline constexpr std::int64_t kIdleMs = 31 * 60'000;
 inline constexpr std::int64_t kPreLoginIdleMs = 60'000;
+/// From the connection to a login that succeeded, whatever the client sends meanwhile.
+inline constexpr std::int64_t kLoginMs = 3 * 60'000;
 /// A client that does not take its output for this long is dropped.
 inline constexpr std::int64_t kStalledOutputMs = 5 * 60'000;
 inline constexpr std::size_t kConnectionsMax = 20'000;
@@ -232,9 +243,24 @@ inline constexpr std::size_t kPasswordBytesMax = 511;
 inline constexpr int kScramIterations = 4096;
 /// A stored verifier with more rounds is taken for damage.
 inline constexpr int kScramIterationsMax = 1'000'000;
-/// Logins remembered so that a storm of reconnects costs no hashing, and for how long.
+/// Logins remembered so that a storm of reconnects costs no hashing, and for how long since the
+/// last one.
 inline constexpr std::size_t kLoginCacheEntries = 20'000;
-inline constexpr std::int64_t kLoginCacheMs = 5 * 60'000;
+inline constexpr std::int64_t kLoginCacheMs = 60 * 60'000;
+/// Logins that wait for a password check: altogether, of one address, for one user name. More are
+/// turned away.
+inline constexpr std::size_t kAuthWaitingMax = 2000;
+inline constexpr std::size_t kAuthWaitingPerAddressMax = 1000;
+inline constexpr std::size_t kAuthWaitingPerUserMax = 200;
+/// Refused logins, over all connections, after which no more passwords are checked for an address
+/// (a /64 of IPv6), and for a user name when the address has as many as the third says. One is
+/// forgotten in each kLoginFailureForgetMs.
+inline constexpr int kLoginFailuresPerAddressMax = 30;
+inline constexpr int kLoginFailuresPerUserMax = 100;
+inline constexpr int kLoginFailuresSuspect = 3;
+inline constexpr std::int64_t kLoginFailureForgetMs = 10'000;
+/// Addresses, and names, whose failures are remembered; the one unheard of for longest goes first.
+inline constexpr std::size_t kLoginGuardEntries = 20'000;
 inline constexpr std::size_t kAddressBytesMax = 1000;
 
 // --- MIME

@@ -13,10 +13,11 @@
 // visible snapshot only: no client ever sees what a failover could take back.
 //
 // Errors a shell must know:
-//   kUnavailable     nothing was done (writes blocked, queues full); IMAP NO [UNAVAILABLE], LMTP
-//   451 kOutcomeUnknown  enqueued but not acked in time: close the connection without a tagged
-//   answer kFenced          this node is not primary (any more): BYE kOverQuota, kNotFound,
-//   kAlreadyExists, kLimit, kInvalidArgument, kPermissionDenied: as they say
+//   * kUnavailable: nothing was done (writes blocked, queues full); IMAP NO [UNAVAILABLE], LMTP 451
+//   * kOutcomeUnknown: enqueued but not acked in time; the connection is closed without an answer
+//   * kFenced: this node is not primary (any more); BYE
+//   * kOverQuota, kNotFound, kAlreadyExists, kLimit, kInvalidArgument, kPermissionDenied: as they
+//   say
 //
 // Reading is pulling: ReadIndex and Fetch answer one bounded batch and say where to go on. The
 // store holds no lock, snapshot or worker between two batches, however slow the client is.
@@ -194,6 +195,8 @@ struct FetchedMessage {
   MessageRecord record;  // always there when anything but kFetchIndex is asked
   std::string summary;   // kFetchSummary
   std::string octets;    // body_bytes > 0
+  /// Not OK (kDataLoss, kIo): what was asked for is damaged here; only uid and entry may be used.
+  Status failure;
 };
 
 /// Messages in UID order; those already purged are left out (expunged ones are still served).
@@ -259,6 +262,13 @@ struct CopyResult {
   std::vector<std::pair<Uid, Uid>> pairs;
 };
 
+struct LoginRequest {
+  std::string user;
+  std::string password;
+  /// Of the client, as net::SessionHost::peer_address names it; empty: not known.
+  std::string address;
+};
+
 struct DeliverRequest {
   UserRef user;
   std::string sender;     // MAIL FROM
@@ -284,9 +294,11 @@ class MailStore {
  public:
   virtual ~MailStore() = default;
 
-  // People. kUnauthenticated does not tell an unknown user from a wrong password, nor does its
-  // timing.
-  virtual void Authenticate(std::string user, std::string password, Done<UserRef> done) = 0;
+  // People.
+  /// kUnauthenticated does not tell an unknown user from a wrong password, nor does its timing.
+  /// kLimit: the address, or the name from such an address, has failed too often lately; nothing
+  /// was checked. kUnavailable: too many checks wait.
+  virtual void Authenticate(LoginRequest login, Done<UserRef> done) = 0;
   /// The user that mail for `address` goes to: whole, then local part in configured domains, then
   /// without "+detail". kNotFound: 550.
   virtual void FindRecipient(std::string address, Done<UserRef> done) = 0;
@@ -325,6 +337,7 @@ class MailStore {
   /// Expunges those of `uids` (nothing: all) that carry \Deleted.
   virtual void Expunge(MailboxRef mailbox, std::optional<UidSet> uids,
                        Done<ExpungeResult> done) = 0;
+  /// A keyword that the target has no room for is left out.
   virtual void Copy(MailboxRef from, UidSet uids, MailboxRef to, Done<CopyResult> done) = 0;
   /// Each message is in exactly one of both at every moment (RFC 6851).
   virtual void Move(MailboxRef from, UidSet uids, MailboxRef to, Done<CopyResult> done) = 0;

@@ -40,7 +40,12 @@ bool LoginCache::Knows(std::string_view user, std::string_view password,
     EraseLocked(found->first);
     return false;
   }
-  return CRYPTO_memcmp(found->second->mac.data(), mac.data(), mac.size()) == 0;
+  if (CRYPTO_memcmp(found->second->mac.data(), mac.data(), mac.size()) != 0) {
+    return false;
+  }
+  found->second->until = clock_.Now().PlusMs(keep_ms_);
+  entries_.splice(entries_.end(), entries_, found->second);
+  return true;
 }
 
 void LoginCache::Remember(std::string_view user, std::string_view password,

@@ -1,5 +1,6 @@
-// LoginCache: remembers for a few minutes that a password was right, so that ten thousand clients
-// coming back after a failover do not cost ten thousand times 15 ms.
+// LoginCache: remembers for a while after its last use that a password was right, so that ten
+// thousand clients coming back do not cost ten thousand times 15 ms, and so that nobody who was
+// here lately waits behind guesses (login_guard.h).
 //
 // It keeps no password: only an HMAC over user, password and the user's stored hash, under a key
 // that this process made at its start and never shows. Since the stored hash goes in, an entry dies
@@ -27,7 +28,8 @@ class LoginCache {
   LoginCache(Clock& clock, Random& random, std::size_t entries_max = limits::kLoginCacheEntries,
              std::int64_t keep_ms = limits::kLoginCacheMs);
 
-  /// True: this password was verified against this hash not long ago.
+  /// True: this password was verified against this hash, and used again, not long ago. Using it
+  /// keeps it remembered.
   bool Knows(std::string_view user, std::string_view password, std::string_view stored_hash);
   /// After a successful verification. The oldest entry gives way when the cache is full.
   void Remember(std::string_view user, std::string_view password, std::string_view stored_hash);

@@ -15,7 +15,7 @@ class LoginTask : public Task {
   void Ask(std::string user, std::string password) {
     asking_ = true;
     core().store().Authenticate(
-        std::move(user), std::move(password),
+        {std::move(user), std::move(password), core().host().peer_address()},
         Then<UserRef>([this](Result<UserRef> result) { OnAnswer(std::move(result)); }));
   }
 
@@ -37,6 +37,11 @@ class LoginTask : public Task {
     if (result.ok()) {
       core().LoggedIn(std::move(*result));
       return core().Ok("[CAPABILITY " + core().Capabilities() + "] Logged in");
+    }
+    if (result.status().Is(Code::kLimit)) {
+      // Nothing was checked, and nothing will be for a while: the connection is of no use.
+      core().Untagged("BYE Too many logins failed");
+      core().CloseAfterReply();
     }
     if (!result.status().Is(Code::kUnauthenticated)) {
       return core().Fail(result.status());

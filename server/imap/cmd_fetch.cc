@@ -74,7 +74,8 @@ class FetchTask : public Task {
       // Clients send 0 after a server gained CONDSTORE; modseqs begin at 1.
       query.since = Modseq(std::max<std::uint64_t>(*command_.changed_since, 1));
       if (command_.vanished) {
-        query.uids->Add(ResolveUids(command_.set, core().view()->last_uid()));
+        // What has vanished may lie above every message that is left: there '*' has no bound.
+        query.uids->Add(ResolveUids(command_.set, Uid(UINT32_MAX)));
       }
     }
     core().store().ReadIndex(
@@ -87,7 +88,7 @@ class FetchTask : public Task {
       return core().Fail(batch.status());
     }
     std::string& out = core().out();
-    const SelectedView& view = *core().view();
+    SelectedView& view = *core().view();
     if (command_.vanished) {
       // What the client still counts is told as gone by a later sync, not as gone earlier.
       const UidSet vanished = batch->vanished.Minus(view.ToldUids());
@@ -95,6 +96,9 @@ class FetchTask : public Task {
         AppendSet(&(out += "* VANISHED (EARLIER) "), vanished);
         out += "\r\n";
       }
+    }
+    if (plan_.index_only) {
+      TellKeywords(core(), view, batch->state.keywords);
     }
     const UpdateItems items{.uid = plan_.uid, .flags = plan_.flags, .modseq = plan_.modseq};
     for (const IndexEntry& entry : batch->entries) {
@@ -144,6 +148,9 @@ class FetchTask : public Task {
     }
     batch_ = std::move(*batch);
     at_ = 0;
+    if (plan_.flags) {
+      TellKeywords(core(), *core().view(), batch_.keywords);
+    }
     message_.emplace(command_.items, plan_, *batch_.keywords, core().known_structure());
     NextMessage();
   }
@@ -157,6 +164,11 @@ class FetchTask : public Task {
         continue;
       }
       ++answered_;
+      if (!message.failure.ok()) {
+        // The others are told all the same, or one damaged message would hide all behind it.
+        failure_ = message.failure;
+        continue;
+      }
       if (plan_.sets_seen && (message.entry.flags & kSeen) == 0 && !message.entry.expunged) {
         unseen_.Add(message.uid);
       }
@@ -178,26 +190,46 @@ class FetchTask : public Task {
   }
 
   void Provide(FetchMessage::Wanted wanted) {
+    if (wanted.holds > 0 && place_ != nullptr) {
+      // A load under way: others wait for its place, so it waits for nobody.
+      return ReadOctets(wanted);
+    }
     WhenDrained([this, wanted] {
       if (wanted.length == 0) {
         // Through the queue, so that a long answer does not become a deep stack.
         return Then<Unit>([this](const Result<Unit>&) { GoOn(); })(Unit{});
       }
-      core().store().ReadBody(
-          core().view()->ref().owner, message_->message().record.body, wanted.offset, wanted.length,
-          Then<std::string>([this](Result<std::string> octets) {
-            if (!octets.ok() || octets->empty()) {
-              // The client was promised octets that cannot be had.
-              return core().Bye("", "The rest of a message cannot be read; connect again");
-            }
-            message_->Octets(std::move(*octets));
-            GoOn();
-          }));
+      if (wanted.holds > 0) {
+        return core().options().loads->Ask(
+            wanted.holds,
+            Then<LoadBudget::PlacePtr>([this, wanted](Result<LoadBudget::PlacePtr> place) {
+              place_ = std::move(*place);
+              ReadOctets(wanted);
+            }));
+      }
+      ReadOctets(wanted);
     });
   }
 
+  void ReadOctets(FetchMessage::Wanted wanted) {
+    core().store().ReadBody(
+        core().view()->ref().owner, message_->message().record.body, wanted.offset, wanted.length,
+        Then<std::string>([this](Result<std::string> octets) {
+          if (!octets.ok() || octets->empty()) {
+            // The client was promised octets that cannot be had.
+            return core().Bye("", "The rest of a message cannot be read; connect again");
+          }
+          message_->Octets(std::move(*octets));
+          GoOn();
+        }));
+  }
+
   void GoOn() {
-    if (const std::optional<FetchMessage::Wanted> wanted = message_->Write(&core().out())) {
+    const std::optional<FetchMessage::Wanted> wanted = message_->Write(&core().out());
+    if (!wanted || wanted->holds == 0) {
+      place_.reset();
+    }
+    if (wanted) {
       return Provide(*wanted);
     }
     WhenDrained([this] { NextMessage(); });
@@ -225,6 +257,9 @@ class FetchTask : public Task {
     }
     core().RequestSyncIf(stores_ && status.ok());
     core().set_sync_uid(command_.uid);
+    if (!failure_.ok()) {
+      return core().Fail(failure_);
+    }
     const bool all = command_.uid || command_.changed_since || answered_ == expected_;
     core().Ok(all ? "FETCH completed" : "[EXPUNGEISSUED] Some of the messages no longer exist");
   }
@@ -238,7 +273,9 @@ class FetchTask : public Task {
   FetchBatch batch_;
   std::size_t at_ = 0;
   std::optional<FetchMessage> message_;
+  LoadBudget::PlacePtr place_;
   UidSet unseen_;
+  Status failure_;  // of a message that could not be told
   bool stores_ = false;
   std::function<void()> resume_;
 };

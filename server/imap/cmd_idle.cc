@@ -58,9 +58,10 @@ class IdleTask : public Task {
       return;
     }
     looking_ = true;
-    core().SyncNow([this] {
+    core().SyncNow([this](const Status& status) {
       looking_ = false;
-      if (core().news()) {
+      // After a failure the next wake-up or poll looks again, not this loop.
+      if (status.ok() && core().news()) {
         Look();
       }
     });

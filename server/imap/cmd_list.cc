@@ -14,7 +14,9 @@ namespace {
 struct Line {
   MailboxListing listing;
   bool selected = false;        // by the selection options, the name aside
-  bool child_selected = false;  // CHILDINFO: a subscribed mailbox below it
+  bool matches = false;         // its name one of the patterns
+  bool child_selected = false;  // a selected mailbox below it
+  bool child_hidden = false;    // such a one whose name does not match
 };
 
 class ListTask : public Task {
@@ -48,13 +50,28 @@ class ListTask : public Task {
   void OnListing(std::vector<MailboxListing> all) {
     for (MailboxListing& listing : all) {
       if (!listing.id.nil()) {
-        real_.insert(listing.name);
+        real_.insert(real_.end(), listing.name);  // they come sorted
       }
       Line line{std::move(listing)};
       line.selected = Selects(line.listing);
       lines_.push_back(std::move(line));
     }
-    AddLevels();
+    MatchOn();
+  }
+
+  /// Compares names with patterns, so many at a time that others on this thread get their turn.
+  void MatchOn() {
+    for (std::size_t compared = 0; at_ < lines_.size(); ++at_) {
+      if (compared >= limits::kListMatchesPerTurn) {
+        return Then<Unit>([this](const Result<Unit>&) { MatchOn(); })(Unit{});
+      }
+      compared += patterns_.size();
+      lines_[at_].matches = Matches(lines_[at_].listing.name);
+    }
+    if (!std::exchange(levels_added_, true)) {
+      AddLevels();
+      return MatchOn();
+    }
     std::erase_if(lines_, [this](const Line& line) { return !Shown(line); });
     at_ = 0;
     Go();
@@ -73,9 +90,9 @@ class ListTask : public Task {
   /// Levels above mailboxes which are none themselves, where a pattern could show them; and the
   /// CHILDINFO of RECURSIVEMATCH, for LSUB the same by its own rule (RFC 3501 §6.3.9).
   void AddLevels() {
-    const bool upward = lsub_ || (command_.select & kSelectRecursiveMatch) != 0;
-    const bool plain = !lsub_ && command_.select == 0;
-    if (!upward && !plain) {
+    const bool recursive = (command_.select & kSelectRecursiveMatch) != 0;
+    const bool bare = (lsub_ || command_.select == 0) && level_patterns();
+    if (!recursive && !bare) {
       return;
     }
     std::map<std::string, std::size_t> known;
@@ -96,22 +113,21 @@ class ListTask : public Task {
         }
         Line& level = lines_[it->second];
         level.child_selected = true;
+        level.child_hidden = level.child_hidden || !lines_[i].matches;
       }
     }
   }
 
   bool Shown(const Line& line) const {
-    if (!Matches(line.listing.name)) {
-      return false;
-    }
-    if (line.selected) {
-      return true;
+    if (!line.matches || line.selected) {
+      return line.matches;
     }
     if (!line.child_selected) {
       return false;
     }
     if ((command_.select & kSelectRecursiveMatch) != 0) {
-      return true;
+      // Needless when the children speak for themselves (RFC 5258 §3.5).
+      return line.child_hidden;
     }
     // A bare level appears where "%" would hide what is below it; so does LSUB's.
     return (lsub_ || line.listing.id.nil()) && level_patterns();
@@ -172,7 +188,7 @@ class ListTask : public Task {
     out += Attributes(line);
     out += ") \"/\" ";
     AppendMailbox(&out, line.listing.name, false);
-    if (line.child_selected && (command_.select & kSelectRecursiveMatch) != 0) {
+    if (line.child_hidden && (command_.select & kSelectRecursiveMatch) != 0) {
       out += " (\"CHILDINFO\" (\"SUBSCRIBED\"))";
     }
     out += "\r\n";
@@ -211,7 +227,8 @@ class ListTask : public Task {
   std::vector<ListPattern> patterns_;
   std::set<std::string> real_;
   std::vector<Line> lines_;
-  std::size_t at_ = 0;
+  std::size_t at_ = 0;  // the next to be compared, then to be written
+  bool levels_added_ = false;
 };
 
 }  // namespace

@@ -6,7 +6,49 @@
 
 namespace twinspool::imap {
 
+namespace {
+
+/// DELETE. The session's own selected mailbox may be meant, under whatever name it has by now: its
+/// state tells. It is then closed and the command succeeds; other sessions that have it selected
+/// get BYE from their next sync, as RFC 2180 §3.1 allows.
+class DeleteTask : public Task {
+ public:
+  using Task::Task;
+
+  void Begin(const std::string& name) {
+    core().store().DeleteMailbox(core().user().id, name,
+                                 Then<Unit>([this](const Result<Unit>& result) {
+                                   if (!result.ok()) {
+                                     return core().Fail(result.status());
+                                   }
+                                   LookAtSelected();
+                                 }));
+  }
+
+ private:
+  void LookAtSelected() {
+    if (core().view() == nullptr) {
+      return core().Ok("DELETE completed");
+    }
+    core().store().GetState(core().view()->ref(),
+                            Then<MailboxState>([this](const Result<MailboxState>& state) {
+                              if (state.status().Is(Code::kNotFound)) {
+                                core().Unselect();
+                                core().Untagged("OK [CLOSED] The selected mailbox was deleted");
+                              }
+                              core().Ok("DELETE completed");
+                            }));
+  }
+};
+
+}  // namespace
+
 std::unique_ptr<Task> Run(Core& core, cmd::Create command) {
+  if (command.unknown_use) {
+    // RFC 6154 §3: a special use that is not supported.
+    core.No("[USEATTR] Special uses here are All Archive Drafts Flagged Junk Sent Trash");
+    return nullptr;
+  }
   auto task = std::make_unique<Task>(core);
   core.store().CreateMailbox(
       core.user().id, NormalName(command.mailbox), command.use,
@@ -20,11 +62,8 @@ std::unique_ptr<Task> Run(Core& core, cmd::Create command) {
 }
 
 std::unique_ptr<Task> Run(Core& core, cmd::Delete command) {
-  auto task = std::make_unique<Task>(core);
-  core.store().DeleteMailbox(core.user().id, NormalName(command.mailbox),
-                             task->Then<Unit>([&core](const Result<Unit>& result) {
-                               core.FinishWith(result.status(), "DELETE completed");
-                             }));
+  auto task = std::make_unique<DeleteTask>(core);
+  task->Begin(NormalName(command.mailbox));
   return task;
 }
 

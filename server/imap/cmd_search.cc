@@ -88,7 +88,7 @@ class SearchTask : public Task {
       return core().Fail(batch.status());
     }
     for (const FetchedMessage& message : batch->messages) {
-      if (message.entry.expunged) {
+      if (message.entry.expunged || Unreadable(message)) {
         continue;
       }
       SearchFacts facts;
@@ -149,40 +149,60 @@ class SearchTask : public Task {
   void NextMessage() {
     for (; at_ < batch_.messages.size(); ++at_) {
       FetchedMessage& message = batch_.messages[at_];
+      if (message.entry.expunged || Unreadable(message)) {
+        continue;
+      }
       const std::uint64_t enough = Enough(message);
       if (message.octets.size() < enough) {
         return ReadMore(message, enough);
       }
       JudgeMessage(message);
       std::string().swap(message.octets);
+      if (std::exchange(place_, nullptr) != nullptr) {
+        // A large message has taken its time: others on this thread come first.
+        ++at_;
+        return Then<Unit>([this](const Result<Unit>&) { NextMessage(); })(Unit{});
+      }
     }
     open_ = std::move(batch_.rest);
     batch_ = FetchBatch();
     ByOctets();
   }
 
+  /// Notes a message that is damaged here: it matches nothing, and the answer will be NO.
+  bool Unreadable(const FetchedMessage& message) {
+    if (!message.failure.ok()) {
+      failure_ = message.failure;
+    }
+    return !message.failure.ok();
+  }
+
   void ReadMore(const FetchedMessage& message, std::uint64_t enough) {
+    if (enough > limits::kFetchBatchBytes && place_ == nullptr) {
+      return core().options().loads->Ask(
+          enough, Then<LoadBudget::PlacePtr>([this](Result<LoadBudget::PlacePtr> place) {
+            place_ = std::move(*place);
+            NextMessage();
+          }));
+    }
     const std::uint64_t held = message.octets.size();
     const std::uint64_t length = std::min<std::uint64_t>(enough - held, limits::kFetchBatchBytes);
-    core().store().ReadBody(core().view()->ref().owner, message.record.body, held,
-                            static_cast<std::size_t>(length),
-                            Then<std::string>([this](const Result<std::string>& octets) {
-                              if (!octets.ok()) {
-                                return core().Fail(octets.status());
-                              }
-                              FetchedMessage& here = batch_.messages[at_];
-                              here.octets += *octets;
-                              if (octets->empty()) {
-                                here.record.size = here.octets.size();
-                              }
-                              NextMessage();
-                            }));
+    core().store().ReadBody(
+        core().view()->ref().owner, message.record.body, held, static_cast<std::size_t>(length),
+        Then<std::string>([this](const Result<std::string>& octets) {
+          FetchedMessage& here = batch_.messages[at_];
+          if (!octets.ok() || octets->empty()) {
+            here.failure = octets.ok() ? DataLoss("a body is cut short") : octets.status();
+            here.octets = std::string();
+            place_.reset();
+          } else {
+            here.octets += *octets;
+          }
+          NextMessage();
+        }));
   }
 
   void JudgeMessage(const FetchedMessage& message) {
-    if (message.entry.expunged) {
-      return;
-    }
     SearchFacts facts;
     facts.entry = message.entry;
     facts.record = &message.record;
@@ -206,7 +226,7 @@ class SearchTask : public Task {
       TellPlain();
     }
     core().set_sync_uid(command_.uid);
-    core().Ok("SEARCH completed");
+    core().FinishWith(failure_, "SEARCH completed");
   }
 
   // --- answering
@@ -270,6 +290,8 @@ class SearchTask : public Task {
   UidSet unread_;  // of them, open even after their records
   FetchBatch batch_;
   std::size_t at_ = 0;
+  LoadBudget::PlacePtr place_;
+  Status failure_;  // of a message that could not be judged
   UidSet found_;
   Modseq highest_;
   IndexEntry first_;

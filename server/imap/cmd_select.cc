@@ -79,12 +79,32 @@ class SelectTask : public Task {
     AppendNumber(&(out += "] Next UID\r\n* OK [HIGHESTMODSEQ "), view_->told_modseq().value());
     out += "] Highest\r\n* OK [MAILBOXID (" + MailboxIdText(state_.ref.id) + ")] Id\r\n";
     if (command_.qresync && command_.qresync->uid_validity == state_.uid_validity) {
+      matched_uid_ = MatchedUid(*command_.qresync);
       return ReadChanges(Uid(1));
     }
     Finish();
   }
 
   // --- QRESYNC
+
+  /// The last UID at which the client's sequence match data agree with our numbers (RFC 7162
+  /// §3.2.5.2): as many messages up to there with it as with us, so none of them has vanished. 0:
+  /// nothing is known to agree.
+  std::uint32_t MatchedUid(const cmd::Qresync& qresync) const {
+    const UidSet ours = view_->UidsAt(qresync.match_sequence);
+    const std::vector<UidRange>& ranges = qresync.match_uids.ranges();
+    auto range = ranges.begin();
+    std::uint32_t theirs = qresync.match_uids.Min();
+    std::uint32_t matched = 0;
+    // The sets are equally long, but numbers that we do not have are left out at the end of ours.
+    ours.ForEach([&](std::uint32_t uid) {
+      matched = uid == theirs ? uid : matched;
+      if (theirs++ == range->last && ++range != ranges.end()) {
+        theirs = range->first;
+      }
+    });
+    return matched;
+  }
 
   void ReadChanges(Uid from) {
     IndexQuery query;
@@ -104,11 +124,15 @@ class SelectTask : public Task {
     }
     std::string& out = core().out();
     // What this view still counts is told as gone by a later sync, not as gone earlier.
-    const UidSet vanished = batch->vanished.Minus(view_->ToldUids());
+    UidSet vanished = batch->vanished.Minus(view_->ToldUids());
+    if (matched_uid_ > 0) {
+      vanished = vanished.Minus(UidSet::Of(1, matched_uid_));
+    }
     if (!vanished.empty()) {
       AppendSet(&(out += "* VANISHED (EARLIER) "), vanished);
       out += "\r\n";
     }
+    TellKeywords(core(), *view_, batch->state.keywords);
     for (const IndexEntry& entry : batch->entries) {
       if (const std::uint32_t number = view_->NumberOf(entry.uid); number != 0) {
         AppendUpdate(&out, number, entry, *batch->state.keywords,
@@ -143,6 +167,7 @@ class SelectTask : public Task {
   bool loaded_ = false;
   MailboxState state_;  // of the first batch
   std::uint32_t first_unseen_ = 0;
+  std::uint32_t matched_uid_ = 0;
   std::optional<Uid> blocked_at_;
 };
 
@@ -183,7 +208,9 @@ std::unique_ptr<Task> Run(Core& core, cmd::Close) {
   // Only what this session has seen may go: a message that came since is not its to expunge.
   core.store().Expunge(core.view()->ref(), core.view()->ToldUids(),
                        task->Then<ExpungeResult>([&core](const Result<ExpungeResult>& result) {
-                         core.Unselect();
+                         if (result.ok()) {
+                           core.Unselect();
+                         }
                          core.FinishWith(result.status(), "CLOSE completed");
                        }));
   return task;

@@ -68,6 +68,7 @@ class StoreTask : public Task {
     if (!batch.ok()) {
       return core().Fail(batch.status());
     }
+    TellKeywords(core(), *core().view(), batch->state.keywords);
     const UpdateItems items{
         .uid = command_.uid || core().qresync(), .flags = true, .modseq = core().condstore()};
     for (const IndexEntry& entry : batch->entries) {

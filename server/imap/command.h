@@ -234,7 +234,8 @@ struct Select {
 /// A trailing separator is left in the name (RFC 3501 §6.3.3).
 struct Create {
   std::string mailbox;
-  SpecialUse use = 0;  // CREATE … (USE (…)), RFC 6154
+  SpecialUse use = 0;        // CREATE … (USE (…)), RFC 6154
+  bool unknown_use = false;  // another one was among them
 };
 struct Delete {
   std::string mailbox;

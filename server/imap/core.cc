@@ -34,6 +34,7 @@ void Core::Start() {
     return Bye(kUnavailableCode, serving.message());
   }
   host_.SetTimeout(limits::kPreLoginIdleMs);
+  host_.SetDeadline(limits::kLoginMs);
   Untagged("OK [CAPABILITY " + Capabilities() + "] " + options_.product + " ready");
   Flush();
 }
@@ -73,6 +74,12 @@ void Core::OnTimeout() {
     return host_.SetTimeout(limits::kIdleMs);
   }
   Bye("", "The connection was idle for too long");
+}
+
+void Core::OnDeadline() {
+  if (!closing_ && state_ == State::kNotAuthenticated) {
+    Bye("", "The login took too long");
+  }
 }
 
 void Core::OnShutdown(std::string_view reason) {
@@ -216,7 +223,9 @@ bool Core::Allowed(const CommandTraits& traits) {
 }
 
 void Core::BalanceInput() {
-  const std::size_t mark = limits::kInputBytesMax / (input_paused_ ? 2 : 1);
+  const std::size_t most =
+      state_ == State::kNotAuthenticated ? limits::kPreLoginInputBytesMax : limits::kInputBytesMax;
+  const std::size_t mark = most / (input_paused_ ? 2 : 1);
   const bool pause = input_held_ || reader_.buffered() > mark;
   if (pause != input_paused_) {
     input_paused_ = pause;
@@ -235,10 +244,10 @@ void Core::EndCommand() {
     return WriteTagged();
   }
   skip_sync_ = true;
-  SyncNow([] {});
+  SyncNow([](const Status&) {});
 }
 
-void Core::SyncNow(std::function<void()> done) {
+void Core::SyncNow(std::function<void(const Status&)> done) {
   news_ = false;
   signalled_->store(false);
   syncer_ = StartSync(*this, std::move(style_), !traits_.holds_numbers,
@@ -249,7 +258,8 @@ void Core::SyncNow(std::function<void()> done) {
                           } else if (status.Is(Code::kFenced)) {
                             Bye(kUnavailableCode, status.message());
                           } else {
-                            done();
+                            news_ = news_ || !status.ok();
+                            done(status);
                           }
                         };
                       });
@@ -364,6 +374,20 @@ void Core::LoggedIn(UserRef user) {
   reader_.set_authenticated(true);
   reader_.set_message_bytes_max(store_.message_bytes_max());
   host_.SetTimeout(limits::kIdleMs);
+  host_.SetDeadline(0);
+}
+
+void Core::EnableCondstore() {
+  if (!std::exchange(condstore_, true) && view_ != nullptr) {
+    std::string line = "OK [HIGHESTMODSEQ ";
+    AppendNumber(&line, view_->told_modseq().value());
+    Untagged(line + "] Highest");
+  }
+}
+
+void Core::EnableQresync() {
+  EnableCondstore();
+  qresync_ = true;
 }
 
 void Core::Select(std::unique_ptr<SelectedView> view) {

@@ -88,6 +88,7 @@ class Core : public net::Session {
   void OnDrained() override;
   void OnTls() override;
   void OnTimeout() override;
+  void OnDeadline() override;
   void OnShutdown(std::string_view reason) override;
 
   // --- surroundings
@@ -114,8 +115,9 @@ class Core : public net::Session {
   /// CONDSTORE was made use of: MODSEQ goes into every FETCH response from now on.
   bool condstore() const { return condstore_; }
   bool qresync() const { return qresync_; }
-  void EnableCondstore() { condstore_ = true; }
-  void EnableQresync() { condstore_ = qresync_ = true; }
+  /// The first time while a mailbox is selected, its HIGHESTMODSEQ is told (RFC 7162 §3.1).
+  void EnableCondstore();
+  void EnableQresync();
   /// The mailbox has changed since it was last synced, as far as we were woken.
   bool news() const { return news_; }
   /// Of the large message whose parts were fetched last.
@@ -163,8 +165,9 @@ class Core : public net::Session {
   /// Says how the sync before the tagged answer treats this command's own changes.
   void set_sync_uid(bool uid) { style_.uid = uid; }
   void set_sync_style(SyncStyle style) { style_ = std::move(style); }
-  /// Tells news now (IDLE). `done` runs on the session's thread when all is written.
-  void SyncNow(std::function<void()> done);
+  /// Tells news now (IDLE). `done` runs on the session's thread when all is written; not OK: some
+  /// could not be read, news() stays and the next sync tells them.
+  void SyncNow(std::function<void(const Status&)> done);
   const std::string& tag() const { return tag_; }
 
  private:

@@ -119,7 +119,8 @@ std::optional<FetchMessage::Wanted> FetchMessage::Write(std::string* out) {
     if (!WriteItem(out, items_[item_])) {
       const std::uint64_t held = message_.octets.size();
       const std::uint64_t length = std::min<std::uint64_t>(need_ - held, limits::kFetchBatchBytes);
-      return Wanted{held, static_cast<std::size_t>(length)};
+      return Wanted{held, static_cast<std::size_t>(length),
+                    need_ > limits::kFetchBatchBytes ? message_.record.size : 0};
     }
     ++item_;
   }
@@ -322,6 +323,7 @@ bool FetchMessage::FindHeaderSource(const Section& section, Source* source) {
         std::string_view(message_.octets).substr(0, static_cast<std::size_t>(header)),
         section.fields, section.text == SectionText::kHeaderFields);
   }
+  DropLarge();
   return true;
 }
 

@@ -34,6 +34,9 @@ class FetchMessage {
   struct Wanted {
     std::uint64_t offset = 0;
     std::size_t length = 0;
+    /// Octets that are being collected to be held at once, when they are more than a batch may
+    /// bring: a matter for the LoadBudget until Write wants something else.
+    std::uint64_t holds = 0;
   };
 
   /// Items, plan and keywords must outlive it. `number` is the message's sequence number.

@@ -15,15 +15,16 @@ constexpr UseName kUseNames[] = {
     {"ALL", kUseAll},   {"ARCHIVE", kUseArchive}, {"DRAFTS", kUseDrafts}, {"FLAGGED", kUseFlagged},
     {"JUNK", kUseJunk}, {"SENT", kUseSent},       {"TRASH", kUseTrash}};
 
-Status ParseUse(Cursor* in, SpecialUse* uses) {
+Status ParseUse(Cursor* in, cmd::Create* create) {
   TRY(in->Expect('\\'));
   for (const UseName& use : kUseNames) {
     if (in->TryWord(use.name)) {
-      *uses = static_cast<SpecialUse>(*uses | use.use);
+      create->use = static_cast<SpecialUse>(create->use | use.use);
       return OkStatus();
     }
   }
-  return in->Expected("a special use (All Archive Drafts Flagged Junk Sent Trash)");
+  create->unknown_use = true;
+  return in->Atom().status();
 }
 
 // "USE (\Sent …)" (RFC 6154 §3).
@@ -32,7 +33,7 @@ Status ParseCreateParameter(Cursor* in, cmd::Create* create) {
     return in->Expected("USE");
   }
   TRY(in->Space());
-  return ParseParenthesised(in, [&] { return ParseUse(in, &create->use); });
+  return ParseParenthesised(in, [&] { return ParseUse(in, create); });
 }
 
 // "(known-sequence-set SP known-uid-set)" (RFC 7162 §3.2.5.2).

@@ -90,7 +90,7 @@ bool CommandReader::StepLine() {
 bool CommandReader::TakeLine(std::string* line) {
   const std::size_t end = buffer_.find('\n', scanned_);
   const std::size_t length = (end == std::string::npos ? buffer_.size() : end) - pos_;
-  if (length + text_.line.size() > limits::kCommandLineBytesMax) {
+  if (length + text_.line.size() > line_bytes_max()) {
     EmitFatal("command line too long");
     return false;
   }
@@ -387,6 +387,10 @@ void CommandReader::BeginCommand() {
 
 std::string CommandReader::TagOfCommand() const {
   return in_append_ ? append_tag_ : TagOf(text_.line);
+}
+
+std::size_t CommandReader::line_bytes_max() const {
+  return authenticated_ ? limits::kCommandLineBytesMax : limits::kPreLoginLineBytesMax;
 }
 
 std::size_t CommandReader::literal_bytes_max() const {

@@ -34,7 +34,7 @@ class CommandReader {
 
   // --- settings; each holds from the next line on.
 
-  /// After login the wide limits of literals hold.
+  /// After login the wide limits of lines and literals hold.
   void set_authenticated(bool authenticated) { authenticated_ = authenticated; }
   /// Largest message of APPEND, once authenticated.
   void set_message_bytes_max(std::uint64_t bytes) { message_bytes_max_ = bytes; }
@@ -114,6 +114,7 @@ class CommandReader {
   void BeginCommand();
   void BeginOctets(State state, std::uint64_t size);
   std::string TagOfCommand() const;
+  std::size_t line_bytes_max() const;
   std::size_t literal_bytes_max() const;
   std::uint64_t message_bytes_max() const;
   /// Up to `remaining_` octets of the buffer.

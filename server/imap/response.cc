@@ -176,7 +176,7 @@ void AppendFlagTable(std::string* out, const std::vector<std::string>& keyword_t
   for (const std::string& keyword : keyword_table) {
     list.Add(keyword);
   }
-  if (wildcard) {
+  if (wildcard && keyword_table.size() < limits::kKeywordsPerMailboxMax) {
     list.Add("\\*");
   }
   out->push_back(')');

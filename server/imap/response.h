@@ -36,7 +36,8 @@ void AppendMailbox(std::string* out, std::string_view name, bool utf8_names);
 /// "(\Seen $Forwarded)": system flags, then the keywords whose bit is set.
 void AppendFlags(std::string* out, SystemFlags system, const KeywordBits& keywords,
                  const std::vector<std::string>& keyword_table);
-/// The names of FLAGS and PERMANENTFLAGS: all system flags, all keywords, and "\*" if `wildcard`.
+/// The names of FLAGS and PERMANENTFLAGS: all system flags, all keywords, and "\*" if `wildcard`
+/// and there is room for another keyword.
 void AppendFlagTable(std::string* out, const std::vector<std::string>& keyword_table,
                      bool wildcard);
 /// "\Sent" and the like, separated by spaces, nothing around.

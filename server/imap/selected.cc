@@ -11,9 +11,9 @@ namespace twinspool::imap {
 void SelectedView::Load(const UidBatch& batch) {
   if (seen_modseq_.value() == 0) {
     seen_modseq_ = batch.state.highest_modseq;
+    keywords_ = batch.state.keywords;
   }
   known_.Add(batch.uids);
-  keywords_ = batch.state.keywords;
   newest_ = std::max(newest_, known_.Max());
   Number();
   told_ = count_;
@@ -78,6 +78,15 @@ UidSet SelectedView::UidsAt(const UidSet& numbers) const {
   return uids;
 }
 
+bool SelectedView::LearnKeywords(const std::shared_ptr<const std::vector<std::string>>& now) {
+  // The table only ever grows.
+  if (now->size() <= keywords_->size()) {
+    return false;
+  }
+  keywords_ = now;
+  return true;
+}
+
 std::size_t SelectedView::SliceEntries() const {
   constexpr std::size_t kPlainLineBytes = 128;
   std::size_t line = kPlainLineBytes;
@@ -123,7 +132,6 @@ bool SelectedView::TakeRest(const IndexBatch& batch) {
       Number();
     }
   }
-  keywords_ = batch.state.keywords;
   if (batch.next) {
     sync_from_ = *batch.next;
     return true;

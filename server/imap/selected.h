@@ -86,7 +86,10 @@ class SelectedView {
   /// The number for an EXISTS response, when it is not the one told before.
   std::optional<std::uint32_t> TakeExists();
 
-  /// The newest keyword table seen; never null after Load.
+  /// Takes in a keyword table that entries to be told refer to; whether it has grown since the
+  /// client was told of it last.
+  bool LearnKeywords(const std::shared_ptr<const std::vector<std::string>>& now);
+  /// The newest keyword table told, by SELECT or since; never null after Load.
   const std::shared_ptr<const std::vector<std::string>>& keywords() const { return keywords_; }
   /// How many index entries to read at a time when each is to be written: as a response with every
   /// keyword of the mailbox they stay near limits::kIndexSliceBytes.

@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "common/env.h"
+#include "server/imap/load_budget.h"
 #include "server/mail_store.h"
 #include "server/net/session.h"
 
@@ -28,6 +29,8 @@ struct SessionOptions {
   std::string version = "0.1";
   /// First pause before a refused login is answered, in ms; doubled with each further refusal.
   std::int64_t login_delay_ms = 500;
+  /// What large loads of all sessions share; one for the whole process.
+  std::shared_ptr<LoadBudget> loads = std::make_shared<LoadBudget>();
   /// Told of every fault of ours (kInternal, kIo, kDataLoss) with the id that the client's answer
   /// shows in place of it. May be empty.
   std::function<void(std::string_view error_id, const Status& status)> on_fault;

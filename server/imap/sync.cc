@@ -40,7 +40,7 @@ class SyncTask : public Task {
     if (!batch.ok()) {
       return done_(batch.status());
     }
-    TellKeywords(*batch->state.keywords);
+    TellKeywords(core(), view_, batch->state.keywords);
     const bool more = view_.Take(*batch, [&](std::uint32_t number, const IndexEntry& entry) {
       TellChange(number, entry, *batch->state.keywords);
     });
@@ -59,18 +59,6 @@ class SyncTask : public Task {
       core().out() += " EXISTS\r\n";
     }
     done_(OkStatus());
-  }
-
-  /// A keyword is named in FLAGS before a FETCH uses it.
-  void TellKeywords(const KeywordTable& now) {
-    if (now.size() != view_.keywords()->size()) {
-      AppendFlagTable(&(core().out() += "* FLAGS "), now, false);
-      core().out() += "\r\n";
-      if (!view_.read_only()) {
-        AppendFlagTable(&(core().out() += "* OK [PERMANENTFLAGS "), now, true);
-        core().out() += "] Keywords were added\r\n";
-      }
-    }
   }
 
   void TellChange(std::uint32_t number, const IndexEntry& entry, const KeywordTable& keywords) {
@@ -112,6 +100,18 @@ class SyncTask : public Task {
 };
 
 }  // namespace
+
+void TellKeywords(Core& core, SelectedView& view, const std::shared_ptr<const KeywordTable>& now) {
+  if (!view.LearnKeywords(now)) {
+    return;
+  }
+  AppendFlagTable(&(core.out() += "* FLAGS "), *now, false);
+  core.out() += "\r\n";
+  if (!view.read_only()) {
+    AppendFlagTable(&(core.out() += "* OK [PERMANENTFLAGS "), *now, true);
+    core.out() += "] Keywords were added\r\n";
+  }
+}
 
 std::unique_ptr<Task> StartSync(Core& core, SyncStyle style, bool tell_expunges,
                                 std::function<void(Status)> done) {

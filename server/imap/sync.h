@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,7 @@
 namespace twinspool::imap {
 
 class Core;
+class SelectedView;
 class Task;
 
 /// What the command at work adds to a sync.
@@ -25,6 +27,11 @@ struct SyncStyle {
   /// .SILENT: flags of own changes are not told; their MODSEQ still is once CONDSTORE is in use.
   bool own_silent = false;
 };
+
+/// Tells a keyword table that has grown, as FLAGS and PERMANENTFLAGS: a keyword is named before a
+/// FETCH shows it. To be called with the table of each batch whose flags are to be written.
+void TellKeywords(Core& core, SelectedView& view,
+                  const std::shared_ptr<const std::vector<std::string>>& now);
 
 /// Begins a sync of core.view(), which must be there. Calls `done` on the session's thread once all
 /// responses are in core.out(): OK, or why the index could not be read. Destroying the task ends

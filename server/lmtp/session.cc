@@ -27,7 +27,7 @@ std::optional<Reply> DeliveryReply(const Status& status) {
     case Code::kOverQuota:
       return Reply{452, "4.2.2", "Mailbox is full"};
     case Code::kLimit:
-      return Reply{552, "5.3.4", "Message is too big"};
+      return Reply{452, "4.3.1", "Mailbox takes no more now: " + std::string(status.message())};
     case Code::kPermissionDenied:
       return Reply{550, "5.7.1", "Delivery not permitted"};
     case Code::kInvalidArgument:
@@ -46,6 +46,11 @@ std::optional<Reply> DeliveryReply(const Status& status) {
       return Reply{451, "4.3.0", "Local error; try again"};
   }
   return Reply{451, "4.3.0", "Local error; try again"};
+}
+
+std::optional<Reply> StagingReply(const Status& status) {
+  return status.Is(Code::kLimit) ? Reply{552, "5.3.4", "Message is too big"}
+                                 : DeliveryReply(status);
 }
 
 Session::Session(net::SessionHost& host, MailStore& store, std::string host_name)
@@ -282,7 +287,7 @@ void Session::Data() {
     }
   }
   if (!any) {
-    const auto reply = DeliveryReply(recipients_.front().failure);
+    const auto reply = StagingReply(recipients_.front().failure);
     ResetTransaction();
     return Send(reply.value_or(Reply{451, "4.3.0", "Mail cannot be taken now"}));
   }
@@ -412,7 +417,8 @@ void Session::OnDelivered(std::size_t recipient, Result<DeliverResult> result) {
 void Session::SendReplies() {
   while (replied_ < recipients_.size() && recipients_[replied_].result) {
     const Recipient& recipient = recipients_[replied_];
-    auto reply = DeliveryReply(recipient.result->status());
+    auto reply = recipient.failure.ok() ? DeliveryReply(recipient.result->status())
+                                        : StagingReply(recipient.failure);
     if (!reply) {
       Close();
       return;

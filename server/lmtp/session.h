@@ -25,8 +25,11 @@
 
 namespace twinspool::lmtp {
 
-/// What to answer for one recipient, or nothing: drop the connection (kOutcomeUnknown).
+/// What to answer for one recipient, or nothing: drop the connection (kOutcomeUnknown). kLimit is a
+/// limit of the mailbox or of the pair, which may pass: the MTA shall come again.
 std::optional<Reply> DeliveryReply(const Status& status);
+/// The same for taking the octets of a message, where kLimit says that there are too many of them.
+std::optional<Reply> StagingReply(const Status& status);
 
 /// Lives on its host's thread. `store` outlives it.
 class Session final : public net::Session {

@@ -65,6 +65,7 @@ class Connection final : public SessionHost,
   bool secure_enough() const override;
   const std::string& peer_address() const override { return peer_.address; }
   void SetTimeout(std::int64_t ms) override;
+  void SetDeadline(std::int64_t ms) override;
   void Close() override { close_asked_ = true; }
 
   void OnTime(Instant now) override;
@@ -112,6 +113,7 @@ class Connection final : public SessionHost,
   void FailHandshake(std::string_view reason);
   void Touch() { last_activity_ = IoThread::Now(); }
   bool HasTimeout() const { return session_ != nullptr && timeout_ms_ > 0 && !ended_; }
+  bool HasDeadline() const { return session_ != nullptr && deadline_.ns > 0; }
   Instant NextDeadline() const;
   void ArmDeadline();
 
@@ -140,10 +142,22 @@ class Connection final : public SessionHost,
   bool turn_asked_ = false;   // a Settle of ours is in the loop's queue
   std::size_t lingered_bytes_ = 0;
   std::int64_t timeout_ms_ = 0;
+  Instant deadline_;  // of the session's; 0: none
   Instant last_activity_;
   Instant last_progress_;  // of waiting output
   Instant phase_since_;
   Instant cut_at_;  // 0: no shutdown under way
 };
+
+template <typename Fn>
+void Connection::Call(Fn&& fn) {
+  if (session_ == nullptr || close_asked_) {
+    return;
+  }
+  in_session_ = true;
+  fn(*session_);
+  in_session_ = false;
+  Settle();
+}
 
 }  // namespace twinspool::net

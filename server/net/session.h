@@ -62,6 +62,9 @@ class SessionHost {
   /// Calls Session::OnTimeout once after this long without input (output that the client is still
   /// taking counts as life too); replaces the previous one. 0: never.
   virtual void SetTimeout(std::int64_t ms) = 0;
+  /// Calls Session::OnDeadline once, this long from now, whatever comes and goes meanwhile;
+  /// replaces the previous one. 0: never.
+  virtual void SetDeadline(std::int64_t ms) = 0;
   /// Flushes, then closes. Nothing is called after.
   virtual void Close() = 0;
 };
@@ -78,6 +81,7 @@ class Session {
   virtual void OnDrained() {}
   virtual void OnTls() {}
   virtual void OnTimeout() = 0;
+  virtual void OnDeadline() {}
   /// The node stops serving (shutdown, demotion): say goodbye with `reason` and Close.
   virtual void OnShutdown(std::string_view reason) = 0;
 };

@@ -20,12 +20,14 @@ proto::ScramVerifier Stored(const char* mechanism, const auth::ScramVerifier& ve
 
 }  // namespace
 
-NodeCredentials::NodeCredentials(std::vector<std::string> local_domains, Clock& clock,
+NodeCredentials::NodeCredentials(std::vector<std::string> local_domains,
+                                 std::vector<std::string> login_fronts, Clock& clock,
                                  Random& random, unsigned long cost)
     : local_domains_(std::move(local_domains)),
       random_(random),
       cost_(cost),
-      cache_(clock, random) {}
+      cache_(clock, random),
+      guard_(clock, std::move(login_fronts)) {}
 
 Result<store::MadeCredentials> NodeCredentials::Make(std::string_view password) {
   ASSIGN_OR_RETURN(const auth::Credentials made, auth::MakeCredentials(password, random_, cost_));
@@ -37,6 +39,18 @@ Result<store::MadeCredentials> NodeCredentials::Make(std::string_view password) 
 bool NodeCredentials::Remembers(std::string_view user, std::string_view password,
                                 std::string_view password_hash) {
   return !password_hash.empty() && cache_.Knows(user, password, password_hash);
+}
+
+Status NodeCredentials::Enter(std::string_view user, std::string_view address) {
+  return guard_.Enter(user, address);
+}
+
+Status NodeCredentials::Welcome(std::string_view user, std::string_view address) {
+  return guard_.Welcome(user, address);
+}
+
+void NodeCredentials::Leave(std::string_view user, std::string_view address, bool wrong) {
+  guard_.Leave(user, address, wrong);
 }
 
 bool NodeCredentials::Verify(std::string_view user, std::string_view password,

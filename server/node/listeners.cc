@@ -73,8 +73,8 @@ Result<std::unique_ptr<Listeners>> Listeners::Open(const NodeConfig& config,
 
 Status Listeners::OpenImap(const NodeConfig& config, std::shared_ptr<TlsSource> tls,
                            MailStore& store, Clock& clock) {
-  const auto factory = [&store, &clock](net::SessionHost& host) {
-    return imap::MakeSession(host, store, clock, ImapOptions());
+  const auto factory = [&store, &clock, options = ImapOptions()](net::SessionHost& host) {
+    return imap::MakeSession(host, store, clock, options);
   };
   const std::pair<const ListenAddress*, net::TlsMode> doors[] = {
       {&config.imap_listen, net::TlsMode::kStartTls},

@@ -74,7 +74,7 @@ Result<std::unique_ptr<Node>> Node::Start(const NodeConfig& config) {
 Node::Node(const NodeConfig& config)
     : config_(config),
       tls_files_(config.data_dir),
-      credentials_(config.local_domains, SystemClock(), SystemRandom()) {}
+      credentials_(config.local_domains, config.login_fronts, SystemClock(), SystemRandom()) {}
 
 Node::~Node() {
   Stop();

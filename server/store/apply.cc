@@ -212,8 +212,10 @@ Status Applier::ApplyMisc(const proto::MiscItem& item) {
   proto::OutboxItem note = NewNote(proto::OutboxItem::MISC, item.modseq());
   note.set_key(key.substr(UserId::kSize));
   Digest128 old_term;
+  bool counted = false;
   if (before) {
     ASSIGN_OR_RETURN(const MiscRow row, DecodeMiscRow(*before));
+    counted = !row.deleted;
     if (row.modseq >= Modseq(item.modseq())) {
       return OkStatus();
     }
@@ -224,6 +226,10 @@ Status Applier::ApplyMisc(const proto::MiscItem& item) {
   const MiscRow next{Modseq(item.modseq()), item.deleted(), item.value()};
   ASSIGN_OR_RETURN(HeadUser * user, edit_.EditUser(user_id_));
   ChangeDigest(&user->state.digest, old_term, MiscTermOf(user_id_, kind, item.key(), next));
+  if (kind == proto::MiscItem::SUBSCRIPTION) {
+    user->state.subscriptions += next.deleted ? 0 : 1;
+    user->state.subscriptions -= counted ? 1 : 0;
+  }
   edit_.Put(user_id_, Family::kMisc, std::move(key), EncodeMiscRow(next));
   Note(note);
   return OkStatus();

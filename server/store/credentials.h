@@ -31,6 +31,12 @@ class Credentials {
   /// hash.
   virtual bool Remembers(std::string_view user, std::string_view password,
                          std::string_view password_hash) = 0;
+  /// A password that is not remembered asks to be verified. OK: it waits, until Leave. kLimit,
+  /// kUnavailable: it may not. `address` as in LoginRequest.
+  virtual Status Enter(std::string_view user, std::string_view address) = 0;
+  /// Its turn has come: kLimit when it shall not be verified after all.
+  virtual Status Welcome(std::string_view user, std::string_view address) = 0;
+  virtual void Leave(std::string_view user, std::string_view address, bool wrong) = 0;
   /// Slow by design. An empty hash (no such user, no login allowed) takes as long as another and
   /// answers false.
   virtual bool Verify(std::string_view user, std::string_view password,

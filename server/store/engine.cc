@@ -211,20 +211,34 @@ Result<std::optional<std::optional<std::string>>> Engine::GetCached(Family famil
   return Answer(std::optional<std::string>(std::move(value)));
 }
 
-Result<std::vector<std::optional<std::string>>> Engine::MultiGet(
-    Family family, const std::vector<std::string>& keys, const Snapshot* snapshot) {
+std::vector<Result<Engine::Found>> Engine::GetEach(Family family,
+                                                   const std::vector<std::string>& keys,
+                                                   const Snapshot* snapshot) {
   std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
   std::vector<rocksdb::PinnableSlice> values(keys.size());
   std::vector<rocksdb::Status> statuses(keys.size());
   impl_->db->MultiGet(ReadAt(snapshot), impl_->handle(family), keys.size(), slices.data(),
                       values.data(), statuses.data());
-  std::vector<std::optional<std::string>> rows(keys.size());
+  std::vector<Result<Found>> rows;
+  rows.reserve(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (statuses[i].IsNotFound()) {
-      continue;
+    if (statuses[i].ok()) {
+      rows.emplace_back(Found(View(values[i])));
+    } else if (statuses[i].IsNotFound()) {
+      rows.emplace_back(Found());
+    } else {
+      rows.emplace_back(FromRocks(statuses[i], Reading(family)));
     }
-    TRY(FromRocks(statuses[i], Reading(family)));
-    rows[i].emplace(View(values[i]));
+  }
+  return rows;
+}
+
+Result<std::vector<std::optional<std::string>>> Engine::MultiGet(
+    Family family, const std::vector<std::string>& keys, const Snapshot* snapshot) {
+  std::vector<Found> rows;
+  rows.reserve(keys.size());
+  for (Result<Found>& row : GetEach(family, keys, snapshot)) {
+    ASSIGN_OR_RETURN(rows.emplace_back(), std::move(row));
   }
   return rows;
 }

@@ -118,7 +118,11 @@ class Engine {
   /// The row's value, or nothing. Without a snapshot: the newest.
   Result<std::optional<std::string>> Get(Family family, std::string_view key,
                                          const Snapshot* snapshot = nullptr);
-  /// As Get for many keys of one family, in the keys' order; the first failure fails all.
+  using Found = std::optional<std::string>;
+  /// As Get for many keys of one family, in the keys' order, each with its own success.
+  std::vector<Result<Found>> GetEach(Family family, const std::vector<std::string>& keys,
+                                     const Snapshot* snapshot = nullptr);
+  /// The same; the first failure fails all.
   Result<std::vector<std::optional<std::string>>> MultiGet(Family family,
                                                            const std::vector<std::string>& keys,
                                                            const Snapshot* snapshot = nullptr);

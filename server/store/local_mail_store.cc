@@ -59,12 +59,12 @@ Result<LocalMailStore::Held> LocalMailStore::Hold() {
 
 // --- people
 
-void LocalMailStore::Authenticate(std::string user, std::string password, Done<UserRef> done) {
+void LocalMailStore::Authenticate(LoginRequest login, Done<UserRef> done) {
   const Result<Held> held = Hold();
   if (!held.ok()) {
     return done(held.status());
   }
-  passwords_.Check(*held->view, user, std::move(password), std::move(done));
+  passwords_.Check(*held->view, std::move(login), std::move(done));
 }
 
 void LocalMailStore::FindRecipient(std::string address, Done<UserRef> done) {

@@ -42,7 +42,7 @@ class LocalMailStore final : public MailStore {
   /// Runs what is queued, then stops the pools: later calls answer kUnavailable.
   void Stop();
 
-  void Authenticate(std::string user, std::string password, Done<UserRef> done) override;
+  void Authenticate(LoginRequest login, Done<UserRef> done) override;
   void FindRecipient(std::string address, Done<UserRef> done) override;
   void ListMailboxes(UserId user, Done<std::vector<MailboxListing>> done) override;
   void FindMailbox(UserId user, std::string name, Done<MailboxState> done) override;

@@ -70,27 +70,41 @@ Result<MailboxState> MailboxWriter::Make(const std::string& name, SpecialUse use
   return state;
 }
 
-Status MailboxWriter::MakeParents(const std::string& name) {
+Result<std::vector<std::string>> MailboxWriter::MissingParents(const std::string& name) {
+  std::vector<std::string> missing;
   for (const std::string& parent : ParentNames(name)) {
     ASSIGN_OR_RETURN(const auto existing, FindByName(txn_, user_, parent));
     if (!existing) {
-      TRY(Make(parent, 0, 0).status());
+      missing.push_back(parent);
     }
+  }
+  return missing;
+}
+
+Status MailboxWriter::MakeAll(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    TRY(Make(name, 0, 0).status());
+  }
+  return OkStatus();
+}
+
+Status MailboxWriter::CheckRoom(std::size_t more) {
+  ASSIGN_OR_RETURN(const HeadUser* user, txn_.edit().User(user_));
+  if (user->state.mailboxes + more > limits::kMailboxesPerUserMax) {
+    return LimitExceeded("the user has too many mailboxes");
   }
   return OkStatus();
 }
 
 Result<MailboxState> MailboxWriter::Create(const std::string& name, SpecialUse use) {
-  ASSIGN_OR_RETURN(const HeadUser* user, LiveUser(txn_, user_));
+  TRY(LiveUser(txn_, user_).status());
   ASSIGN_OR_RETURN(const auto existing, FindByName(txn_, user_, name));
   if (existing) {
     return AlreadyExists("a mailbox of this name exists");
   }
-  const std::size_t levels = ParentNames(name).size() + 1;
-  if (user->state.mailboxes + levels > limits::kMailboxesPerUserMax) {
-    return LimitExceeded("the user has too many mailboxes");
-  }
-  TRY(MakeParents(name));
+  ASSIGN_OR_RETURN(const std::vector<std::string> parents, MissingParents(name));
+  TRY(CheckRoom(parents.size() + 1));
+  TRY(MakeAll(parents));
   return Make(name, use, 0);
 }
 
@@ -164,10 +178,12 @@ Status MailboxWriter::Rename(const std::string& from, const std::string& to) {
       return AlreadyExists("a mailbox named " + one.target + " exists");
     }
   }
+  ASSIGN_OR_RETURN(const std::vector<std::string> parents, MissingParents(to));
+  TRY(CheckRoom(parents.size() + (from == "INBOX" ? 1 : 0)));
   for (const Moving& one : moving) {
     TRY(MoveOne(one));
   }
-  TRY(MakeParents(to));
+  TRY(MakeAll(parents));
   return from == "INBOX" ? RenewInbox() : OkStatus();
 }
 
@@ -184,7 +200,7 @@ Status MailboxWriter::RenewInbox() {
 }
 
 Status MailboxWriter::Subscribe(const std::string& name, bool subscribed) {
-  TRY(LiveUser(txn_, user_).status());
+  ASSIGN_OR_RETURN(const HeadUser* user, LiveUser(txn_, user_));
   const std::string key = MiscKey(user_, proto::MiscItem::SUBSCRIPTION, name);
   ASSIGN_OR_RETURN(const auto row, txn_.edit().Row(user_, Family::kMisc, key));
   bool now = false;
@@ -194,6 +210,9 @@ Status MailboxWriter::Subscribe(const std::string& name, bool subscribed) {
   }
   if (now == subscribed) {
     return OkStatus();
+  }
+  if (subscribed && user->state.subscriptions >= limits::kSubscriptionsPerUserMax) {
+    return LimitExceeded("the user has too many subscriptions");
   }
   ASSIGN_OR_RETURN(const Modseq modseq, txn_.NextModseq(user_));
   proto::MiscItem* item = txn_.Add(user_)->mutable_misc();

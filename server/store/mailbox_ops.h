@@ -49,7 +49,11 @@ class MailboxWriter {
     std::string target;
   };
   Result<std::vector<Moving>> Subtree(const std::string& from, const std::string& to);
-  Status MakeParents(const std::string& name);
+  /// The levels above `name` that are not there.
+  Result<std::vector<std::string>> MissingParents(const std::string& name);
+  Status MakeAll(const std::vector<std::string>& names);
+  /// kLimit unless the user may have so many mailboxes more.
+  Status CheckRoom(std::size_t more);
   Status MoveOne(const Moving& moving);
   Status RenewInbox();
   /// Lowest UIDVALIDITY that a new mailbox may get.

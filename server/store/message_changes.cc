@@ -110,7 +110,9 @@ Result<std::optional<Uid>> StorePart(StoreTxn& txn, MailboxRef ref, const StoreR
   ASSIGN_OR_RETURN(const HeadMailbox* mailbox, LiveMailbox(txn, ref));
   KeywordTable keywords(*mailbox);
   ASSIGN_OR_RETURN(const std::string bits,
-                   keywords.Bits(request.flags.keywords, request.change != FlagChange::kRemove));
+                   keywords.Bits(request.flags.keywords, request.change == FlagChange::kRemove
+                                                             ? KeywordTable::NewName::kSkip
+                                                             : KeywordTable::NewName::kAdd));
   EntryGroups groups;
   std::size_t looked_at = 0;
   // Values from a time that a forced promotion cut off prove nothing.
@@ -310,9 +312,9 @@ Result<std::optional<Uid>> CopyPart(StoreTxn& txn, const CopyPlan& plan, Uid fro
   KeywordTable keywords(*to);
   std::vector<std::string> bitmaps;
   for (const Source& source : sources) {
-    ASSIGN_OR_RETURN(
-        std::string bits,
-        keywords.Bits(KeywordNames(source.entry.keywords, *from->header->keywords), true));
+    ASSIGN_OR_RETURN(std::string bits,
+                     keywords.Bits(KeywordNames(source.entry.keywords, *from->header->keywords),
+                                   KeywordTable::NewName::kAddWhileRoom));
     bitmaps.push_back(std::move(bits));
   }
   if (keywords.grown()) {

@@ -19,7 +19,7 @@ KeywordTable::KeywordTable(const HeadMailbox& mailbox) : names_(*mailbox.header-
   }
 }
 
-Result<std::string> KeywordTable::Bits(const std::vector<std::string>& names, bool add) {
+Result<std::string> KeywordTable::Bits(const std::vector<std::string>& names, NewName new_name) {
   std::string bitmap;
   for (const std::string& name : names) {
     if (name.size() > limits::kKeywordBytesMax) {
@@ -28,10 +28,11 @@ Result<std::string> KeywordTable::Bits(const std::vector<std::string>& names, bo
     std::string folded = FoldKeyword(name);
     auto it = bit_of_.find(folded);
     if (it == bit_of_.end()) {
-      if (!add) {
+      const bool full = names_.size() >= limits::kKeywordsPerMailboxMax;
+      if (new_name == NewName::kSkip || (full && new_name == NewName::kAddWhileRoom)) {
         continue;
       }
-      if (names_.size() >= limits::kKeywordsPerMailboxMax) {
+      if (full) {
         return LimitExceeded("the mailbox has too many keywords");
       }
       it = bit_of_.emplace(std::move(folded), names_.size()).first;
@@ -122,7 +123,8 @@ Result<AppendResult> AppendMessages(StoreTxn& txn, MailboxRef ref, std::vector<N
   KeywordTable keywords(*mailbox);
   std::vector<std::string> bitmaps;
   for (const NewMessage& message : messages) {
-    ASSIGN_OR_RETURN(std::string bits, keywords.Bits(message.flags.keywords, true));
+    ASSIGN_OR_RETURN(std::string bits,
+                     keywords.Bits(message.flags.keywords, KeywordTable::NewName::kAdd));
     bitmaps.push_back(std::move(bits));
   }
   if (keywords.grown()) {

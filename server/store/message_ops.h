@@ -24,9 +24,14 @@ namespace twinspool::store {
 class KeywordTable {
  public:
   explicit KeywordTable(const HeadMailbox& mailbox);
-  /// Bitmap of these names; new ones get a bit if `add`, else they are left out. kLimit: too many
-  /// or too long.
-  Result<std::string> Bits(const std::vector<std::string>& names, bool add);
+  /// What becomes of a name that the table does not have yet.
+  enum class NewName {
+    kSkip,
+    kAdd,           // kLimit when the table is full
+    kAddWhileRoom,  // left out when the table is full
+  };
+  /// Bitmap of these names. kLimit: too many or too long.
+  Result<std::string> Bits(const std::vector<std::string>& names, NewName new_name);
   const std::vector<std::string>& names() const { return names_; }
   bool grown() const { return names_.size() > known_; }
   /// The mailbox's header with the grown table, as an item under `modseq`.

@@ -1,6 +1,5 @@
 #include "server/store/passwords.h"
 
-#include <optional>
 #include <utility>
 
 #include "common/limits.h"
@@ -10,55 +9,69 @@
 #include "server/store/visibility.h"
 
 namespace twinspool::store {
-namespace {
 
-struct Login {
+struct PasswordCheck::Login {
   UserRef user;
   std::string password_hash;  // empty: no such user, or no login
+  std::string password;
+  std::string address;
 };
-
-Result<Login> FindLogin(Engine& engine, const std::string& name, const Snapshot* snapshot) {
-  ASSIGN_OR_RETURN(const auto id, engine.Get(Family::kUsers, UserNameKey(name), snapshot));
-  if (!id) {
-    return Login{{UserId(), name}, ""};
-  }
-  const UserId user = UserId::FromBytes(*id);
-  ASSIGN_OR_RETURN(const auto header, ReadUserHeader(engine, user, snapshot));
-  if (!header) {
-    return DataLoss("the header of user " + user.ToHex() + " is missing");
-  }
-  return Login{{user, name}, header->password_hash()};
-}
-
-}  // namespace
 
 PasswordCheck::PasswordCheck(Engine& engine, Credentials& credentials)
     : engine_(engine), credentials_(credentials), pool_("auth", 2, limits::kAuthWaitingMax) {}
 
-void PasswordCheck::Check(const View& view, const std::string& user, std::string password,
-                          Done<UserRef> done) {
-  const Result<std::string> name = credentials_.FoldName(user);
-  Login login;
-  if (name.ok()) {
-    Result<Login> found = FindLogin(engine_, *name, view.snapshot.get());
-    if (!found.ok()) {
-      return done(found.status());
-    }
-    login = std::move(found).value();
+Result<PasswordCheck::Login> PasswordCheck::Find(const View& view, LoginRequest request) {
+  Login login{{}, "", std::move(request.password), std::move(request.address)};
+  const Result<std::string> name = credentials_.FoldName(request.user);
+  if (!name.ok()) {
+    return login;
   }
-  if (credentials_.Remembers(login.user.name, password, login.password_hash)) {
-    return done(login.user);
+  login.user.name = *name;
+  ASSIGN_OR_RETURN(const auto id,
+                   engine_.Get(Family::kUsers, UserNameKey(*name), view.snapshot.get()));
+  if (!id) {
+    return login;
   }
-  const bool taken = pool_.TryPost([this, login, password = std::move(password), done] {
-    if (credentials_.Verify(login.user.name, password, login.password_hash)) {
-      done(login.user);
-    } else {
-      done(Unauthenticated("wrong user name or password"));
-    }
-  });
-  if (!taken) {
+  login.user.id = UserId::FromBytes(*id);
+  ASSIGN_OR_RETURN(const auto header, ReadUserHeader(engine_, login.user.id, view.snapshot.get()));
+  if (!header) {
+    return DataLoss("the header of user " + login.user.id.ToHex() + " is missing");
+  }
+  login.password_hash = header->password_hash();
+  return login;
+}
+
+void PasswordCheck::Check(const View& view, LoginRequest request, Done<UserRef> done) {
+  Result<Login> login = Find(view, std::move(request));
+  if (!login.ok()) {
+    return done(login.status());
+  }
+  if (credentials_.Remembers(login->user.name, login->password, login->password_hash)) {
+    return done(login->user);
+  }
+  const std::string name = login->user.name;
+  const std::string address = login->address;
+  if (const Status refused = credentials_.Enter(name, address); !refused.ok()) {
+    return done(refused);
+  }
+  if (!pool_.TryPost([this, login = std::move(*login), done] { done(Verify(login)); })) {
+    credentials_.Leave(name, address, false);
     done(Unavailable("too many logins at once; try again"));
   }
+}
+
+Result<UserRef> PasswordCheck::Verify(const Login& login) {
+  const std::string& name = login.user.name;
+  const Status welcome = credentials_.Welcome(name, login.address);
+  // Of many logins of one user the first may have been verified meanwhile.
+  const bool right =
+      welcome.ok() && (credentials_.Remembers(name, login.password, login.password_hash) ||
+                       credentials_.Verify(name, login.password, login.password_hash));
+  credentials_.Leave(name, login.address, welcome.ok() && !right);
+  if (right) {
+    return login.user;
+  }
+  return welcome.ok() ? Unauthenticated("wrong user name or password") : welcome;
 }
 
 }  // namespace twinspool::store

@@ -1,7 +1,8 @@
 // PasswordCheck: is this the password of that user? Finds the user's hash; what the hash means is
-// for Credentials to say. Checks are slow by design, so they run on two threads of their own, with
-// a bounded queue; a password that is remembered does not wait in that line, so that a storm of
-// reconnecting clients, or of guesses, holds up nobody who was here before.
+// for Credentials to say, and so is who may ask. Checks are slow by design, so they run on two
+// threads of their own, with a bounded queue; a password that is remembered does not wait in that
+// line, so that a storm of reconnecting clients, or of guesses, holds up nobody who was here
+// before.
 #pragma once
 
 #include <string>
@@ -22,11 +23,16 @@ class PasswordCheck {
   PasswordCheck(Engine& engine, Credentials& credentials);
 
   /// kUnauthenticated: unknown user, wrong password or no login allowed; all take equally long.
-  void Check(const View& view, const std::string& user, std::string password, Done<UserRef> done);
+  /// kLimit, kUnavailable: see MailStore::Authenticate.
+  void Check(const View& view, LoginRequest request, Done<UserRef> done);
   /// Answers what waits, then refuses with kUnavailable.
   void Stop() { pool_.Stop(); }
 
  private:
+  struct Login;
+  Result<Login> Find(const View& view, LoginRequest request);
+  Result<UserRef> Verify(const Login& login);
+
   Engine& engine_;
   Credentials& credentials_;
   Executor pool_;

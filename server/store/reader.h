@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -58,10 +59,13 @@ class StoreReader {
                                      const IndexQuery& query, IndexBatch* batch, UidSet* present);
   /// The next messages of `*rest` (at most `max`) with their entries, taken out of `*rest`.
   Result<std::vector<FetchedMessage>> TakeEntries(MailboxId mailbox, std::size_t max, UidSet* rest);
-  /// Fills in records; messages without one (purged) are dropped.
-  Status AddRecords(MailboxId mailbox, std::vector<FetchedMessage>* messages);
-  Status AddSummaries(UserId owner, std::vector<FetchedMessage>* messages);
-  Status AddOctets(UserId owner, std::uint64_t wanted, std::vector<FetchedMessage>* messages);
+  // Each fills in its part. What is damaged fails its message (FetchedMessage::failure) alone.
+  void AddRecords(MailboxId mailbox, std::vector<FetchedMessage>* messages);
+  void AddSummaries(UserId owner, std::span<FetchedMessage* const> messages);
+  void AddOctets(UserId owner, std::uint64_t wanted, std::span<FetchedMessage* const> messages);
+  /// `wanted` octets, or all there are, of a body whose first chunk was read.
+  Result<std::string> FirstOctets(UserId owner, const MessageRecord& record, std::uint64_t wanted,
+                                  Result<std::optional<std::string>> first_chunk);
 
   Engine& engine_;
   SummaryCache& summaries_;

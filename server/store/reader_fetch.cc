@@ -29,6 +29,17 @@ Status ParseRecord(const std::string& row, MessageRecord* out) {
   return OkStatus();
 }
 
+/// Those whose records are there.
+std::vector<FetchedMessage*> Sound(std::vector<FetchedMessage>* messages) {
+  std::vector<FetchedMessage*> sound;
+  for (FetchedMessage& message : *messages) {
+    if (message.failure.ok()) {
+      sound.push_back(&message);
+    }
+  }
+  return sound;
+}
+
 }  // namespace
 
 Result<std::vector<FetchedMessage>> StoreReader::TakeEntries(MailboxId mailbox, std::size_t max,
@@ -70,59 +81,75 @@ Result<std::vector<FetchedMessage>> StoreReader::TakeEntries(MailboxId mailbox, 
   return messages;
 }
 
-Status StoreReader::AddRecords(MailboxId mailbox, std::vector<FetchedMessage>* messages) {
+void StoreReader::AddRecords(MailboxId mailbox, std::vector<FetchedMessage>* messages) {
   std::vector<std::string> keys;
   keys.reserve(messages->size());
   for (const FetchedMessage& message : *messages) {
     keys.push_back(RecordKey(mailbox, message.uid));
   }
-  ASSIGN_OR_RETURN(const auto rows, engine_.MultiGet(Family::kRecords, keys, snapshot_));
+  auto rows = engine_.GetEach(Family::kRecords, keys, snapshot_);
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (!rows[i]) {
-      return DataLoss("the record of message " + std::to_string((*messages)[i].uid.value()) +
-                      " in mailbox " + mailbox.ToHex() + " is missing");
-    }
-    TRY(ParseRecord(*rows[i], &(*messages)[i].record));
-  }
-  return OkStatus();
-}
-
-Status StoreReader::AddSummaries(UserId owner, std::vector<FetchedMessage>* messages) {
-  std::vector<BodyNo> bodies;
-  for (const FetchedMessage& message : *messages) {
-    bodies.push_back(message.record.body);
-  }
-  ASSIGN_OR_RETURN(auto summaries, summaries_.Get(owner, bodies, snapshot_));
-  for (std::size_t i = 0; i < summaries.size(); ++i) {
-    (*messages)[i].summary = std::move(summaries[i]);
-  }
-  return OkStatus();
-}
-
-Status StoreReader::AddOctets(UserId owner, std::uint64_t wanted,
-                              std::vector<FetchedMessage>* messages) {
-  std::vector<std::string> keys;
-  for (const FetchedMessage& message : *messages) {
-    keys.push_back(BodyKey(owner, message.record.body, 0));
-  }
-  ASSIGN_OR_RETURN(auto chunks, engine_.MultiGet(Family::kBodies, keys, snapshot_));
-  for (std::size_t i = 0; i < chunks.size(); ++i) {
     FetchedMessage& message = (*messages)[i];
-    if (!chunks[i]) {
-      return DataLoss("body " + message.record.guid.ToHex() + " of user " + owner.ToHex() +
-                      " is missing; compare the nodes with verify-pair");
+    if (!rows[i].ok()) {
+      message.failure = rows[i].status();
+    } else if (!*rows[i]) {
+      message.failure = DataLoss("the record of message " + std::to_string(message.uid.value()) +
+                                 " in mailbox " + mailbox.ToHex() + " is missing");
+    } else {
+      message.failure = ParseRecord(**rows[i], &message.record);
     }
-    const std::uint64_t share = std::min(wanted, message.record.size);
-    message.octets = std::move(*chunks[i]);
-    if (message.octets.size() < share) {
-      ASSIGN_OR_RETURN(const std::string more,
-                       ReadBody(owner, message.record.body, message.octets.size(),
-                                static_cast<std::size_t>(share - message.octets.size())));
-      message.octets += more;
-    }
-    message.octets.resize(static_cast<std::size_t>(share));
   }
-  return OkStatus();
+}
+
+void StoreReader::AddSummaries(UserId owner, std::span<FetchedMessage* const> messages) {
+  std::vector<BodyNo> bodies;
+  for (const FetchedMessage* message : messages) {
+    bodies.push_back(message->record.body);
+  }
+  auto summaries = summaries_.Get(owner, bodies, snapshot_);
+  for (std::size_t i = 0; i < summaries.size(); ++i) {
+    messages[i]->failure = summaries[i].status();
+    if (summaries[i].ok()) {
+      messages[i]->summary = std::move(*summaries[i]);
+    }
+  }
+}
+
+void StoreReader::AddOctets(UserId owner, std::uint64_t wanted,
+                            std::span<FetchedMessage* const> messages) {
+  std::vector<std::string> keys;
+  for (const FetchedMessage* message : messages) {
+    keys.push_back(BodyKey(owner, message->record.body, 0));
+  }
+  auto chunks = engine_.GetEach(Family::kBodies, keys, snapshot_);
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    Result<std::string> octets =
+        FirstOctets(owner, messages[i]->record, wanted, std::move(chunks[i]));
+    if (octets.ok()) {
+      messages[i]->octets = std::move(*octets);
+    } else if (messages[i]->failure.ok()) {
+      messages[i]->failure = octets.status();
+    }
+  }
+}
+
+Result<std::string> StoreReader::FirstOctets(UserId owner, const MessageRecord& record,
+                                             std::uint64_t wanted,
+                                             Result<std::optional<std::string>> first_chunk) {
+  ASSIGN_OR_RETURN(auto chunk, std::move(first_chunk));
+  const auto share = static_cast<std::size_t>(std::min(wanted, record.size));
+  std::string octets = chunk ? std::move(*chunk) : "";
+  if (chunk && octets.size() < share) {
+    ASSIGN_OR_RETURN(const std::string more,
+                     ReadBody(owner, record.body, octets.size(), share - octets.size()));
+    octets += more;
+  }
+  if (!chunk || octets.size() < share) {
+    return DataLoss("body " + record.guid.ToHex() + " of user " + owner.ToHex() +
+                    " is missing or cut; compare the nodes with verify-pair");
+  }
+  octets.resize(share);
+  return octets;
 }
 
 Result<FetchBatch> StoreReader::Fetch(MailboxRef mailbox, const FetchRequest& request) {
@@ -141,7 +168,7 @@ Result<FetchBatch> StoreReader::Fetch(MailboxRef mailbox, const FetchRequest& re
     UidSet after = batch.rest;
     ASSIGN_OR_RETURN(std::vector<FetchedMessage> part, TakeEntries(mailbox.id, step, &after));
     if (records) {
-      TRY(AddRecords(mailbox.id, &part));
+      AddRecords(mailbox.id, &part);
     }
     // Messages that would overfill the batch are left for the next, but never all of them.
     std::size_t count = 0;
@@ -154,11 +181,12 @@ Result<FetchBatch> StoreReader::Fetch(MailboxRef mailbox, const FetchRequest& re
       after = batch.rest.Intersect(UidSet::Of(part[count].uid.value(), batch.rest.Max()));
       part.resize(count);
     }
+    const std::vector<FetchedMessage*> sound = Sound(&part);
     if (summaries) {
-      TRY(AddSummaries(mailbox.owner, &part));
+      AddSummaries(mailbox.owner, sound);
     }
     if (wanted > 0) {
-      TRY(AddOctets(mailbox.owner, wanted, &part));
+      AddOctets(mailbox.owner, wanted, sound);
     }
     for (FetchedMessage& message : part) {
       bytes += message.summary.size();

@@ -131,18 +131,21 @@ Status AddPoolTerms(const RowView& view, UserId user, Digest128* sum) {
                    });
 }
 
-Status AddMiscTerms(const RowView& view, UserId user, Digest128* sum) {
-  return view.Scan(
-      Family::kMisc, user.bytes(),
-      [&](std::string_view key, std::string_view value) -> Result<bool> {
-        if (key.size() <= UserId::kSize) {
-          return DataLoss("a misc row has a malformed key");
-        }
-        ASSIGN_OR_RETURN(const MiscRow row, DecodeMiscRow(value));
-        sum->Add(MiscTerm({user, static_cast<std::uint8_t>(key[UserId::kSize]),
-                           key.substr(UserId::kSize + 1), row.modseq, row.deleted, row.value}));
-        return true;
-      });
+Status AddMiscTerms(const RowView& view, UserId user, Digest128* sum,
+                    std::uint32_t* subscriptions) {
+  return view.Scan(Family::kMisc, user.bytes(),
+                   [&](std::string_view key, std::string_view value) -> Result<bool> {
+                     if (key.size() <= UserId::kSize) {
+                       return DataLoss("a misc row has a malformed key");
+                     }
+                     ASSIGN_OR_RETURN(const MiscRow row, DecodeMiscRow(value));
+                     const auto kind = static_cast<std::uint8_t>(key[UserId::kSize]);
+                     sum->Add(MiscTerm({user, kind, key.substr(UserId::kSize + 1), row.modseq,
+                                        row.deleted, row.value}));
+                     *subscriptions +=
+                         kind == proto::MiscItem::SUBSCRIPTION && !row.deleted ? 1 : 0;
+                     return true;
+                   });
 }
 
 Status AddTokenTerms(const RowView& view, UserId user, Digest128* sum) {
@@ -184,6 +187,7 @@ Result<UserState> RecountUser(const RowView& view, UserId user) {
   state.mailboxes = 0;
   state.bytes = 0;
   state.messages = 0;
+  state.subscriptions = 0;
   Digest128 sum;
   ASSIGN_OR_RETURN(const auto header, view.UserHeader(user));
   if (header) {
@@ -192,7 +196,7 @@ Result<UserState> RecountUser(const RowView& view, UserId user) {
     state.uid_validity = std::max(state.uid_validity, part->decoded.uid_validity_floor());
   }
   TRY(AddPoolTerms(view, user, &sum));
-  TRY(AddMiscTerms(view, user, &sum));
+  TRY(AddMiscTerms(view, user, &sum, &state.subscriptions));
   TRY(AddTokenTerms(view, user, &sum));
   ASSIGN_OR_RETURN(const std::vector<MailboxId> mailboxes, view.MailboxesOf(user));
   for (const MailboxId mailbox : mailboxes) {

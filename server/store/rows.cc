@@ -37,6 +37,7 @@ std::string EncodeUserState(const UserState& state) {
   PutVarint(&out, state.mailboxes);
   PutVarint(&out, state.bytes);
   PutVarint(&out, state.messages);
+  PutVarint(&out, state.subscriptions);
   return out;
 }
 
@@ -50,6 +51,8 @@ Result<UserState> DecodeUserState(std::string_view bytes) {
   state.mailboxes = Varint32(&reader);
   state.bytes = reader.Varint();
   state.messages = reader.Varint();
+  // Rows of earlier builds end here.
+  state.subscriptions = reader.AtEnd() ? 0 : Varint32(&reader);
   if (!reader.ok() || !known) {
     return Malformed("the state of a user");
   }

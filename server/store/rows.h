@@ -27,6 +27,8 @@ struct UserState {
   std::uint32_t mailboxes = 0;
   std::uint64_t bytes = 0;
   std::uint64_t messages = 0;
+  /// Names the user is subscribed to.
+  std::uint32_t subscriptions = 0;
   bool operator==(const UserState&) const = default;
 };
 std::string EncodeUserState(const UserState& state);

@@ -36,27 +36,32 @@ Result<std::string> SummaryCache::Build(UserId user, BodyNo body, const Snapshot
   return summarize_(*octets);
 }
 
-Result<std::vector<std::string>> SummaryCache::Get(UserId user, const std::vector<BodyNo>& bodies,
+std::vector<Result<std::string>> SummaryCache::Get(UserId user, const std::vector<BodyNo>& bodies,
                                                    const Snapshot* snapshot) {
   if (!summarize_) {
-    return std::vector<std::string>(bodies.size());
+    return std::vector<Result<std::string>>(bodies.size(), std::string());
   }
   std::vector<std::string> keys;
   for (const BodyNo body : bodies) {
     keys.push_back(SummaryKey(user, body));
   }
-  ASSIGN_OR_RETURN(auto rows, engine_.MultiGet(Family::kSummaries, keys));
-  std::vector<std::string> summaries;
+  auto rows = engine_.GetEach(Family::kSummaries, keys);
+  std::vector<Result<std::string>> summaries;
   RowBatch built;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (!rows[i]) {
-      ASSIGN_OR_RETURN(rows[i], Build(user, bodies[i], snapshot));
-      built.Put(Family::kSummaries, keys[i], *rows[i]);
+    if (rows[i].ok() && *rows[i]) {
+      summaries.emplace_back(std::move(**rows[i]));
+      continue;
     }
-    summaries.push_back(std::move(*rows[i]));
+    // A row that cannot be read is as good as none: it is only a cache.
+    const auto& summary = summaries.emplace_back(Build(user, bodies[i], snapshot));
+    if (summary.ok()) {
+      built.Put(Family::kSummaries, keys[i], *summary);
+    }
   }
   if (!built.empty()) {
-    TRY(engine_.Write(built, WriteMode::kNoLog));
+    // What cannot be kept is built again next time; a disk that fails speaks up at the next write.
+    (void)engine_.Write(built, WriteMode::kNoLog);
   }
   return summaries;
 }

@@ -28,8 +28,8 @@ class SummaryCache {
   SummaryCache(Engine& engine, Summarize summarize);
 
   /// Summaries of these bodies, in their order; those that are missing are built and kept. A body
-  /// that is not in `snapshot` is kDataLoss.
-  Result<std::vector<std::string>> Get(UserId user, const std::vector<BodyNo>& bodies,
+  /// that is not in `snapshot` is kDataLoss, one that cannot be read says why.
+  std::vector<Result<std::string>> Get(UserId user, const std::vector<BodyNo>& bodies,
                                        const Snapshot* snapshot);
   /// For bodies that have just arrived, on either node: builds in the background so that a first
   /// FETCH, also after a promotion, isn't cold. Forgotten when too many wait.

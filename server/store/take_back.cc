@@ -160,7 +160,7 @@ class Return {
     }
     KeywordTable table(*mailbox);
     const std::vector<std::string> names(message_.keywords().begin(), message_.keywords().end());
-    ASSIGN_OR_RETURN(std::string bits, table.Bits(names, true));
+    ASSIGN_OR_RETURN(std::string bits, table.Bits(names, KeywordTable::NewName::kAddWhileRoom));
     const std::uint32_t uid = mailbox->row.uid_next;
     if (table.grown()) {
       ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user_));

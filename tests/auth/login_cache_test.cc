@@ -43,7 +43,10 @@ TEST_F(LoginCacheTest, EntriesExpire) {
   cache_.Remember("anna", "pw", "h");
   clock_.AdvanceMs(999);
   EXPECT_TRUE(cache_.Knows("anna", "pw", "h"));
-  clock_.AdvanceMs(1);
+  clock_.AdvanceMs(999);
+  EXPECT_TRUE(cache_.Knows("anna", "pw", "h")) << "used meanwhile";
+  EXPECT_FALSE(cache_.Knows("anna", "guess", "h")) << "a guess keeps nothing alive";
+  clock_.AdvanceMs(1000);
   EXPECT_FALSE(cache_.Knows("anna", "pw", "h"));
   EXPECT_EQ(cache_.size(), 0u);
 }

@@ -57,12 +57,13 @@ TEST(ParserMailbox, Qresync) {
 TEST(ParserMailbox, CreateDeleteRename) {
   EXPECT_EQ(Line("a CREATE a/b/"), "a CREATE mailbox='a/b/'");
   EXPECT_EQ(Line("a CREATE Junk (USE (\\Junk \\Trash))"), "a CREATE mailbox='Junk' use=80");
+  EXPECT_EQ(Line("a CREATE a (USE (\\Foo \\Sent))"), "a CREATE mailbox='a' use=32 unknown_use");
   EXPECT_EQ(Line("a DELETE old"), "a DELETE mailbox='old'");
   EXPECT_EQ(Line("a RENAME inbox \"new name\""), "a RENAME from='INBOX' to='new name'");
   EXPECT_EQ(Line("a RENAME {1+}\r\nx {1+}\r\ny"), "a RENAME from='x' to='y'");
   for (const std::string bad :
        {"a CREATE", "a CREATE a b", "a CREATE a (USE)", "a CREATE a (USE (Junk))",
-        "a CREATE a (USE (\\Foo))", "a CREATE a (FOO (\\Junk))", "a DELETE", "a DELETE a b",
+        "a CREATE a (USE (\\))", "a CREATE a (FOO (\\Junk))", "a DELETE", "a DELETE a b",
         "a RENAME a", "a RENAME a b c"}) {
     EXPECT_TRUE(IsBad(bad)) << bad;
   }

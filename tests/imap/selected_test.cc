@@ -50,6 +50,22 @@ std::vector<std::uint32_t> Take(SelectedView& view, const IndexBatch& batch, boo
   return numbers;
 }
 
+TEST(SelectedViewTest, KeywordsAddedWhileAMailboxIsOpenedAreLearntLater) {
+  const auto few = std::make_shared<const std::vector<std::string>>(1, "old");
+  const auto more = std::make_shared<const std::vector<std::string>>(2, "new");
+  SelectedView view({}, false);
+  UidBatch first = Uids(10, {1, 2});
+  first.state.keywords = few;
+  view.Load(first);
+  UidBatch second = Uids(11, {3});
+  second.state.keywords = more;
+  view.Load(second);
+  EXPECT_EQ(view.keywords(), few) << "what SELECT told";
+  EXPECT_FALSE(view.LearnKeywords(few));
+  EXPECT_TRUE(view.LearnKeywords(more)) << "to be told before an entry shows it";
+  EXPECT_FALSE(view.LearnKeywords(more));
+}
+
 TEST(SelectedViewTest, NumbersAndUids) {
   const SelectedView view = Loaded();
   EXPECT_EQ(view.exists(), 4u);

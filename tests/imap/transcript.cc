@@ -175,7 +175,11 @@ std::string Body(const cmd::Select& c) {
 }
 
 std::string Body(const cmd::Create& c) {
-  return Shown("CREATE").Text("mailbox", c.mailbox).Number("use", c.use).Done();
+  return Shown("CREATE")
+      .Text("mailbox", c.mailbox)
+      .Number("use", c.use)
+      .Flag("unknown_use", c.unknown_use)
+      .Done();
 }
 
 std::string Body(const cmd::Delete& c) {

@@ -70,6 +70,7 @@ class Driver final : public net::SessionHost {
   bool secure_enough() const override { return true; }
   const std::string& peer_address() const override { return address_; }
   void SetTimeout(std::int64_t ms) override { timeout_ms_ = ms; }
+  void SetDeadline(std::int64_t /*ms*/) override {}
   void Close() override { closed_ = true; }
 
  private:

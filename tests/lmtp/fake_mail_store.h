@@ -87,7 +87,7 @@ class FakeMailStore final : public MailStore {
   Status Serving() override { return serving; }
   std::uint64_t message_bytes_max() const override { return message_bytes; }
 
-  void Authenticate(std::string, std::string, Done<UserRef> d) override { d(None()); }
+  void Authenticate(LoginRequest, Done<UserRef> d) override { d(None()); }
   void ListMailboxes(UserId, Done<std::vector<MailboxListing>> d) override { d(None()); }
   void FindMailbox(UserId, std::string, Done<MailboxState> d) override { d(None()); }
   void GetState(MailboxRef, Done<MailboxState> d) override { d(None()); }

@@ -137,6 +137,9 @@ TEST_P(LmtpSession, SequenceErrors) {
   EXPECT_EQ(Say("RSET\r\nRCPT TO:<anna@x>\r\n"), "250 503");
   EXPECT_EQ(Say("EHLO x\r\nHELO x\r\nNOOP\r\nVRFY anna\r\nXYZZY\r\n\r\n"),
             "500 500 250 252 500 500");
+  // CHUNKING is not offered.
+  EXPECT_EQ(Say("MAIL FROM:<s@x>\r\nRCPT TO:<anna@x>\r\nBDAT 3 LAST\r\n"), "250 250 500");
+  EXPECT_EQ(Say("RSET\r\n"), "250");
   EXPECT_EQ(Say("STARTTLS\r\n"), "502");
 }
 
@@ -181,6 +184,14 @@ TEST_P(LmtpSession, EachRecipientFailsForItself) {
   EXPECT_THAT(last_, HasSubstr("452 4.2.2 <anna@x>"));
   EXPECT_THAT(last_, HasSubstr("451 4.3.0 <bert@x>"));
   EXPECT_EQ(store_.deliveries.size(), 1u);
+}
+
+TEST_P(LmtpSession, ALimitOfTheMailboxOrThePairIsTemporaryOneOfTheSizeIsNot) {
+  store_.deliver_errors["anna"] = LimitExceeded("the other node was not seen for long");
+  store_.stage_errors["bert"] = LimitExceeded("the message is larger than this server takes");
+  EXPECT_EQ(Say(std::string(kBegin) + "RCPT TO:<anna@x>\r\nRCPT TO:<bert@x>\r\nDATA\r\n"),
+            "250 250 250 250 354");
+  EXPECT_EQ(Say("x\r\n.\r\n"), "452 552");
 }
 
 TEST_P(LmtpSession, WhenAllStagesAreRefusedNoOctetsAreAskedFor) {
@@ -357,7 +368,7 @@ TEST(DeliveryReply, EveryStatusHasItsReply) {
   EXPECT_EQ(DeliveryReply(OutcomeUnknown("")), std::nullopt);
   const std::vector<std::pair<Status, std::string>> table = {
       {NotFound("x"), "550 5.1.1"},        {OverQuota("x"), "452 4.2.2"},
-      {LimitExceeded("x"), "552 5.3.4"},   {Unavailable("x"), "451 4.3.0"},
+      {LimitExceeded("x"), "452 4.3.1"},   {Unavailable("x"), "451 4.3.0"},
       {Fenced("x"), "451 4.3.2"},          {PermissionDenied("x"), "550 5.7.1"},
       {InvalidArgument("x"), "550 5.6.0"}, {DataLoss("x"), "451 4.3.0"},
       {IoError("x"), "451 4.3.0"},         {Internal("x"), "451 4.3.0"},
@@ -366,6 +377,12 @@ TEST(DeliveryReply, EveryStatusHasItsReply) {
   for (const auto& [status, text] : table) {
     EXPECT_THAT(DeliveryReply(status)->Line(), StartsWith(text)) << status.ToString();
   }
+}
+
+TEST(DeliveryReply, OnlyTheSizeOfAMessageBouncesIt) {
+  EXPECT_THAT(StagingReply(LimitExceeded("x"))->Line(), StartsWith("552 5.3.4"));
+  EXPECT_THAT(StagingReply(OverQuota("x"))->Line(), StartsWith("452 4.2.2"));
+  EXPECT_EQ(StagingReply(OutcomeUnknown("")), std::nullopt);
 }
 
 TEST(Reply, TextCannotBreakTheLine) {

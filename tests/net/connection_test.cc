@@ -104,6 +104,45 @@ TEST_F(ConnectionTest, TimeoutFiresOnceAndInputPushesItBack) {
   EXPECT_EQ(log_.Count("timeout"), 1);
 }
 
+TEST_F(ConnectionTest, NoInputPushesTheDeadlineBack) {
+  const auto listener =
+      Open(Options({.start =
+                        [](SessionHost& host) {
+                          host.SetTimeout(60'000);
+                          host.SetDeadline(150);
+                        },
+                    .input = [](SessionHost& host, std::string_view) { host.Write("+"); },
+                    .deadline =
+                        [](SessionHost& host) {
+                          host.Write("too late");
+                          host.Close();
+                        }}));
+  Client client = Client::Tcp(listener->port());
+  // A byte for each answer: the client is never quiet.
+  std::string got;
+  while (!got.ends_with("too late")) {
+    client.Send(".");
+    const std::string more = client.ReadSome();
+    ASSERT_FALSE(more.empty());
+    got += more;
+  }
+  EXPECT_EQ(log_.Count("timeout"), 0);
+  EXPECT_TRUE(log_.WaitFor("deadline"));
+}
+
+TEST_F(ConnectionTest, ADeadlineTakenBackDoesNotCome) {
+  const auto listener = Open(Options({.start =
+                                          [](SessionHost& host) {
+                                            host.SetDeadline(50);
+                                            host.SetDeadline(0);
+                                            host.SetTimeout(150);
+                                          },
+                                      .timeout = [](SessionHost& host) { host.Close(); }}));
+  Client client = Client::Tcp(listener->port());
+  EXPECT_EQ(client.ReadAll(), "");
+  EXPECT_EQ(log_.Count("deadline"), 0);
+}
+
 TEST_F(ConnectionTest, PausedInputWaitsInTheKernel) {
   std::string got;
   Poster post;

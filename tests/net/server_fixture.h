@@ -61,6 +61,7 @@ struct Behaviour {
   std::function<void(SessionHost&)> drained = {};
   std::function<void(SessionHost&)> tls = {};
   std::function<void(SessionHost&)> timeout = [](SessionHost& host) { host.Close(); };
+  std::function<void(SessionHost&)> deadline = [](SessionHost& host) { host.Close(); };
   std::function<void(SessionHost&, std::string_view)> shutdown = [](SessionHost& host,
                                                                     std::string_view reason) {
     host.Write("BYE " + std::string(reason) + "\r\n");
@@ -80,6 +81,7 @@ class LambdaSession final : public Session {
   void OnDrained() override { Run(behaviour_.drained, "drained"); }
   void OnTls() override { Run(behaviour_.tls, "tls"); }
   void OnTimeout() override { Run(behaviour_.timeout, "timeout"); }
+  void OnDeadline() override { Run(behaviour_.deadline, "deadline"); }
   void Input(std::string_view bytes) override {
     if (behaviour_.input) {
       behaviour_.input(host_, bytes);

@@ -11,7 +11,7 @@ namespace {
 class NodeCredentialsTest : public ::testing::Test {
  protected:
   ManualClock clock_;
-  NodeCredentials credentials_{{"example.org"}, clock_, SystemRandom(), auth::kTestCost};
+  NodeCredentials credentials_{{"example.org"}, {}, clock_, SystemRandom(), auth::kTestCost};
 };
 
 TEST_F(NodeCredentialsTest, MakeAHashAndBothVerifiers) {

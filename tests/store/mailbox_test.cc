@@ -40,8 +40,9 @@ TEST(Users, AuthenticateByNewestAckedPasswordOnly) {
   StoreBox box;
   const UserRef user = box.AddUser("anna");
   const auto login = [&](const std::string& name, const std::string& password) {
-    return Await<UserRef>(
-        [&](Done<UserRef> done) { box.mail().Authenticate(name, password, done); });
+    return Await<UserRef>([&](Done<UserRef> done) {
+      box.mail().Authenticate({name, password, ""}, done);
+    });
   };
   EXPECT_EQ(login("ANNA", "pass")->id, user.id);
   EXPECT_EQ(login("anna", "pass")->id, user.id) << "from memory";
@@ -90,7 +91,9 @@ TEST(Users, LoginIsKeptWholeAndAnEmptyPasswordLetsNobodyIn) {
   ASSERT_TRUE(set("").ok());
   EXPECT_EQ(header().password_hash(), "");
   EXPECT_EQ(header().scram_size(), 0);
-  EXPECT_TRUE(Await<UserRef>([&](Done<UserRef> done) { box.mail().Authenticate("anna", "", done); })
+  EXPECT_TRUE(Await<UserRef>([&](Done<UserRef> done) {
+                box.mail().Authenticate({"anna", "", ""}, done);
+              })
                   .status()
                   .Is(Code::kUnauthenticated));
 }
@@ -99,7 +102,9 @@ TEST(Users, ARememberedLoginIsNotVerifiedAgainAndAnUnknownUserIs) {
   StoreBox box;
   const UserRef user = box.AddUser("anna");
   const auto login = [&](const std::string& name) {
-    return Await<UserRef>([&](Done<UserRef> done) { box.mail().Authenticate(name, "pass", done); });
+    return Await<UserRef>([&](Done<UserRef> done) {
+      box.mail().Authenticate({name, "pass", "192.0.2.1"}, done);
+    });
   };
   EXPECT_TRUE(login("nobody").status().Is(Code::kUnauthenticated));
   EXPECT_TRUE(login("").status().Is(Code::kUnauthenticated));
@@ -107,6 +112,31 @@ TEST(Users, ARememberedLoginIsNotVerifiedAgainAndAnUnknownUserIs) {
   box.credentials().remember = true;
   EXPECT_EQ(login("anna")->id, user.id);
   EXPECT_EQ(box.credentials().verified, 2);
+}
+
+TEST(Users, TheGuardStandsBetweenMemoryAndVerification) {
+  StoreBox box;
+  const UserRef user = box.AddUser("anna");
+  const auto login = [&](const std::string& password) {
+    return Await<UserRef>([&](Done<UserRef> done) {
+      box.mail().Authenticate({"Anna", password, "192.0.2.1"}, done);
+    });
+  };
+  EXPECT_TRUE(login("guess").status().Is(Code::kUnauthenticated));
+  EXPECT_EQ(box.credentials().left, "anna 192.0.2.1 wrong");
+  EXPECT_TRUE(login("pass").ok());
+  EXPECT_EQ(box.credentials().left, "anna 192.0.2.1");
+  EXPECT_EQ(box.credentials().verified, 2);
+  box.credentials().welcome = LimitExceeded("while it waited");
+  EXPECT_TRUE(login("pass").status().Is(Code::kLimit));
+  EXPECT_EQ(box.credentials().left, "anna 192.0.2.1") << "not checked, not wrong";
+  box.credentials().left = "";
+  box.credentials().enter = LimitExceeded("at once");
+  EXPECT_TRUE(login("pass").status().Is(Code::kLimit));
+  EXPECT_EQ(box.credentials().left, "");
+  EXPECT_EQ(box.credentials().verified, 2);
+  box.credentials().remember = true;
+  EXPECT_TRUE(login("pass").ok()) << "who was here lately is not held up";
 }
 
 TEST(Users, AreFoundByNameAndNamedById) {
@@ -127,6 +157,46 @@ TEST(Users, ReceiveWhatTheCandidatesSay) {
   };
   EXPECT_EQ(find("Anna@local.example")->id, user.id);
   EXPECT_TRUE(find("anna@other.example").status().Is(Code::kNotFound));
+}
+
+TEST(Mailboxes, AreBoundedPerUserHoweverTheyComeToBe) {
+  StoreBox box;
+  const UserRef user = box.AddUser("anna");
+  StoreTxn txn(box.path(), user.id);
+  MailboxWriter writer(txn, box.path().random, user.id);
+  (*txn.edit().EditUser(user.id))->state.mailboxes = limits::kMailboxesPerUserMax;
+  EXPECT_TRUE(writer.Create("one", 0).status().Is(Code::kLimit));
+  EXPECT_TRUE(writer.Rename("INBOX", "old").Is(Code::kLimit)) << "leaves a new one behind";
+  EXPECT_TRUE(writer.Rename("Sent", "a/b").Is(Code::kLimit)) << "makes a parent";
+  EXPECT_TRUE(txn.empty()) << "a refusal adds nothing";
+  EXPECT_TRUE(writer.Rename("Sent", "Archive/sent").ok()) << "nothing is made";
+  (*txn.edit().EditUser(user.id))->state.mailboxes = limits::kMailboxesPerUserMax - 1;
+  EXPECT_TRUE(writer.Create("Archive/new", 0).ok()) << "its parent is there";
+}
+
+TEST(Subscriptions, AreCountedAndBounded) {
+  StoreBox box;
+  const UserRef user = box.AddUser("anna");
+  const auto subscribe = [&](const std::string& name, bool on) {
+    return Await<Unit>([&](Done<Unit> done) { box.mail().Subscribe(user.id, name, on, done); });
+  };
+  const auto count = [&] {
+    StoreTxn txn(box.path(), user.id);
+    return (*txn.edit().User(user.id))->state.subscriptions;
+  };
+  EXPECT_EQ(count(), 5u) << "the usual folders";
+  ASSERT_TRUE(subscribe("nowhere", true).ok());
+  ASSERT_TRUE(subscribe("nowhere", true).ok());
+  EXPECT_EQ(count(), 6u);
+  ASSERT_TRUE(subscribe("nowhere", false).ok());
+  ASSERT_TRUE(subscribe("never", false).ok());
+  EXPECT_EQ(count(), 5u);
+  StoreTxn txn(box.path(), user.id);
+  MailboxWriter writer(txn, box.path().random, user.id);
+  (*txn.edit().EditUser(user.id))->state.subscriptions = limits::kSubscriptionsPerUserMax;
+  EXPECT_TRUE(writer.Subscribe("more", true).Is(Code::kLimit));
+  EXPECT_TRUE(writer.Subscribe("Sent", true).ok()) << "is one already";
+  EXPECT_TRUE(writer.Subscribe("Sent", false).ok());
 }
 
 TEST(Names, AreNormalisedAndBounded) {

@@ -25,6 +25,11 @@ class QuickCredentials final : public Credentials {
                  std::string_view password_hash) override {
     return remember && Right(password, password_hash);
   }
+  Status Enter(std::string_view, std::string_view) override { return enter; }
+  Status Welcome(std::string_view, std::string_view) override { return welcome; }
+  void Leave(std::string_view user, std::string_view address, bool wrong) override {
+    left = std::string(user) + " " + std::string(address) + (wrong ? " wrong" : "");
+  }
   bool Verify(std::string_view, std::string_view password,
               std::string_view password_hash) override {
     ++verified;
@@ -48,6 +53,10 @@ class QuickCredentials final : public Credentials {
 
   std::atomic<bool> remember{false};
   std::atomic<int> verified{0};
+  // What the guard says, and what it was told last; to be touched between two logins only.
+  Status enter;
+  Status welcome;
+  std::string left;
 
  private:
   static bool Right(std::string_view password, std::string_view password_hash) {

@@ -21,14 +21,21 @@ void DrivenSession::Send(std::string_view bytes) {
   }
 }
 
+bool DrivenSession::RunOne() {
+  if (posted_->empty()) {
+    return false;
+  }
+  const std::function<void()> fn = std::move(posted_->front());
+  posted_->pop_front();
+  if (session_ != nullptr && !closed_) {
+    fn();
+  }
+  return true;
+}
+
 bool DrivenSession::Run() {
   bool any = false;
-  while (!posted_->empty()) {
-    const std::function<void()> fn = std::move(posted_->front());
-    posted_->pop_front();
-    if (session_ != nullptr && !closed_) {
-      fn();
-    }
+  while (RunOne()) {
     any = true;
   }
   if (tls_wanted_) {
@@ -44,6 +51,13 @@ bool DrivenSession::Run() {
 void DrivenSession::PassTimeout() {
   if (!closed_) {
     session_->OnTimeout();
+  }
+}
+
+void DrivenSession::PassDeadline() {
+  if (!closed_ && deadline_ms_ > 0) {
+    deadline_ms_ = 0;
+    session_->OnDeadline();
   }
 }
 

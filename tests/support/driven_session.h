@@ -31,8 +31,13 @@ class DrivenSession : public net::SessionHost {
   void Send(std::string_view bytes);
   /// Runs what was posted; answers whether there was anything.
   bool Run();
-  /// The timeout set last passes.
+  /// Runs one posted function: a turn of the loop.
+  bool RunOne();
+  /// The timeout, the deadline set last passes.
   void PassTimeout();
+  void PassDeadline();
+  /// Who the session is told to talk to.
+  void set_address(std::string address) { address_ = std::move(address); }
   void Shutdown(std::string_view reason);
   /// Ends the session as if the connection broke.
   void Drop();
@@ -46,6 +51,7 @@ class DrivenSession : public net::SessionHost {
   bool closed() const { return closed_; }
   bool paused() const { return paused_; }
   std::int64_t timeout_ms() const { return timeout_ms_; }
+  std::int64_t deadline_ms() const { return deadline_ms_; }
   /// Calls of Write: bytes of one step leave together.
   int writes() const { return writes_; }
   std::size_t pending_max() const { return pending_max_; }
@@ -65,6 +71,7 @@ class DrivenSession : public net::SessionHost {
   bool secure_enough() const override { return secure_enough_; }
   const std::string& peer_address() const override { return address_; }
   void SetTimeout(std::int64_t ms) override { timeout_ms_ = ms; }
+  void SetDeadline(std::int64_t ms) override { deadline_ms_ = ms; }
   void Close() override;
 
  private:
@@ -86,6 +93,7 @@ class DrivenSession : public net::SessionHost {
   bool tls_wanted_ = false;
   int writes_ = 0;
   std::int64_t timeout_ms_ = 0;
+  std::int64_t deadline_ms_ = 0;
 };
 
 }  // namespace twinspool::testing

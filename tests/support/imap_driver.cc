@@ -255,6 +255,10 @@ std::string TranscriptRunner::Arrange(const std::string& verb, const std::string
   } else if (verb == "purge") {
     words >> user >> mailbox;
     store_.Purge(Find(user, mailbox));
+  } else if (verb == "damage") {
+    std::uint32_t uid = 0;
+    words >> user >> mailbox >> uid;
+    store_.DamageBody(Find(user, mailbox), Uid(uid));
   } else if (verb == "deletebox") {
     words >> user >> mailbox;
     store_.DeleteMailbox(users_[user].id, mailbox, [](const Result<Unit>&) {});
@@ -292,6 +296,8 @@ std::string TranscriptRunner::Misbehave(const std::string& verb, const std::stri
     store_.set_serving(rest.empty() ? Status() : Fenced(rest));
   } else if (verb == "timeout") {
     SessionOf(std::atoi(rest.c_str())).PassTimeout();
+  } else if (verb == "deadline") {
+    SessionOf(std::atoi(rest.c_str())).PassDeadline();
   } else if (verb == "shutdown") {
     int number = 0;
     std::string text;

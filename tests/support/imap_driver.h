@@ -13,9 +13,9 @@
 //
 // Directives: @append USER MAILBOX TEXT (escapes as above) · @flags USER MAILBOX UID FLAGS-BITS ·
 // @expunge USER MAILBOX UID · @fail CALL CODE TEXT · @block / @unblock writes · @serving TEXT
-// (empty: serves again) · @timeout N · @shutdown N TEXT · @purge USER MAILBOX · @deletebox USER
-// MAILBOX ·
-// @limit BYTES · @insecure (sessions opened from here need TLS for passwords) · @notls.
+// (empty: serves again) · @timeout N · @deadline N · @shutdown N TEXT · @purge USER MAILBOX ·
+// @damage USER MAILBOX UID · @deletebox USER MAILBOX · @limit BYTES · @insecure (sessions opened
+// from here need TLS for passwords) · @notls.
 #pragma once
 
 #include <cstdint>

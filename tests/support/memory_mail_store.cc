@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include <openssl/evp.h>
+
 #include "tests/support/memory_mail_store_inl.h"
 
 namespace twinspool::testing {
@@ -46,6 +48,13 @@ Status CheckName(const std::string& name) {
 
 }  // namespace
 
+Guid GuidOf(std::string_view octets) {
+  Guid guid;
+  unsigned int size = 0;
+  EVP_Digest(octets.data(), octets.size(), guid.data(), &size, EVP_sha256(), nullptr);
+  return guid;
+}
+
 // --- misbehaving
 
 std::size_t MemoryMailStore::RunCompletions() {
@@ -86,6 +95,10 @@ Status MemoryMailStore::EnterWrite(const std::string& call) {
   return writes_blocked_;
 }
 
+void MemoryMailStore::DamageBody(MailboxRef mailbox, Uid uid) {
+  damaged_.insert(Find(mailbox)->mailbox->messages.at(uid.value()).record.body);
+}
+
 // --- users
 
 UserRef MemoryMailStore::AddUser(std::string name, std::string password, bool folders) {
@@ -109,12 +122,12 @@ UserRef MemoryMailStore::AddUser(std::string name, std::string password, bool fo
   return kept.ref;
 }
 
-void MemoryMailStore::Authenticate(std::string user, std::string password, Done<UserRef> done) {
+void MemoryMailStore::Authenticate(LoginRequest login, Done<UserRef> done) {
   if (Status status = Enter("Authenticate"); !status.ok()) {
     return Complete<UserRef>(done, status);
   }
   for (const auto& [id, one] : users_) {
-    if (one.ref.name == Lower(user) && one.password == password) {
+    if (one.ref.name == Lower(login.user) && one.password == login.password) {
       return Complete<UserRef>(done, one.ref);
     }
   }
@@ -368,6 +381,9 @@ void MemoryMailStore::Subscribe(UserId id, std::string name, bool subscribed, Do
     return Complete<Unit>(done, status);
   }
   if (subscribed) {
+    if ((*user)->subscriptions.size() >= limits::kSubscriptionsPerUserMax) {
+      return Complete<Unit>(done, LimitExceeded("the user has too many subscriptions"));
+    }
     (*user)->subscriptions.insert(name);
   } else {
     (*user)->subscriptions.erase(name);

@@ -49,6 +49,8 @@ class MemoryMailStore : public MailStore {
   std::size_t completions_waiting() const { return waiting_.size(); }
   /// The next call of this name ("StoreFlags", "Append", …) does nothing and answers `status`.
   void FailNext(std::string call, Status status) { failures_.emplace(std::move(call), status); }
+  /// The octets of this message cannot be read any more.
+  void DamageBody(MailboxRef mailbox, Uid uid);
   /// Every write answers this until it is set to OK again.
   void set_writes_blocked(Status status) { writes_blocked_ = std::move(status); }
   void set_serving(Status status) { serving_ = std::move(status); }
@@ -57,7 +59,7 @@ class MemoryMailStore : public MailStore {
   int calls(const std::string& call) const;
 
   // --- MailStore
-  void Authenticate(std::string user, std::string password, Done<UserRef> done) override;
+  void Authenticate(LoginRequest login, Done<UserRef> done) override;
   void FindRecipient(std::string address, Done<UserRef> done) override;
   void ListMailboxes(UserId user, Done<std::vector<MailboxListing>> done) override;
   void FindMailbox(UserId user, std::string name, Done<MailboxState> done) override;
@@ -111,6 +113,7 @@ class MemoryMailStore : public MailStore {
     std::map<BodyNo, std::string> bodies;
     std::map<Guid, BodyNo> guids;
   };
+  enum class NewName { kSkip, kAdd, kAddWhileRoom };
   struct Watcher;
   class MemoryWatch;
   class MemoryStage;
@@ -146,7 +149,7 @@ class MemoryMailStore : public MailStore {
   Result<DeliverResult> DeliverNow(DeliverRequest& request);
   static void AddLine(const Message& message, const IndexQuery& query, IndexBatch* batch);
   FetchedMessage FetchOne(User& user, const Message& message, const FetchRequest& request);
-  static Result<KeywordBits> BitsOf(Mailbox& mailbox, const FlagList& flags, bool add_new);
+  static Result<KeywordBits> BitsOf(Mailbox& mailbox, const FlagList& flags, NewName new_name);
   BodyNo KeepBody(User& user, Modseq modseq, std::string octets, Guid* guid);
   Uid Add(Mailbox& mailbox, Modseq modseq, MessageRecord record, SystemFlags flags,
           KeywordBits bits);
@@ -161,6 +164,7 @@ class MemoryMailStore : public MailStore {
   bool complete_later_ = false;
   std::deque<std::function<void()>> waiting_;
   std::multimap<std::string, Status> failures_;
+  std::set<BodyNo> damaged_;
   std::map<std::string, int> calls_;
   Status writes_blocked_;
   Status serving_;

@@ -81,7 +81,9 @@ class MemoryStoreTest : public ::testing::Test {
 
 TEST_F(MemoryStoreTest, OnlyTheRightPasswordAuthenticates) {
   const auto ask = [&](const std::string& user, const std::string& password) {
-    return Now<UserRef>([&](auto done) { store_.Authenticate(user, password, std::move(done)); });
+    return Now<UserRef>([&](auto done) {
+      store_.Authenticate({user, password, ""}, std::move(done));
+    });
   };
   EXPECT_EQ(ask("TEST", "pass")->id, user_.id);
   EXPECT_EQ(ask("test", "Pass").code(), Code::kUnauthenticated);

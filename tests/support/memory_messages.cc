@@ -1,8 +1,6 @@
 // Messages of the model: reading, writing, staging, watching.
 #include <algorithm>
 
-#include <openssl/evp.h>
-
 #include "tests/support/memory_mail_store.h"
 #include "tests/support/memory_mail_store_inl.h"
 
@@ -32,13 +30,6 @@ IndexEntry Changed(IndexEntry now, FlagChange change, SystemFlags flags, Keyword
 }
 
 }  // namespace
-
-Guid GuidOf(std::string_view octets) {
-  Guid guid;
-  unsigned int size = 0;
-  EVP_Digest(octets.data(), octets.size(), guid.data(), &size, EVP_sha256(), nullptr);
-  return guid;
-}
 
 /// Octets that arrived, in memory whatever their number.
 class MemoryMailStore::MemoryStage : public BodyStage {
@@ -83,7 +74,8 @@ Modseq MemoryMailStore::NextModseq(User& user, Mailbox& mailbox) {
   return mailbox.highest;
 }
 
-Result<KeywordBits> MemoryMailStore::BitsOf(Mailbox& mailbox, const FlagList& flags, bool add_new) {
+Result<KeywordBits> MemoryMailStore::BitsOf(Mailbox& mailbox, const FlagList& flags,
+                                            NewName new_name) {
   KeywordBits bits;
   std::vector<std::string> table = *mailbox.keywords;
   for (const std::string& keyword : flags.keywords) {
@@ -93,10 +85,11 @@ Result<KeywordBits> MemoryMailStore::BitsOf(Mailbox& mailbox, const FlagList& fl
     auto it = std::find_if(table.begin(), table.end(),
                            [&](const std::string& known) { return SameKeyword(known, keyword); });
     if (it == table.end()) {
-      if (!add_new) {
+      const bool full = table.size() >= limits::kKeywordsPerMailboxMax;
+      if (new_name == NewName::kSkip || (full && new_name == NewName::kAddWhileRoom)) {
         continue;
       }
-      if (table.size() >= limits::kKeywordsPerMailboxMax) {
+      if (full) {
         return LimitExceeded("the mailbox has too many keywords");
       }
       it = table.insert(table.end(), keyword);
@@ -230,6 +223,11 @@ FetchedMessage MemoryMailStore::FetchOne(User& user, const Message& message,
   out.uid = message.entry.uid;
   out.entry = message.entry;
   out.record = message.record;
+  const bool bodies = (request.parts & kFetchSummary) != 0 || request.body_bytes > 0;
+  if (bodies && damaged_.contains(message.record.body)) {
+    out.failure = DataLoss("the body is damaged");
+    return out;
+  }
   const std::string& octets = user.bodies.at(message.record.body);
   if ((request.parts & kFetchSummary) != 0 && summarise_) {
     out.summary = summarise_(octets);
@@ -273,7 +271,7 @@ void MemoryMailStore::ReadBody(UserId owner, BodyNo body, std::uint64_t offset, 
     return Complete<std::string>(done, status);
   }
   const Result<User*> user = FindUser(owner);
-  if (!user.ok() || !(*user)->bodies.contains(body)) {
+  if (!user.ok() || !(*user)->bodies.contains(body) || damaged_.contains(body)) {
     return Complete<std::string>(done, NotFound("no such body"));
   }
   const std::string& octets = (*user)->bodies.at(body);
@@ -300,7 +298,7 @@ Result<AppendResult> MemoryMailStore::AppendNow(MailboxRef ref,
   }
   std::vector<KeywordBits> bits;
   for (const AppendMessage& message : messages) {
-    ASSIGN_OR_RETURN(KeywordBits one, BitsOf(*place.mailbox, message.flags, true));
+    ASSIGN_OR_RETURN(KeywordBits one, BitsOf(*place.mailbox, message.flags, NewName::kAdd));
     bits.push_back(one);
   }
   AppendResult result;
@@ -332,7 +330,8 @@ void MemoryMailStore::Append(MailboxRef mailbox, std::vector<AppendMessage> mess
 Result<StoreResult> MemoryMailStore::StoreNow(MailboxRef ref, const StoreRequest& request) {
   ASSIGN_OR_RETURN(const Place place, Find(ref));
   ASSIGN_OR_RETURN(const KeywordBits bits,
-                   BitsOf(*place.mailbox, request.flags, request.change != FlagChange::kRemove));
+                   BitsOf(*place.mailbox, request.flags,
+                          request.change == FlagChange::kRemove ? NewName::kSkip : NewName::kAdd));
   StoreResult result;
   result.missing = request.uids;
   UidSet changed;
@@ -418,7 +417,8 @@ Result<CopyResult> MemoryMailStore::CopyNow(MailboxRef from, const UidSet& uids,
         flags.keywords.push_back((*source.mailbox->keywords)[i]);
       }
     }
-    ASSIGN_OR_RETURN(const KeywordBits bits, BitsOf(*target.mailbox, flags, true));
+    ASSIGN_OR_RETURN(const KeywordBits bits,
+                     BitsOf(*target.mailbox, flags, NewName::kAddWhileRoom));
     const Modseq modseq = NextModseq(*target.user, *target.mailbox);
     MessageRecord record = message.record;
     if (source.user != target.user) {

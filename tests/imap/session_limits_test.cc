@@ -1,0 +1,290 @@
+// What one session may cost the others: memory, time of its thread, lines before login; and how
+// keywords are told.
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "common/limits.h"
+#include "server/imap/load_budget.h"
+#include "server/imap/session.h"
+#include "server/mime/summary.h"
+#include "tests/support/driven_session.h"
+#include "tests/support/memory_mail_store.h"
+
+namespace twinspool {
+namespace {
+
+using testing::DrivenSession;
+
+class ImapLimits : public ::testing::Test {
+ protected:
+  ImapLimits() {
+    user_ = store_.AddUser("test", "pass");
+    store_.set_summarise([](std::string_view octets) { return mime::Summarize(octets); });
+  }
+
+  std::unique_ptr<DrivenSession> Greeted() {
+    auto session = std::make_unique<DrivenSession>(DrivenSession::Options{});
+    session->Begin([this](net::SessionHost& host) {
+      return imap::MakeSession(host, store_, clock_, options_);
+    });
+    session->output().clear();
+    return session;
+  }
+
+  std::unique_ptr<DrivenSession> Selected() {
+    auto session = Greeted();
+    Say(*session, "a LOGIN test pass");
+    Say(*session, "s SELECT INBOX");
+    return session;
+  }
+
+  void Settle(DrivenSession& session) {
+    while (session.Run() || store_.RunCompletions() > 0) {
+    }
+  }
+
+  std::string Say(DrivenSession& session, const std::string& line) {
+    session.Send(line + "\r\n");
+    Settle(session);
+    return std::exchange(session.output(), "");
+  }
+
+  MailboxRef Inbox() {
+    MailboxRef inbox;
+    store_.FindMailbox(user_.id, "INBOX",
+                       [&](const Result<MailboxState>& state) { inbox = state->ref; });
+    return inbox;
+  }
+
+  void Append(const std::string& octets) {
+    std::vector<AppendMessage> messages(1);
+    messages[0].body = std::move(*store_.StageBody(user_.id, octets.size()));
+    messages[0].body->Write(octets, [](const Result<Unit>&) {});
+    store_.Append(Inbox(), std::move(messages),
+                  [](const Result<AppendResult>& result) { ASSERT_TRUE(result.ok()); });
+  }
+
+  void AddKeyword(std::uint32_t uid, const std::string& keyword) {
+    store_.StoreFlags(Inbox(), {UidSet::Of(uid, uid), FlagChange::kAdd, {0, {keyword}}, {}},
+                      [](const Result<StoreResult>& result) { ASSERT_TRUE(result.ok()); });
+  }
+
+  /// A message above limits::kFetchBatchBytes, with `text` as its second part.
+  static std::string Large(const std::string& text) {
+    return "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\n" +
+           std::string(2u << 20, 'a') + "\r\n--x\r\n\r\n" + text + "\r\n--x--\r\n";
+  }
+
+  ManualClock clock_;
+  SeededRandom random_{7};
+  testing::MemoryMailStore store_{clock_, random_};
+  UserRef user_;
+  imap::SessionOptions options_;
+};
+
+// --- before login
+
+TEST_F(ImapLimits, LittleIsBufferedBeforeLogin) {
+  store_.set_complete_later(true);
+  auto session = Greeted();
+  session->Send("a LOGIN test pass\r\n");
+  std::string noops;
+  while (noops.size() < limits::kPreLoginInputBytesMax) {
+    noops += "n NOOP\r\n";
+  }
+  session->Send(noops.substr(0, limits::kPreLoginInputBytesMax));
+  EXPECT_FALSE(session->paused());
+  session->Send("n NOOP\r\n");
+  EXPECT_TRUE(session->paused());
+  Settle(*session);
+  EXPECT_FALSE(session->paused());
+}
+
+TEST_F(ImapLimits, LinesBeforeLoginAreShort) {
+  auto session = Greeted();
+  const std::string line =
+      "a LOGIN test \"" + std::string(limits::kPreLoginLineBytesMax, 'x') + "\"";
+  EXPECT_EQ(Say(*session, line), "* BYE command line too long\r\n<closed>\r\n");
+  session = Greeted();
+  Say(*session, "a LOGIN test pass");
+  EXPECT_EQ(Say(*session, "b STATUS \"" + std::string(900, 'x') + "\" (MESSAGES)").find("* BYE"),
+            std::string::npos);
+  EXPECT_EQ(Say(*session, line).find("* BYE"), std::string::npos);
+}
+
+TEST_F(ImapLimits, ALoginHasADeadlineAndASessionHasNot) {
+  auto session = Greeted();
+  EXPECT_EQ(session->deadline_ms(), limits::kLoginMs);
+  Say(*session, "a NOOP");
+  Say(*session, "a STARTTLS");
+  EXPECT_EQ(session->deadline_ms(), limits::kLoginMs) << "not set anew";
+  Say(*session, "a LOGIN test pass");
+  EXPECT_EQ(session->deadline_ms(), 0);
+}
+
+TEST_F(ImapLimits, AutologoutComesAfterHalfAnHourAtTheEarliest) {
+  constexpr std::int64_t kHalfAnHourMs = 30 * 60'000;
+  auto session = Selected();
+  EXPECT_GE(session->timeout_ms(), kHalfAnHourMs);
+  Say(*session, "i IDLE");
+  std::int64_t waited = 0;
+  while (!session->closed()) {
+    waited += session->timeout_ms();
+    session->PassTimeout();
+    Settle(*session);
+    ASSERT_LT(waited, 10 * kHalfAnHourMs);
+  }
+  EXPECT_GE(waited, kHalfAnHourMs);
+  EXPECT_TRUE(
+      session->output().ends_with("* BYE The connection was idle for too long\r\n<closed>\r\n"));
+}
+
+// --- large messages
+
+TEST_F(ImapLimits, LargeMessagesAreLoadedWithinOneBudgetOfAllSessions) {
+  options_.loads = std::make_shared<imap::LoadBudget>(3u << 20);
+  Append(Large("needle"));
+  imap::LoadBudget::PlacePtr taken;
+  options_.loads->Ask(1u << 20, [&](Result<imap::LoadBudget::PlacePtr> place) { taken = *place; });
+  ASSERT_NE(taken, nullptr);
+  auto reader = Selected();
+  auto searcher = Selected();
+  const int reads = store_.calls("ReadBody");
+  EXPECT_EQ(Say(*reader, "f FETCH 1 BODY.PEEK[2]"), "* 1 FETCH (");
+  EXPECT_EQ(Say(*searcher, "s SEARCH BODY needle"), "");
+  EXPECT_EQ(store_.calls("ReadBody"), reads) << "they wait in line";
+  EXPECT_NE(Say(*Selected(), "f FETCH 1 BODY.PEEK[]<0.10>").find("f OK"), std::string::npos)
+      << "what is not held whole needs no place";
+  taken.reset();
+  Settle(*reader);
+  EXPECT_EQ(reader->output(), "BODY[2] {6}\r\nneedle)\r\nf OK FETCH completed\r\n");
+  Settle(*searcher);
+  EXPECT_EQ(searcher->output(), "* SEARCH 1\r\ns OK SEARCH completed\r\n");
+}
+
+TEST_F(ImapLimits, ASessionThatEndsInTheLineHoldsUpNobody) {
+  options_.loads = std::make_shared<imap::LoadBudget>(3u << 20);
+  Append(Large("needle"));
+  imap::LoadBudget::PlacePtr taken;
+  options_.loads->Ask(3u << 20, [&](Result<imap::LoadBudget::PlacePtr> place) { taken = *place; });
+  auto gone = Selected();
+  Say(*gone, "f FETCH 1 BODY.PEEK[2]");
+  auto next = Selected();
+  Say(*next, "f FETCH 1 BODY.PEEK[2]");
+  gone->Drop();
+  taken.reset();
+  Settle(*gone);
+  Settle(*next);
+  EXPECT_NE(next->output().find("f OK"), std::string::npos);
+}
+
+TEST(LoadBudgetTest, ServesInOrderAndSurvivesPlacesDroppedAtOnce) {
+  const auto budget = std::make_shared<imap::LoadBudget>(10);
+  std::vector<imap::LoadBudget::PlacePtr> held;
+  std::string order;
+  const auto ask = [&](std::uint64_t bytes, char name, bool keep) {
+    budget->Ask(bytes, [&held, &order, name, keep](Result<imap::LoadBudget::PlacePtr> place) {
+      order += name;
+      if (keep) {
+        held.push_back(std::move(*place));
+      }
+    });
+  };
+  ask(1000, 'a', true);  // more than there is: all of it
+  ask(6, 'b', true);
+  for (int i = 0; i < 100'000; ++i) {
+    ask(10, '.', false);
+  }
+  ask(1, 'c', true);
+  EXPECT_EQ(order, "a");
+  std::exchange(held, {}).clear();
+  EXPECT_EQ(order, "ab") << "the large one behind does not let the small one pass";
+  std::exchange(held, {}).clear();
+  EXPECT_EQ(order, "ab" + std::string(100'000, '.') + "c");
+}
+
+// --- the thread's time
+
+TEST_F(ImapLimits, AListOfManyNamesLetsOthersInBetween) {
+  for (int i = 0; i < 300; ++i) {
+    store_.CreateMailbox(user_.id, "box" + std::to_string(i), 0,
+                         [](const Result<MailboxState>& made) { ASSERT_TRUE(made.ok()); });
+  }
+  std::string patterns;
+  for (std::size_t i = 0; i < limits::kListPatternsMax; ++i) {
+    patterns += (i == 0 ? "" : " ") + ("none" + std::to_string(i)) + "*";
+  }
+  auto session = Greeted();
+  Say(*session, "a LOGIN test pass");
+  session->Send("l LIST \"\" (" + patterns.substr(patterns.find(' ') + 1) + " box299)\r\n");
+  int turns = 0;
+  while (session->output().find("l OK") == std::string::npos) {
+    ASSERT_TRUE(session->RunOne());
+    ++turns;
+  }
+  EXPECT_GE(turns, static_cast<int>(300 * limits::kListPatternsMax / limits::kListMatchesPerTurn));
+  EXPECT_NE(session->output().find("* LIST (\\HasNoChildren) \"/\" box299\r\nl OK"),
+            std::string::npos);
+}
+
+TEST_F(ImapLimits, ASearchOfLargeMessagesTakesOnePerTurn) {
+  for (int i = 0; i < 3; ++i) {
+    Append(Large("needle " + std::to_string(i)));
+  }
+  auto session = Selected();
+  session->Send("s SEARCH BODY \"needle 2\"\r\n");
+  int turns = 0;
+  while (session->RunOne()) {
+    ++turns;
+  }
+  EXPECT_EQ(session->output(), "* SEARCH 3\r\ns OK SEARCH completed\r\n");
+  EXPECT_GE(turns, 3);
+}
+
+// --- keywords
+
+TEST_F(ImapLimits, NoRoomForKeywordsIsSaid) {
+  Append("one");
+  std::string keywords;
+  for (std::size_t i = 0; i < limits::kKeywordsPerMailboxMax; ++i) {
+    keywords += (i == 0 ? "k" : " k") + std::to_string(i);
+  }
+  auto session = Selected();
+  const std::string answer = Say(*session, "k STORE 1 +FLAGS.SILENT (" + keywords + ")");
+  EXPECT_NE(answer.find("[PERMANENTFLAGS ("), std::string::npos);
+  EXPECT_EQ(answer.find("\\*"), std::string::npos) << "no more can be made";
+  EXPECT_TRUE(Say(*session, "l STORE 1 +FLAGS (onemore)").starts_with("l NO [LIMIT]"));
+}
+
+TEST_F(ImapLimits, AKeywordIsNamedBeforeAFetchShowsIt) {
+  Append("one");
+  for (const std::string fetch :
+       {"FETCH 1 (FLAGS)", "FETCH 1 (FLAGS RFC822.SIZE)", "FETCH 1 (FLAGS) (CHANGEDSINCE 1)",
+        "FETCH 1 (FLAGS RFC822.SIZE) (CHANGEDSINCE 1)"}) {
+    auto session = Selected();
+    const std::string keyword = "new" + std::to_string(fetch.size());
+    AddKeyword(1, keyword);
+    const std::string answer = Say(*session, "f " + fetch);
+    const std::size_t shown = answer.find(keyword, answer.find("* 1 FETCH ("));
+    const std::size_t named = answer.find(keyword, answer.find("* FLAGS ("));
+    ASSERT_NE(shown, std::string::npos) << answer;
+    EXPECT_LT(named, shown) << fetch;
+    EXPECT_EQ(answer.find("* FLAGS ("), answer.rfind("* FLAGS (")) << "once";
+  }
+}
+
+TEST_F(ImapLimits, AKeywordOfAStoreThatChangesNothingIsNamedFirst) {
+  Append("one");
+  auto session = Selected();
+  AddKeyword(1, "mine");
+  const std::string answer = Say(*session, "f STORE 1 +FLAGS (mine)");
+  EXPECT_LT(answer.find("* FLAGS ("), answer.find("* 1 FETCH (")) << answer;
+}
+
+}  // namespace
+}  // namespace twinspool
