@@ -14,6 +14,8 @@ void StandbySide::Reset() {
   catch_up_.reset();
   listed_.clear();
   refills_.clear();
+  awaited_.clear();
+  passing_ = false;
 }
 
 void StandbySide::OnPrimaryHistory(const proto::Hello& hello) {
@@ -54,22 +56,17 @@ void StandbySide::Flush() {
     return;
   }
   const std::vector<proto::Frame> frames = applier_.TakeQueue();
-  Result<ApplyOutcome> outcome = shared_.ports.sink->Apply(frames);
-  if (!outcome.ok() && outcome.code() == Code::kDataLoss) {
-    // A body that a frame names is not here: what was touched since is sent again, bodies with it.
-    outcome = ApplyOutcome{shared_.ports.sink->last(), {}};
-    outcome->mismatch = ApplyOutcome::Mismatch{
-        outcome->last.seq.Next(), {}, {}, "a body that the frame names is missing here"};
-  }
+  const Result<ApplyOutcome> outcome = shared_.ports.sink->Apply(frames);
   if (!outcome.ok()) {
     primed_ = false;
     shared_.Drop(outcome.status().Annotate("a frame of the primary cannot be applied"));
     return;
   }
-  applier_.Applied(outcome->last);
-  shared_.role->Step(core::Applied{outcome->last.seq});
-  if (outcome->mismatch) {
-    AskForRepair(*outcome->mismatch);
+  const ApplyOutcome& applied = outcome.value();
+  applier_.Applied(applied.last);
+  shared_.role->Step(core::Applied{applied.last.seq});
+  if (applied.mismatch) {
+    AskForRepair(*applied.mismatch);
   }
 }
 
@@ -77,8 +74,7 @@ void StandbySide::AskForRepair(const ApplyOutcome::Mismatch& mismatch) {
   ++digest_mismatches_;
   shared_.observer.OnDigestMismatch(mismatch.user, mismatch.reason);
   shared_.Log(Severity::kError, "entry " + std::to_string(mismatch.seq.value()) + " of user " +
-                                    mismatch.user.ToHex() +
-                                    " led to a digest other than the primary's (" +
+                                    mismatch.user.ToHex() + " does not fit what is here (" +
                                     mismatch.reason + "); it is not acknowledged before a repair");
   repair_wanted_ = true;
   shared_.role->Step(core::CatchUpStarted{shared_.role->control().epoch, mismatch.seq});
@@ -201,6 +197,8 @@ void StandbySide::OnCatchUpBegin(const proto::CatchUpBegin& begin) {
     catch_up_ = target;
     listed_.clear();
     refills_.clear();
+    awaited_.clear();
+    passing_ = false;
     applier_.Reset(shared_.ports.sink->last());
     primed_ = true;
   }
@@ -231,7 +229,8 @@ Status StandbySide::WantDifferingUsers() {
   for (const proto::UserDigest& user : std::exchange(listed_, {})) {
     const UserId id = UserId::FromBytes(user.user_id());
     const auto found = mine.find(user.user_id());
-    const bool same = found != mine.end() && found->second == user.digest();
+    const bool same =
+        found != mine.end() && !user.digest().empty() && found->second == user.digest();
     if (found != mine.end()) {
       mine.erase(found);
     }
@@ -304,28 +303,47 @@ Result<bool> StandbySide::ApplyUnit(const proto::CatchUpUnit& unit) {
 
 void StandbySide::OnUnit(const proto::CatchUpUnit& unit) {
   const UserId user = UserId::FromBytes(unit.user_id());
-  const Result<bool> right = ApplyUnit(unit);
-  Status status = right.status();
-  const bool wrong = right.ok() && !*right;
-  if (wrong) {
-    ++digest_mismatches_;
-    shared_.observer.OnDigestMismatch(user, "after a catch-up unit");
-    if (++refills_[user] > limits::kUserRefillsMax) {
-      status = DataLoss("user " + user.ToHex() +
-                        " differs from the primary even after it was sent whole");
-    } else {
-      status = WantUser(user);  // before UnitDone, so that the primary does not think it is over
+  if (unit.first()) {
+    const bool whole = unit.replace() && unit.only_mailbox().empty();
+    // Of a user who is to come whole, anything else that is still on its way is let pass.
+    passing_ = !whole && awaited_.contains(user);
+    if (whole) {
+      awaited_.erase(user);
     }
   }
-  if (!status.ok()) {
-    shared_.Drop(status.Annotate("a catch-up unit of the primary cannot be applied"));
-    return;
+  if (!passing_) {
+    const Result<bool> right = ApplyUnit(unit);
+    Status status = right.status();
+    if (status.Is(Code::kDataLoss)) {
+      status = WantAgain(user, std::string(right.status().message()));
+    } else if (status.ok() && !right.value()) {
+      status = WantAgain(user, "a digest after a catch-up differs from the primary's");
+    }
+    if (!status.ok()) {
+      shared_.Drop(status.Annotate("a catch-up unit of the primary cannot be applied"));
+      return;
+    }
   }
   proto::PeerMessage message;
   message.mutable_unit_done()->set_number(unit.number());
-  message.mutable_unit_done()->set_mismatch(wrong);
+  message.mutable_unit_done()->set_mismatch(passing_);
   message.mutable_unit_done()->set_user_id(unit.user_id());
   shared_.Send(std::move(message));
+}
+
+/// Asks for the whole of a user whose units did not lead to what the primary has. To be said before
+/// UnitDone, so that the primary does not think it is over.
+Status StandbySide::WantAgain(const UserId& user, const std::string& why) {
+  ++digest_mismatches_;
+  shared_.observer.OnDigestMismatch(user, why);
+  shared_.Log(Severity::kError, "user " + user.ToHex() + " is to be sent whole: " + why);
+  if (++refills_[user] > limits::kUserRefillsMax) {
+    return DataLoss("user " + user.ToHex() +
+                    " differs from the primary even after it was sent whole: " + why);
+  }
+  passing_ = true;
+  awaited_.insert(user);
+  return WantUser(user);
 }
 
 void StandbySide::OnCatchUpEnd(const proto::CatchUpEnd& end) {

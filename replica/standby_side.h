@@ -55,6 +55,7 @@ class StandbySide {
   void OnUnit(const proto::CatchUpUnit& unit);
   Result<bool> ApplyUnit(const proto::CatchUpUnit& unit);
   Status SaveDoomed(UserId user);
+  Status WantAgain(const UserId& user, const std::string& why);
   Status WantDifferingUsers();
   Status WantUser(const UserId& user);
   void SendWanted(proto::UserWanted wanted);
@@ -69,6 +70,8 @@ class StandbySide {
   std::vector<proto::UserDigest> listed_;
   std::set<UserId> refill_;
   std::map<UserId, int> refills_;  // how often a user was sent whole
+  std::set<UserId> awaited_;       // asked for whole, and not begun yet
+  bool passing_ = false;           // the units of the present user are let pass
   std::uint64_t digest_mismatches_ = 0;
 };
 

@@ -252,6 +252,24 @@ TEST_F(PairTest, DamageOnTheStandbyIsFoundByTheNextWriteAndRepaired) {
   EXPECT_TRUE(a_->WaitFor(Role::kPrimary));
 }
 
+TEST_F(PairTest, AUnitThatDoesNotFitBringsItsUserWholeAndTheStreamGoesOn) {
+  StartPair();
+  WaitWhole();
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(a_->Append("message " + std::to_string(i)));  // several units
+  }
+  ASSERT_TRUE(b_->store.Rot(0));
+  b_->store.SpoilNextUnit();
+  EXPECT_TRUE(a_->Append("one more"));
+  ASSERT_TRUE(
+      b_->pair()
+          .WaitFor([](const auto& s) { return s.digest_mismatches == 2 && s.state.eligible; },
+                   20'000)
+          .ok());
+  EXPECT_EQ(a_->store.Digest(), b_->store.Digest());
+  EXPECT_TRUE(a_->Append("and another"));
+}
+
 TEST_F(PairTest, PeerOfAnotherPairIsRefusedOnBothSides) {
   StartPair();
   a_->Stop();

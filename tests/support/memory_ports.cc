@@ -607,6 +607,9 @@ Result<replica::ApplyOutcome> MemoryStore::Apply(const std::vector<proto::Frame>
 Result<bool> MemoryStore::ApplyUnit(const proto::CatchUpUnit& unit) {
   const Guard guard(mutex_);
   MaybeCrash();
+  if (std::exchange(spoil_unit_, false)) {
+    return DataLoss("a row is damaged");
+  }
   MemoryRows& rows = users_[unit.user_id()];
   if (unit.first() && unit.replace()) {
     std::erase_if(rows, [&](const auto& row) {

@@ -7,6 +7,7 @@
 // everything is copied freely.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <map>
@@ -83,8 +84,14 @@ class MemoryStore final : public replica::Visibility,
   std::optional<std::string> Rot(std::uint64_t chance);
   /// The next undone entry of this store cannot be undone for its user.
   void SpoilNextUndo() { spoil_undo_ = true; }
+  /// The next catch-up unit does not fit what is here.
+  void SpoilNextUnit() { spoil_unit_ = true; }
   /// The process is gone: waiting clients learn nothing, nobody listens.
   void Die();
+
+  // --- disks
+  std::atomic<std::uint64_t> free_bytes{1u << 30};         // what this node tells
+  std::atomic<std::uint64_t> peer_free_bytes{UINT64_MAX};  // what counts of the other's here
 
   // --- looking
   std::string Digest() const;
@@ -97,8 +104,8 @@ class MemoryStore final : public replica::Visibility,
     peer_has_ = std::max(peer_has_, seq);
   }
   void SetServing(const replica::ServingState& state) override;
-  void SetPeerFreeBytes(std::uint64_t /*bytes*/) override {}
-  std::uint64_t FreeBytes() override { return 1u << 30; }
+  void SetPeerFreeBytes(std::uint64_t bytes) override { peer_free_bytes = bytes; }
+  std::uint64_t FreeBytes() override { return free_bytes; }
   // ChangeLog and ChangeSink.
   EntryId last() override { return End(); }
   CommitSeq low_water() override {
@@ -179,6 +186,7 @@ class MemoryStore final : public replica::Visibility,
   std::vector<WaitingClient> clients_;
   std::set<UserId> refill_;
   bool spoil_undo_ = false;
+  bool spoil_unit_ = false;
   int crash_in_ = -1;
 };
 
