@@ -184,6 +184,26 @@ TEST_F(PairTest, WhatHasNoLogAnyMoreIsSavedBeforeItsUserIsReplaced) {
   EXPECT_EQ(b_->store.CountMessages("after the promotion"), 1U);
 }
 
+TEST_F(PairTest, TheFullDiskOfANodeThatIsGoneBindsNobody) {
+  StartPair();
+  a_->store.free_bytes = 17;
+  WaitWhole();
+  const auto wait_for = [&](std::uint64_t bytes) {
+    return b_->pair()
+        .WaitFor([&](const auto&) { return b_->store.peer_free_bytes == bytes; }, 10'000)
+        .ok();
+  };
+  ASSERT_TRUE(wait_for(17));
+  a_->Stop();
+  ASSERT_TRUE(wait_for(UINT64_MAX)) << "the link is lost";
+  ASSERT_EQ(b_->Run(replica::core::Promote{.peer_fenced = true}).code, Outcome::kDone);
+  EXPECT_EQ(b_->store.peer_free_bytes, UINT64_MAX);
+  a_->Start();
+  a_->Connect(link_->end(0));
+  link_->Connect();
+  EXPECT_TRUE(wait_for(17)) << "once its acks are waited for again";
+}
+
 TEST_F(PairTest, SwitchoverUnderLoadLosesNothing) {
   StartPair();
   WaitWhole();
