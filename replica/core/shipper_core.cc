@@ -23,6 +23,9 @@ void ShipperCore::Push(EntryId id, std::shared_ptr<const std::string> frame, Ins
   }
   const bool gap = id.seq.value() != last_.value() + 1;
   last_ = id.seq;
+  if (frame != nullptr && frame->size() > limits::kFrameBytesMax) {
+    frame = nullptr;
+  }
   if (gap || frame == nullptr) {
     ring_.clear();
     bytes_ = 0;
