@@ -175,6 +175,7 @@ class ChangeSink {
   // Catch-up. The caller has made its own `incomplete` mark durable before the first unit.
   /// False: the digest after the user's last unit differs from the unit's. kDataLoss: the unit does
   /// not fit what is here. Either way the user is marked incomplete and to be sent whole.
+  /// kOverQuota: no room; the same unit may come again.
   virtual Result<bool> ApplyUnit(const proto::CatchUpUnit& unit) = 0;
   virtual Result<std::vector<proto::UserDigest>> Users() = 0;
   virtual Result<std::vector<proto::BodyRef>> BodiesOf(UserId user) = 0;

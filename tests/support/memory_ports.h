@@ -86,6 +86,8 @@ class MemoryStore final : public replica::Visibility,
   void SpoilNextUndo() { spoil_undo_ = true; }
   /// The next catch-up unit does not fit what is here.
   void SpoilNextUnit() { spoil_unit_ = true; }
+  /// Messages with these octets cannot be taken back.
+  void RefuseToTake(const std::string& octets) { not_taken_ = octets; }
   /// The process is gone: waiting clients learn nothing, nobody listens.
   void Die();
 
@@ -94,6 +96,11 @@ class MemoryStore final : public replica::Visibility,
   std::atomic<std::uint64_t> peer_free_bytes{UINT64_MAX};  // what counts of the other's here
 
   // --- looking
+  /// Most users whose bodies were asked for and who had not come whole, at any time.
+  std::size_t asked_most() const {
+    const Guard guard(mutex_);
+    return asked_most_;
+  }
   std::string Digest() const;
   EntryId End() const;
 
@@ -187,6 +194,9 @@ class MemoryStore final : public replica::Visibility,
   std::set<UserId> refill_;
   bool spoil_undo_ = false;
   bool spoil_unit_ = false;
+  std::string not_taken_;
+  std::set<std::string> asked_;  // users whose bodies were asked for, until their last unit
+  std::size_t asked_most_ = 0;
   int crash_in_ = -1;
 };
 
