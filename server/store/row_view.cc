@@ -153,6 +153,7 @@ Result<std::vector<proto::UserDigest>> RowView::UserDigests() const {
     ASSIGN_OR_RETURN(const UserState state, StateOf(user));
     line.set_digest(std::string(digest->bytes()));
     line.set_modseq(state.last_modseq.value());
+    line.set_own(std::string(state.digest.bytes()));
   }
   return digests;
 }
