@@ -36,6 +36,9 @@ struct EngineOptions {
   std::size_t block_cache_bytes = 256u << 20;
   /// Unflushed rows in memory, all families together.
   std::size_t write_buffer_bytes = 128u << 20;
+  /// Told of a write that failed (but for those of caches) before Write() returns. A program ends
+  /// there: what is on the disk is for the next start to say. Null: only the caller learns of it.
+  std::function<void(const Status&)> on_failed_write;
 };
 
 enum class WriteMode {
