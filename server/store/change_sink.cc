@@ -211,6 +211,7 @@ void StoreSink::TellBodies(const std::vector<const proto::Frame*>& frames) {
 // --- catch-up
 
 Result<bool> StoreSink::ApplyUnit(const proto::CatchUpUnit& unit) {
+  TRY(room_check_());
   return refill_.ApplyUnit(unit);
 }
 
