@@ -60,7 +60,7 @@ class LogChecker {
   Status Take(const std::string& file, std::uint64_t offset, std::string_view block) {
     std::size_t at = 0;
     while (!ended_ && at + kHeader <= block.size()) {
-      const std::size_t length = Le32(block.substr(at + 3, 4)) & 0xffff;
+      const std::size_t length = Le32(block.substr(at + 3, 4)) >> 8 & 0xffff;
       if (IsWhole(block, at, length)) {
         if (broken_) {
           return Damaged();
@@ -101,11 +101,12 @@ Status CheckLogs(rocksdb::Env* env, const std::string& directory) {
       logs.emplace(std::stoull(name), directory + "/" + name);
     }
   }
-  LogChecker checker(directory);
   std::string room(kBlock, '\0');
   for (const auto& [number, file] : logs) {
     std::unique_ptr<rocksdb::SequentialFile> in;
     TRY(FromRocks(env->NewSequentialFile(file, &in, rocksdb::EnvOptions()), "opening " + file));
+    // Each log by itself: one that was left with a torn end may still lie before the next.
+    LogChecker checker(directory);
     rocksdb::Slice block;
     for (std::uint64_t offset = 0;; offset += kBlock) {
       TRY(FromRocks(in->Read(kBlock, &block, room.data()), "reading " + file));
