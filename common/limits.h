@@ -45,7 +45,7 @@ inline constexpr std::uint32_t kUidValidityJump = 1000;
 /// Skipped ranges that a mailbox remembers; an older one joins the next in what it says of time.
 inline constexpr int kUidGapsMax = 64;
 /// Mailboxes of one transaction of a forced promotion; and users between two waits for the disk.
-inline constexpr std::size_t kUidJumpMailboxesPerWrite = 1024;
+inline constexpr std::size_t kUidJumpMailboxesPerWrite = 512;
 inline constexpr std::size_t kUidJumpUsersPerWait = 64;
 /// A remembered LMTP delivery answers a retry without storing twice for this long.
 inline constexpr std::int64_t kDeliveryMemorySeconds = 24 * 3600;
@@ -58,6 +58,10 @@ inline constexpr std::int64_t kGiveBackMemorySeconds = 30 * 24 * 3600;
 // ------------------------------------------------------------------
 inline constexpr std::size_t kCommitGroupBytesMax = 4u << 20;
 inline constexpr std::size_t kCommitGroupItemsMax = 1024;
+/// Encoded changes of one transaction, so that its frame can travel; beyond: NO [LIMIT].
+inline constexpr std::size_t kTransactionBytesMax = 60u << 20;
+/// Mailboxes that one transaction of a user's deletion takes away.
+inline constexpr std::size_t kMailboxesPerDelete = 1000;
 /// Writes that may wait, all users together and one user; beyond: NO [UNAVAILABLE] at once.
 inline constexpr std::size_t kPendingWritesMax = 20'000;
 inline constexpr std::size_t kPendingWriteBytesMax = 256u << 20;
@@ -106,9 +110,11 @@ inline constexpr int kPeerMessageBytesMax = 5 << 20;
 /// Entries of one message of a comparing catch-up or of verify-pair.
 inline constexpr std::size_t kUserDigestsPerMessage = 10'000;
 inline constexpr std::size_t kBodyRefsPerMessage = 20'000;
+/// Users that a standby asks for at once, with lists of the bodies that it has.
+inline constexpr std::size_t kUsersAskedAtOnce = 4;
 /// Messages read at once to be saved before their user is replaced.
 inline constexpr std::size_t kDoomedPerRead = 256;
-inline constexpr std::size_t kMailboxDigestsPerMessage = 5'000;
+inline constexpr std::size_t kMailboxDigestsPerMessage = 3'000;
 /// verify-pair names at most this many differences.
 inline constexpr std::size_t kDifferencesMax = 1'000;
 /// A user whose digest stays wrong is sent whole this often before the link is dropped.
@@ -116,6 +122,8 @@ inline constexpr int kUserRefillsMax = 3;
 /// Octets of one part of a message that is given back, and the wait before one is offered again.
 inline constexpr std::size_t kGiveBackPartBytes = 256u << 10;
 inline constexpr std::int64_t kGiveBackRetryMs = 5'000;
+/// … and before one that was refused is.
+inline constexpr std::int64_t kGiveBackRefusedMs = 3600'000;
 /// A step of the conversation that the peer does not answer for so long drops the link.
 inline constexpr std::int64_t kConversationStallMs = 60'000;
 /// Heartbeats go on for so long while the node is busy with one step (recounting after a rewind).

@@ -44,6 +44,8 @@ void Conversation::OnLinkDown(const Status& why) {
     return;
   }
   link_up_ = verified_ = false;
+  peer_disk_.reset();
+  ShowPeerDisk();
   shared_.Log(Severity::kWarning, "the peer is gone: " + why.ToString());
   primary_.Reset();
   standby_.Reset();
@@ -164,7 +166,16 @@ void Conversation::OnHello(const proto::PeerMessage& message) {
 
 void Conversation::OnPeerFreeBytes(std::uint64_t bytes) {
   peer_.free_bytes = bytes;
-  shared_.ports.visibility->SetPeerFreeBytes(bytes);
+  peer_disk_ = bytes;
+  ShowPeerDisk();
+}
+
+/// The peer's disk bounds what is accepted only while this node waits for its acks: what it last
+/// said must not refuse mail that this node acknowledges alone.
+void Conversation::ShowPeerDisk() {
+  const core::RoleState& state = role_.state();
+  const bool counts = peer_disk_ && !core::IsSingle(state) && !core::GrantInUse(state);
+  shared_.ports.visibility->SetPeerFreeBytes(counts ? *peer_disk_ : UINT64_MAX);
 }
 
 void Conversation::OnHeartbeat(const proto::Heartbeat& heartbeat) {

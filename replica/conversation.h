@@ -107,6 +107,7 @@ class Conversation : private RoleListener {
   void DispatchToStandby(const proto::PeerMessage& message);
   void OnHeartbeat(const proto::Heartbeat& heartbeat);
   void OnPeerFreeBytes(std::uint64_t bytes);
+  void ShowPeerDisk();
   void AskDrained(std::optional<CommitSeq> before);
 
   // conversation_time.cc: time and orders.
@@ -139,6 +140,7 @@ class Conversation : private RoleListener {
   bool verified_ = false;       // the peer's Hello on this link was a good one
   bool epoch_refused_ = false;  // … but its epoch is not believed, and it was told so
   PeerFacts peer_;
+  std::optional<std::uint64_t> peer_disk_;  // free bytes, as told on this link
   bool heard_ever_ = false;
   Instant heard_at_;
   Instant beat_at_;

@@ -32,6 +32,7 @@ void Conversation::Beat(Instant now) {
   }
   beat_at_ = now;
   role_.Step(core::Tick{});
+  ShowPeerDisk();
   primary_.OnTick(now);
   verifier_.OnTick(now);
   if (!link_up_) {

@@ -7,6 +7,12 @@
 namespace twinspool::replica {
 namespace {
 
+/// It is for what the message or its mailbox is, not for the moment, that the store says no.
+bool IsRefusal(Code code) {
+  return code == Code::kLimit || code == Code::kDataLoss || code == Code::kInvalidArgument ||
+         code == Code::kNotFound || code == Code::kInternal;
+}
+
 /// The store's answer as a message, also when there is none.
 proto::GivenBack ToGivenBack(const std::string& token, const Result<proto::GivenBack>& result) {
   proto::GivenBack given;
@@ -14,7 +20,8 @@ proto::GivenBack ToGivenBack(const std::string& token, const Result<proto::Given
     given = *result;
   } else {
     given.set_outcome(result.status().ToString());
-    given.set_retry(true);
+    given.set_refused(IsRefusal(result.code()));
+    given.set_retry(!given.refused());
   }
   given.set_token(token);
   return given;
@@ -58,7 +65,10 @@ void GiveBackSender::OnTick(Instant now) {
   if (item_ && !own && !sent_) {
     return;  // parts are still leaving
   }
-  item_ = salvage_.NextPending();
+  item_ = salvage_.NextPending([&](const std::string& token) {
+    const auto put_off = not_before_.find(token);
+    return put_off != not_before_.end() && now < put_off->second;
+  });
   if (!item_) {
     return;
   }
@@ -74,8 +84,7 @@ void GiveBackSender::OnTick(Instant now) {
 void GiveBackSender::TakeOwn(const proto::SalvageItem& item) {
   Result<std::string> octets = salvage_.ReadBody(item, 0, item.body_bytes());
   if (!octets.ok()) {
-    shared_.Log(Severity::kError, octets.status().ToString());
-    return;
+    return PutOff(true, octets.status().ToString(), shared_.clock.Now());
   }
   const std::string token = item.token();
   shared_.ports.take_back->Take(
@@ -92,8 +101,7 @@ bool GiveBackSender::Pump() {
   }
   Result<std::string> octets = salvage_.ReadBody(*item_, offset_, limits::kGiveBackPartBytes);
   if (!octets.ok()) {
-    shared_.Log(Severity::kError, octets.status().ToString());
-    sent_ = true;
+    PutOff(true, octets.status().ToString(), shared_.clock.Now());
     return false;
   }
   proto::PeerMessage message;
@@ -115,18 +123,31 @@ void GiveBackSender::OnGivenBack(const proto::GivenBack& given, Instant now) {
   if (!item_ || given.token() != item_->token()) {
     return;
   }
-  if (given.retry()) {
-    offered_at_ = now;
-    return;
+  if (given.retry() || given.refused()) {
+    return PutOff(given.refused(), given.outcome(), now);
   }
   shared_.Log(Severity::kInfo, "a salvaged message was given back: " + given.outcome());
   if (Status status = salvage_.MarkDone(given.token()); !status.ok()) {
     shared_.Log(Severity::kError, status.ToString());
     return;
   }
+  not_before_.erase(given.token());
   item_.reset();
   own_ = false;
   OnTick(now);
+}
+
+void GiveBackSender::PutOff(bool refused, const std::string& why, Instant now) {
+  const std::int64_t wait_ms = refused ? limits::kGiveBackRefusedMs : limits::kGiveBackRetryMs;
+  const bool first = not_before_.insert_or_assign(item_->token(), now.PlusMs(wait_ms)).second;
+  if (first && refused) {
+    shared_.Log(Severity::kError,
+                "message " + std::to_string(item_->uid()) + " of mailbox " +
+                    MailboxId::FromBytes(item_->mailbox_id()).ToHex() +
+                    " cannot be given back and stays in the salvage folder: " + why);
+  }
+  item_.reset();
+  own_ = false;
 }
 
 // --- the new primary -------------------------------------------------------------------------
@@ -154,7 +175,8 @@ void GiveBackReceiver::OnGiveBack(const proto::GiveBack& part) {
   if (octets_.size() + part.octets().size() > limits::kMessageBytesMax) {
     proto::GivenBack given;
     given.set_token(part.token());
-    given.set_outcome("refused: larger than any message may be; it stays in the salvage folder");
+    given.set_outcome("larger than any message may be");
+    given.set_refused(true);
     Answer(std::move(given));
     Reset();
     return;

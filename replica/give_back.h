@@ -1,11 +1,14 @@
 // Giving back: messages that only a former primary had accepted go to the new one, under new UIDs.
 //
 // The sender works through the salvage folder, one message at a time, while its node is an eligible
-// standby; the receiver gathers the parts and hands the message to the store. A token names each
-// message for ever, so repeating is harmless, and the sender repeats until it is answered. A node
-// that is primary itself takes its own salvage back. No thread, lock or clock.
+// standby; a message that is not taken makes room for the next, is offered again later (much later,
+// if it was refused for what it is), and stays in the folder until then. The receiver gathers the
+// parts and hands the message to the store. A token names each message for ever, so repeating is
+// harmless, and the sender repeats until it is answered. A node that is primary itself takes its
+// own salvage back. No thread, lock or clock.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -30,6 +33,8 @@ class GiveBackSender {
  private:
   void TakeOwn(const proto::SalvageItem& item);
   proto::GiveBack Describe(const proto::SalvageItem& item) const;
+  /// The message under way was not taken: others go first now.
+  void PutOff(bool refused, const std::string& why, Instant now);
 
   Shared& shared_;
   Salvage& salvage_;
@@ -38,6 +43,7 @@ class GiveBackSender {
   std::uint64_t offset_ = 0;
   bool sent_ = false;
   Instant offered_at_;
+  std::map<std::string, Instant> not_before_;  // of messages that were not taken, by token
 };
 
 /// See the head of this file.

@@ -131,7 +131,10 @@ class PictureSource {
 struct ApplyOutcome {
   /// End of the log now; durable.
   EntryId last;
-  /// Set when a frame led to a digest other than its primary's: nothing of that frame was kept.
+  /// Set when a frame does not fit what is here: it led to a digest other than its primary's, or
+  /// could not be applied (another message under a UID, a body or record missing, damaged rows).
+  /// Nothing of that frame was kept; the named mailboxes, or the user's own rows, are to be
+  /// replaced.
   struct Mismatch {
     CommitSeq seq;
     UserId user;
@@ -166,12 +169,13 @@ class ChangeSink {
   virtual ~ChangeSink() = default;
   virtual EntryId last() = 0;
   /// Applies contiguous frames with one sync. A frame at or below last() is skipped; a gap is
-  /// kConflict; a body that a frame names and nobody brought is kDataLoss.
+  /// kConflict; one that does not fit what is here is a mismatch of the outcome.
   virtual Result<ApplyOutcome> Apply(const std::vector<proto::Frame>& frames) = 0;
 
   // Catch-up. The caller has made its own `incomplete` mark durable before the first unit.
-  /// False: the digest after the user's last unit differs from the unit's; the user is marked
-  /// incomplete.
+  /// False: the digest after the user's last unit differs from the unit's. kDataLoss: the unit does
+  /// not fit what is here. Either way the user is marked incomplete and to be sent whole.
+  /// kOverQuota: no room; the same unit may come again.
   virtual Result<bool> ApplyUnit(const proto::CatchUpUnit& unit) = 0;
   virtual Result<std::vector<proto::UserDigest>> Users() = 0;
   virtual Result<std::vector<proto::BodyRef>> BodiesOf(UserId user) = 0;

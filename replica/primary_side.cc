@@ -305,9 +305,9 @@ void PrimarySide::Trim() {
   }
   if (shipper_.acked() > log.low_water()) {
     log.Trim(shipper_.acked());
-  } else if (log.bytes() > shared_.options.outbox_bytes_max && phase_ == Phase::kIdle) {
+  } else if (log.bytes() > shared_.options.outbox_bytes_max) {
     shared_.Log(Severity::kWarning,
-                "the outbox kept for the absent peer is full and is dropped; "
+                "the outbox kept for a peer that is away or far behind is full and is dropped; "
                 "the peer will be compared user by user");
     log.Trim(log.last().seq);
   }

@@ -1,6 +1,7 @@
 #include "replica/salvage.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "common/codec.h"
@@ -57,6 +58,19 @@ proto::SalvageItem ToItem(const SalvageRecord& record, std::size_t index) {
   return item;
 }
 
+/// Epoch and first seq as a directory's name tells them: as numbers, "10-5" comes after "9-7".
+std::tuple<std::uint64_t, std::uint64_t, std::string> OrderOf(const std::filesystem::path& dir) {
+  const std::string name = dir.filename().string();
+  const char* const end = name.data() + name.size();
+  std::uint64_t epoch = 0;
+  std::uint64_t seq = 0;
+  const auto [dash, error] = std::from_chars(name.data(), end, epoch);
+  if (error == std::errc() && dash != end) {
+    std::from_chars(dash + 1, end, seq);
+  }
+  return {epoch, seq, name};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Salvage>> Salvage::Open(SalvageOptions options) {
@@ -70,7 +84,7 @@ Result<std::unique_ptr<Salvage>> Salvage::Open(SalvageOptions options) {
       dirs.push_back(it->path());
     }
   }
-  std::sort(dirs.begin(), dirs.end());
+  std::ranges::sort(dirs, {}, OrderOf);
   for (const std::filesystem::path& dir : dirs) {
     TRY(salvage->LoadDirectory(dir));
   }
@@ -92,27 +106,45 @@ Status Salvage::LoadDirectory(const std::filesystem::path& dir) {
   return OkStatus();
 }
 
-void Salvage::Add(proto::SalvageItem item, const std::filesystem::path& dir) {
+Salvage::MessageKey Salvage::KeyOf(const Item& item) {
+  return {item.dir, item.proto.mailbox_id(), item.proto.uid()};
+}
+
+void Salvage::Add(proto::SalvageItem added, const std::filesystem::path& dir) {
   const std::size_t at = items_.size();
-  const MessageKey message(item.mailbox_id(), item.uid());
-  by_token_[item.token()] = at;
+  const Item& item = items_.emplace_back(Item{std::move(added), dir});
+  const std::string& kind = item.proto.kind();
+  const std::string& token = item.proto.token();
+  by_token_[token] = at;
   // Newest entries come first within a rewind: what became of a message is known before its append.
-  if (item.kind() == kExpunge) {
-    expunged_.insert(message);
-  } else if (item.kind() == kFlags) {
-    newest_flags_.try_emplace(message, at);
-  } else if (item.kind() == kAppend && item.has_body() && !done_.contains(item.token()) &&
-             !expunged_.contains(message)) {
-    pending_[item.token()] = at;
+  if (kind == kExpunge) {
+    expunged_.insert(KeyOf(item));
+  } else if (kind == kFlags) {
+    newest_flags_.try_emplace(KeyOf(item), at);
+  } else if (kind == kAppend && item.proto.has_body() && !done_.contains(token) &&
+             !expunged_.contains(KeyOf(item))) {
+    pending_[token] = at;
   }
-  items_.push_back({std::move(item), dir});
 }
 
 Status Salvage::BeginRewind(Epoch epoch, CommitSeq first_seq) {
   const std::filesystem::path root = options_.data_dir / "salvage";
+  const std::filesystem::path dir =
+      root / (std::to_string(epoch.value()) + "-" + std::to_string(first_seq.value()));
+  if (dir == dir_) {
+    return OkStatus();
+  }
+  TRY(Sync());
   TRY(MakeDirectory(root, options_.sync));
-  dir_ = root / (std::to_string(epoch.value()) + "-" + std::to_string(first_seq.value()));
-  return MakeDirectory(dir_, options_.sync);
+  TRY(MakeDirectory(dir, options_.sync));
+  // The files are there from the beginning, so that Sync need not look after their names.
+  TRY(AppendOctets(dir / kRecords, "").status());
+  TRY(AppendOctets(dir / kBodies, "").status());
+  if (options_.sync) {
+    TRY(SyncFile(dir));
+  }
+  dir_ = dir;
+  return OkStatus();
 }
 
 Status Salvage::AppendBody(proto::SalvageItem* item, const BodyReader& read_body) {
@@ -125,6 +157,7 @@ Status Salvage::AppendBody(proto::SalvageItem* item, const BodyReader& read_body
     if (piece.empty()) {
       break;  // shorter than its record says: what is there is saved
     }
+    bodies_unsynced_ = true;
     ASSIGN_OR_RETURN(const std::uint64_t at, AppendOctets(dir_ / kBodies, piece));
     if (offset == 0) {
       item->set_body_offset(at);
@@ -132,13 +165,11 @@ Status Salvage::AppendBody(proto::SalvageItem* item, const BodyReader& read_body
     offset += piece.size();
   }
   item->set_body_bytes(offset);
-  if (offset == 0) {
-    return OkStatus();
-  }
-  return options_.sync ? SyncFile(dir_ / kBodies) : OkStatus();
+  return OkStatus();
 }
 
 Status Salvage::Save(const SalvageRecord& record, std::size_t index, const BodyReader& read_body) {
+  TRY(failed_);
   proto::SalvageItem item = ToItem(record, index);
   if (by_token_.contains(item.token())) {
     return OkStatus();
@@ -146,9 +177,22 @@ Status Salvage::Save(const SalvageRecord& record, std::size_t index, const BodyR
   if (item.has_body()) {
     TRY(AppendBody(&item, read_body));
   }
-  TRY(AppendRecord(dir_ / kRecords, item.SerializeAsString(), options_.sync));
+  records_unsynced_ = true;
+  TRY(AppendRecord(dir_ / kRecords, item.SerializeAsString(), false));
   Add(std::move(item), dir_);
   return OkStatus();
+}
+
+Status Salvage::Sync() {
+  // Octets first: a record that is there names octets that are there.
+  if (options_.sync && bodies_unsynced_ && failed_.ok()) {
+    failed_ = SyncFile(dir_ / kBodies);
+  }
+  if (options_.sync && records_unsynced_ && failed_.ok()) {
+    failed_ = SyncFile(dir_ / kRecords);
+  }
+  bodies_unsynced_ = records_unsynced_ = false;
+  return failed_;
 }
 
 std::vector<proto::SalvageItem> Salvage::List() const {
@@ -160,18 +204,22 @@ std::vector<proto::SalvageItem> Salvage::List() const {
   return out;
 }
 
-std::optional<proto::SalvageItem> Salvage::NextPending() const {
-  if (pending_.empty()) {
-    return std::nullopt;
+std::optional<proto::SalvageItem> Salvage::NextPending(
+    const std::function<bool(const std::string& token)>& skip) const {
+  for (const auto& [token, at] : pending_) {
+    if (skip && skip(token)) {
+      continue;
+    }
+    proto::SalvageItem item = items_[at].proto;
+    const auto flags = newest_flags_.find(KeyOf(items_[at]));
+    if (flags != newest_flags_.end()) {
+      const proto::SalvageItem& newest = items_[flags->second].proto;
+      *item.mutable_entry_state() = newest.entry_state();
+      *item.mutable_keywords() = newest.keywords();
+    }
+    return item;
   }
-  proto::SalvageItem item = items_[pending_.begin()->second].proto;
-  const auto flags = newest_flags_.find({item.mailbox_id(), item.uid()});
-  if (flags != newest_flags_.end()) {
-    const proto::SalvageItem& newest = items_[flags->second].proto;
-    *item.mutable_entry_state() = newest.entry_state();
-    *item.mutable_keywords() = newest.keywords();
-  }
-  return item;
+  return std::nullopt;
 }
 
 Result<std::string> Salvage::ReadBody(const proto::SalvageItem& item, std::uint64_t offset,

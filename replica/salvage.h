@@ -4,8 +4,9 @@
 //   records  length, CRC-32C, proto::SalvageItem, one after another
 //   bodies   octets that items name by offset and length
 //   done     length, CRC-32C, token: what was given back or needs no giving back
-// Everything is durable when a call returns. A torn tail (the process died while writing) is cut at
-// the next opening: what it described had not been undone yet. Saving an item twice is harmless.
+// What Save wrote is durable after Sync, which comes before anything of it is undone; everything
+// else is when its call returns. A torn tail (the process died while writing) is cut at the next
+// opening: what it described had not been undone yet. Saving an item twice is harmless.
 //
 // This is not a mailbox: operators list and read it, and the conversation offers its messages to
 // the new primary. One thread at a time.
@@ -17,6 +18,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "proto/salvage.pb.h"
@@ -46,6 +48,8 @@ class Salvage {
   Status BeginRewind(Epoch epoch, CommitSeq first_seq);
   /// Saves one record, number `index` of its entry, with its body. Known ones are skipped.
   Status Save(const SalvageRecord& record, std::size_t index, const BodyReader& read_body);
+  /// Makes durable what was saved since the last call.
+  Status Sync();
 
   /// All items, oldest rewind first, as written (newest entry first within one rewind).
   std::vector<proto::SalvageItem> List() const;
@@ -53,8 +57,10 @@ class Salvage {
 
   /// Messages that nobody has been asked to take back yet.
   std::size_t pending() const { return pending_.size(); }
-  /// One of them, with flags and keywords as they were at the end of the undone history.
-  std::optional<proto::SalvageItem> NextPending() const;
+  /// The first of them that `skip` does not want left out, with flags and keywords as they were at
+  /// the end of the undone history.
+  std::optional<proto::SalvageItem> NextPending(
+      const std::function<bool(const std::string& token)>& skip = {}) const;
   Result<std::string> ReadBody(const proto::SalvageItem& item, std::uint64_t offset,
                                std::size_t length) const;
   Status MarkDone(const std::string& token);
@@ -69,10 +75,15 @@ class Salvage {
   Status AppendBody(proto::SalvageItem* item, const BodyReader& read_body);
   void Add(proto::SalvageItem item, const std::filesystem::path& dir);
 
-  using MessageKey = std::pair<std::string, std::uint32_t>;  // mailbox id, UID
+  /// A message of one undone history: UIDs that it gave out are given out again after it.
+  using MessageKey = std::tuple<std::filesystem::path, std::string, std::uint32_t>;
+  static MessageKey KeyOf(const Item& item);
 
   SalvageOptions options_;
   std::filesystem::path dir_;  // of the rewind under way
+  bool records_unsynced_ = false;
+  bool bodies_unsynced_ = false;
+  Status failed_;  // of a sync: only a restart tells what the disk holds
   std::vector<Item> items_;
   std::map<std::string, std::size_t> by_token_;
   std::set<std::string> done_;

@@ -1,5 +1,6 @@
 #include "replica/standby_side.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "replica/core/history.h"
@@ -12,8 +13,17 @@ void StandbySide::Reset() {
   repair_wanted_ = false;
   primary_.reset();
   catch_up_.reset();
+  ForgetCatchUp();
+}
+
+void StandbySide::ForgetCatchUp() {
   listed_.clear();
   refills_.clear();
+  comparing_ = false;
+  wanted_.clear();
+  asked_.clear();
+  awaited_.clear();
+  whole_ = passing_ = false;
 }
 
 void StandbySide::OnPrimaryHistory(const proto::Hello& hello) {
@@ -54,22 +64,17 @@ void StandbySide::Flush() {
     return;
   }
   const std::vector<proto::Frame> frames = applier_.TakeQueue();
-  Result<ApplyOutcome> outcome = shared_.ports.sink->Apply(frames);
-  if (!outcome.ok() && outcome.code() == Code::kDataLoss) {
-    // A body that a frame names is not here: what was touched since is sent again, bodies with it.
-    outcome = ApplyOutcome{shared_.ports.sink->last(), {}};
-    outcome->mismatch = ApplyOutcome::Mismatch{
-        outcome->last.seq.Next(), {}, {}, "a body that the frame names is missing here"};
-  }
+  const Result<ApplyOutcome> outcome = shared_.ports.sink->Apply(frames);
   if (!outcome.ok()) {
     primed_ = false;
     shared_.Drop(outcome.status().Annotate("a frame of the primary cannot be applied"));
     return;
   }
-  applier_.Applied(outcome->last);
-  shared_.role->Step(core::Applied{outcome->last.seq});
-  if (outcome->mismatch) {
-    AskForRepair(*outcome->mismatch);
+  const ApplyOutcome& applied = outcome.value();
+  applier_.Applied(applied.last);
+  shared_.role->Step(core::Applied{applied.last.seq});
+  if (applied.mismatch) {
+    AskForRepair(*applied.mismatch);
   }
 }
 
@@ -77,8 +82,7 @@ void StandbySide::AskForRepair(const ApplyOutcome::Mismatch& mismatch) {
   ++digest_mismatches_;
   shared_.observer.OnDigestMismatch(mismatch.user, mismatch.reason);
   shared_.Log(Severity::kError, "entry " + std::to_string(mismatch.seq.value()) + " of user " +
-                                    mismatch.user.ToHex() +
-                                    " led to a digest other than the primary's (" +
+                                    mismatch.user.ToHex() + " does not fit what is here (" +
                                     mismatch.reason + "); it is not acknowledged before a repair");
   repair_wanted_ = true;
   shared_.role->Step(core::CatchUpStarted{shared_.role->control().epoch, mismatch.seq});
@@ -148,7 +152,7 @@ Status StandbySide::SaveNewest() {
   for (std::size_t i = 0; i < records.size(); ++i) {
     TRY(Save(records[i], i));
   }
-  return OkStatus();
+  return salvage_.Sync();
 }
 
 Status StandbySide::Save(const SalvageRecord& record, std::size_t index) {
@@ -199,8 +203,7 @@ void StandbySide::OnCatchUpBegin(const proto::CatchUpBegin& begin) {
       return;
     }
     catch_up_ = target;
-    listed_.clear();
-    refills_.clear();
+    ForgetCatchUp();
     applier_.Reset(shared_.ports.sink->last());
     primed_ = true;
   }
@@ -217,12 +220,12 @@ void StandbySide::OnUserList(const proto::UserList& list) {
   if (!list.last()) {
     return;
   }
-  if (Status status = WantDifferingUsers(); !status.ok()) {
+  if (Status status = CompareUsers(); !status.ok()) {
     shared_.Drop(status.Annotate("comparing users with the primary"));
   }
 }
 
-Status StandbySide::WantDifferingUsers() {
+Status StandbySide::CompareUsers() {
   ASSIGN_OR_RETURN(const std::vector<proto::UserDigest> own, shared_.ports.sink->Users());
   std::map<std::string, std::string> mine;
   for (const proto::UserDigest& user : own) {
@@ -231,21 +234,39 @@ Status StandbySide::WantDifferingUsers() {
   for (const proto::UserDigest& user : std::exchange(listed_, {})) {
     const UserId id = UserId::FromBytes(user.user_id());
     const auto found = mine.find(user.user_id());
-    const bool same = found != mine.end() && found->second == user.digest();
+    const bool same =
+        found != mine.end() && !user.digest().empty() && found->second == user.digest();
     if (found != mine.end()) {
       mine.erase(found);
     }
     if (!same || refill_.contains(id)) {
-      TRY(WantUser(id));
+      wanted_.push_back(id);
+      awaited_.insert(id);
     }
   }
   for (const auto& [id, digest] : mine) {
     TRY(SaveDoomed(UserId::FromBytes(id)));
     TRY(shared_.ports.sink->DropUser(UserId::FromBytes(id)));
   }
-  proto::UserWanted all;
-  all.set_all_sent(true);
-  SendWanted(std::move(all));
+  comparing_ = true;
+  return AskForUsers();
+}
+
+/// A few users at a time: the bodies that this node has of them are named, and these lists would be
+/// large together.
+Status StandbySide::AskForUsers() {
+  while (!wanted_.empty() && asked_.size() < limits::kUsersAskedAtOnce) {
+    const UserId user = wanted_.front();
+    wanted_.pop_front();
+    asked_.insert(user);
+    TRY(WantUser(user));
+  }
+  if (comparing_ && wanted_.empty()) {
+    comparing_ = false;
+    proto::UserWanted all;
+    all.set_all_sent(true);
+    SendWanted(std::move(all));
+  }
   return OkStatus();
 }
 
@@ -285,7 +306,7 @@ Status StandbySide::SaveDoomed(UserId user) {
     ASSIGN_OR_RETURN(const std::vector<SalvageRecord> records,
                      shared_.ports.sink->ReadDoomed(user, mailbox, uid));
     if (records.empty()) {
-      return OkStatus();
+      return salvage_.Sync();
     }
     for (const SalvageRecord& record : records) {
       TRY(Save(record, 0));
@@ -304,18 +325,20 @@ Result<bool> StandbySide::ApplyUnit(const proto::CatchUpUnit& unit) {
 
 void StandbySide::OnUnit(const proto::CatchUpUnit& unit) {
   const UserId user = UserId::FromBytes(unit.user_id());
-  const Result<bool> right = ApplyUnit(unit);
-  Status status = right.status();
-  const bool wrong = right.ok() && !*right;
-  if (wrong) {
-    ++digest_mismatches_;
-    shared_.observer.OnDigestMismatch(user, "after a catch-up unit");
-    if (++refills_[user] > limits::kUserRefillsMax) {
-      status = DataLoss("user " + user.ToHex() +
-                        " differs from the primary even after it was sent whole");
-    } else {
-      status = WantUser(user);  // before UnitDone, so that the primary does not think it is over
+  if (unit.first()) {
+    whole_ = unit.replace() && unit.only_mailbox().empty();
+    // Of a user who is to come whole, anything else that is still on its way is let pass.
+    passing_ = !whole_ && awaited_.contains(user);
+    if (whole_) {
+      awaited_.erase(user);
     }
+  }
+  Status status = passing_ ? OkStatus() : TakeUnit(user, unit);
+  if (unit.last() && whole_) {
+    asked_.erase(user);
+  }
+  if (status.ok()) {
+    status = AskForUsers();  // before UnitDone, so that the primary does not think it is over
   }
   if (!status.ok()) {
     shared_.Drop(status.Annotate("a catch-up unit of the primary cannot be applied"));
@@ -323,9 +346,33 @@ void StandbySide::OnUnit(const proto::CatchUpUnit& unit) {
   }
   proto::PeerMessage message;
   message.mutable_unit_done()->set_number(unit.number());
-  message.mutable_unit_done()->set_mismatch(wrong);
+  message.mutable_unit_done()->set_mismatch(passing_);
   message.mutable_unit_done()->set_user_id(unit.user_id());
   shared_.Send(std::move(message));
+}
+
+Status StandbySide::TakeUnit(const UserId& user, const proto::CatchUpUnit& unit) {
+  const Result<bool> right = ApplyUnit(unit);
+  if (right.ok() && right.value()) {
+    return OkStatus();
+  }
+  if (!right.ok() && right.code() != Code::kDataLoss) {
+    return right.status();
+  }
+  const std::string why = right.ok() ? "a digest after a catch-up differs from the primary's"
+                                     : std::string(right.status().message());
+  ++digest_mismatches_;
+  shared_.observer.OnDigestMismatch(user, why);
+  shared_.Log(Severity::kError, "user " + user.ToHex() + " is to be sent whole: " + why);
+  if (++refills_[user] > limits::kUserRefillsMax) {
+    return DataLoss("user " + user.ToHex() +
+                    " differs from the primary even after it was sent whole: " + why);
+  }
+  passing_ = true;
+  if (awaited_.insert(user).second) {
+    wanted_.push_front(user);
+  }
+  return OkStatus();
 }
 
 void StandbySide::OnCatchUpEnd(const proto::CatchUpEnd& end) {
@@ -349,36 +396,51 @@ void StandbySide::OnCatchUpEnd(const proto::CatchUpEnd& end) {
 // --- verify --------------------------------------------------------------------------------
 
 void StandbySide::OnDigestRequest(const proto::DigestRequest& request) {
-  ChangeSink& sink = *shared_.ports.sink;
-  const CommitSeq last = sink.last().seq;
-  const bool comparable =
-      last.value() == request.seq() && shared_.role->role() == core::Role::kStandby;
-  MailboxId after;
-  while (true) {
-    proto::PeerMessage message;
-    proto::DigestReply* reply = message.mutable_digest_reply();
-    reply->set_number(request.number());
-    reply->set_seq(last.value());
-    if (comparable) {
-      const auto page = sink.MailboxDigests(after, limits::kMailboxDigestsPerMessage);
-      if (!page.ok()) {
-        shared_.Drop(page.status().Annotate("reading digests for the primary"));
-        return;
-      }
-      for (const proto::MailboxDigest& digest : *page) {
-        *reply->add_mailboxes() = digest;
-        after = MailboxId::FromBytes(digest.mailbox_id());
-      }
-      reply->set_last(page->size() < limits::kMailboxDigestsPerMessage);
-    } else {
-      reply->set_last(true);
-    }
-    const bool done = reply->last();
-    shared_.Send(std::move(message));
-    if (done) {
+  const CommitSeq last = shared_.ports.sink->last().seq;
+  proto::DigestReply reply;
+  reply.set_number(request.number());
+  reply.set_seq(last.value());
+  if (last.value() == request.seq() && shared_.role->role() == core::Role::kStandby) {
+    if (Status status = SendDigests(reply); !status.ok()) {
+      shared_.Drop(status.Annotate("reading digests for the primary"));
       return;
     }
   }
+  reply.set_last(true);
+  SendReply(std::move(reply));
+}
+
+/// Mailboxes first, then users.
+Status StandbySide::SendDigests(const proto::DigestReply& head) {
+  ChangeSink& sink = *shared_.ports.sink;
+  MailboxId after;
+  for (std::size_t got = limits::kMailboxDigestsPerMessage;
+       got == limits::kMailboxDigestsPerMessage;) {
+    ASSIGN_OR_RETURN(const auto page,
+                     sink.MailboxDigests(after, limits::kMailboxDigestsPerMessage));
+    proto::DigestReply reply = head;
+    reply.mutable_mailboxes()->Assign(page.begin(), page.end());
+    got = page.size();
+    if (got > 0) {
+      after = MailboxId::FromBytes(page.back().mailbox_id());
+      SendReply(std::move(reply));
+    }
+  }
+  ASSIGN_OR_RETURN(const auto users, sink.Users());
+  for (auto from = users.begin(); from != users.end();) {
+    const auto count = std::min<std::ptrdiff_t>(limits::kUserDigestsPerMessage, users.end() - from);
+    proto::DigestReply reply = head;
+    reply.mutable_users()->Assign(from, from + count);
+    from += count;
+    SendReply(std::move(reply));
+  }
+  return OkStatus();
+}
+
+void StandbySide::SendReply(proto::DigestReply reply) {
+  proto::PeerMessage message;
+  *message.mutable_digest_reply() = std::move(reply);
+  shared_.Send(std::move(message));
 }
 
 }  // namespace twinspool::replica

@@ -5,6 +5,7 @@
 // or clock.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -52,12 +53,19 @@ class StandbySide {
   Status FinishRewind(const proto::RewindTo& rewind);
   void AdoptHistory();
   // Catch-up.
+  void ForgetCatchUp();
   void OnUnit(const proto::CatchUpUnit& unit);
   Result<bool> ApplyUnit(const proto::CatchUpUnit& unit);
   Status SaveDoomed(UserId user);
-  Status WantDifferingUsers();
+  /// Applies it; a user whom it does not lead to what the primary has is wanted whole.
+  Status TakeUnit(const UserId& user, const proto::CatchUpUnit& unit);
+  Status CompareUsers();
+  Status AskForUsers();
   Status WantUser(const UserId& user);
   void SendWanted(proto::UserWanted wanted);
+  // Verify.
+  Status SendDigests(const proto::DigestReply& head);
+  void SendReply(proto::DigestReply reply);
 
   Shared& shared_;
   Salvage& salvage_;
@@ -69,6 +77,12 @@ class StandbySide {
   std::vector<proto::UserDigest> listed_;
   std::set<UserId> refill_;
   std::map<UserId, int> refills_;  // how often a user was sent whole
+  bool comparing_ = false;         // the primary has not been told that all differing are named
+  std::deque<UserId> wanted_;      // to be asked for whole
+  std::set<UserId> asked_;         // asked for, and not come to their last unit yet
+  std::set<UserId> awaited_;       // wanted or asked for, and not begun yet
+  bool whole_ = false;             // the units of the present user replace him
+  bool passing_ = false;           // … are let pass
   std::uint64_t digest_mismatches_ = 0;
 };
 

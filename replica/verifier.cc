@@ -36,6 +36,13 @@ void Verifier::Begin(Result<std::unique_ptr<Picture>> picture, CommitSeq seq, Ve
     return;
   }
   picture_ = std::move(picture).value();
+  Result<std::vector<proto::UserDigest>> users = picture_->Users();
+  if (!users.ok()) {
+    picture_.reset();
+    done({.status = users.status(), .seq = seq});
+    return;
+  }
+  own_users_.assign(users->begin(), users->end());
   done_ = std::move(done);
   result_ = {.status = OkStatus(), .seq = seq};
   own_.clear();
@@ -70,7 +77,7 @@ void Verifier::Note(const proto::MailboxDigest* here, const proto::MailboxDigest
                                  .there = Describe(there)});
 }
 
-Status Verifier::Compare(const proto::DigestReply& reply) {
+Status Verifier::CompareMailboxes(const proto::DigestReply& reply) {
   for (const proto::MailboxDigest& theirs : reply.mailboxes()) {
     ++result_.compared;
     while (true) {
@@ -91,7 +98,11 @@ Status Verifier::Compare(const proto::DigestReply& reply) {
       own_.pop_front();
     }
   }
-  while (reply.last()) {
+  return OkStatus();
+}
+
+Status Verifier::NoteMissing() {
+  while (true) {
     ASSIGN_OR_RETURN(const bool have, FillOwn());
     if (!have) {
       break;
@@ -100,7 +111,45 @@ Status Verifier::Compare(const proto::DigestReply& reply) {
     Note(&own_.front(), nullptr);
     own_.pop_front();
   }
+  for (const proto::UserDigest& user : std::exchange(own_users_, {})) {
+    NoteUser(&user, nullptr);
+  }
   return OkStatus();
+}
+
+void Verifier::NoteUser(const proto::UserDigest* here, const proto::UserDigest* there) {
+  ++result_.different;
+  if (result_.differences.size() >= limits::kDifferencesMax) {
+    return;
+  }
+  const auto show = [](const proto::UserDigest* user) {
+    return user == nullptr       ? std::string("missing")
+           : user->own().empty() ? std::string("damaged or incomplete")
+                                 : DigestBytes::FromBytes(user->own()).ToHex();
+  };
+  result_.differences.push_back(
+      {.user = UserId::FromBytes((here != nullptr ? here : there)->user_id()),
+       .mailbox = MailboxId(),
+       .name = "(own rows of the user)",
+       .here = show(here),
+       .there = show(there)});
+}
+
+void Verifier::CompareUsers(const proto::DigestReply& reply) {
+  for (const proto::UserDigest& theirs : reply.users()) {
+    while (!own_users_.empty() && own_users_.front().user_id() < theirs.user_id()) {
+      NoteUser(&own_users_.front(), nullptr);
+      own_users_.pop_front();
+    }
+    if (own_users_.empty() || own_users_.front().user_id() != theirs.user_id()) {
+      NoteUser(nullptr, &theirs);
+      continue;
+    }
+    if (own_users_.front().own() != theirs.own()) {
+      NoteUser(&own_users_.front(), &theirs);
+    }
+    own_users_.pop_front();
+  }
 }
 
 void Verifier::OnReply(const proto::DigestReply& reply) {
@@ -113,7 +162,11 @@ void Verifier::OnReply(const proto::DigestReply& reply) {
                        std::to_string(result_.seq.value()) + "; try again when it is in sync"));
     return;
   }
-  const Status compared = Compare(reply);
+  Status compared = CompareMailboxes(reply);
+  CompareUsers(reply);
+  if (compared.ok() && reply.last()) {
+    compared = NoteMissing();
+  }
   if (!compared.ok() || reply.last()) {
     Finish(compared);
   }
@@ -135,6 +188,7 @@ void Verifier::Finish(Status status) {
   result_.status = std::move(status);
   picture_.reset();
   own_.clear();
+  own_users_.clear();
   const VerifyDone done = std::exchange(done_, nullptr);
   done(std::exchange(result_, {}));
 }

@@ -17,7 +17,8 @@
 
 namespace twinspool::replica {
 
-/// One mailbox that is not the same on both nodes.
+/// One mailbox that is not the same on both nodes; with a nil mailbox, the user's own rows: header
+/// and password, subscriptions, remembered results, the pool of bodies.
 struct VerifyDifference {
   UserId user;
   MailboxId mailbox;
@@ -50,7 +51,11 @@ class Verifier {
   void OnTick(Instant now);
 
  private:
-  Status Compare(const proto::DigestReply& reply);
+  Status CompareMailboxes(const proto::DigestReply& reply);
+  /// Mailboxes and users that only this node has. After the last reply.
+  Status NoteMissing();
+  void CompareUsers(const proto::DigestReply& reply);
+  void NoteUser(const proto::UserDigest* here, const proto::UserDigest* there);
   Result<bool> FillOwn();
   void Note(const proto::MailboxDigest* here, const proto::MailboxDigest* there);
   void Finish(Status status);
@@ -64,6 +69,7 @@ class Verifier {
   std::deque<proto::MailboxDigest> own_;  // read ahead of what the peer has told
   MailboxId own_after_;
   bool own_ended_ = false;
+  std::deque<proto::UserDigest> own_users_;  // that the peer has not told of
   Instant began_;
 };
 

@@ -27,6 +27,9 @@ void ShipperCore::Push(EntryId id, std::shared_ptr<const std::string> frame, Ins
   const bool gap = id.seq.value() != last_.value() + 1;
   last_ = id.seq;
   oldest_unacked_ = oldest_unacked_.value_or(now);
+  if (frame != nullptr && frame->size() > limits::kFrameBytesMax) {
+    frame = nullptr;
+  }
   if (gap || frame == nullptr) {
     gone_upto_ = CommitSeq(id.seq.value() - 1);
     gone_bytes_ += bytes_;

@@ -37,7 +37,9 @@ class ShipperCore {
   void Reset(CommitSeq last, Instant now = Instant());
 
   /// The next durable group, contiguous with the one before; a gap empties the ring. A null frame
-  /// (single) is only counted. Old frames leave when the ring is over its bytes, acked or not.
+  /// (single), and one above limits::kFrameBytesMax, which can never travel, is only counted: a
+  /// peer that lacks it catches up another way. Old frames leave when the ring is over its bytes,
+  /// acked or not.
   void Push(EntryId id, std::shared_ptr<const std::string> frame, Instant now);
 
   /// Whether everything above `after` is in the ring (or there is nothing above it).
@@ -51,7 +53,7 @@ class ShipperCore {
   bool fell_behind() const { return fell_behind_; }
 
   /// The next part to send while the window has room, whole frames in order, parts in order.
-  /// Empty: nothing to send now. kLimit: a frame that can never travel.
+  /// Empty: nothing to send now.
   Result<std::optional<proto::FramePart>> Next();
   /// Everything up to this position has been handed out by Next, all parts of it.
   CommitSeq sent_upto() const { return sent_upto_; }

@@ -118,8 +118,7 @@ ExitCode RunPairDissolve(Client& client, const Arguments& arguments) {
 }
 
 ExitCode RunVerifyPair(Client& client, const Arguments& arguments) {
-  proto::VerifyRequest request;
-  request.set_deep(arguments.Has("deep"));
+  const proto::VerifyRequest request;
   grpc::ClientContext context;
   client.SetDeadline(&context, static_cast<int>(arguments.Number("timeout", 3600)));
   const auto stream = client.stub().VerifyPair(&context, request);

@@ -162,8 +162,9 @@ void Node::VerifyPair(const proto::VerifyRequest&, const VerifyProgress& progres
     last.set_message(std::string(result.status.message()));
   } else if (result.different > 0) {
     last.set_outcome(proto::DIFFERENT);
-    last.set_message(std::to_string(result.different) + " of " + std::to_string(result.compared) +
-                     " mailboxes differ at " + std::to_string(result.seq.value()));
+    last.set_message(std::to_string(result.different) + " differences in " +
+                     std::to_string(result.compared) + " mailboxes and their users at " +
+                     std::to_string(result.seq.value()));
   } else {
     last.set_message("both copies are equal at " + std::to_string(result.seq.value()) + ": " +
                      std::to_string(result.compared) + " mailboxes compared");

@@ -239,13 +239,11 @@ Status Applier::ForExisting(const HeadMailbox& mailbox, const UidSet& uids, Fn&&
       pages.push_back(page);
     }
   } else {
-    ASSIGN_OR_RETURN(pages, edit_.Pages(user_id_, mailbox.id, uids.Min() >> kPageBits));
+    ASSIGN_OR_RETURN(
+        pages, edit_.Pages(user_id_, mailbox.id, uids.Min() >> kPageBits, uids.Max() >> kPageBits));
   }
   for (const std::uint32_t number : pages) {
     const std::uint32_t first = number << kPageBits;
-    if (first > uids.Max()) {
-      break;
-    }
     const UidSet here = uids.Intersect(UidSet::Of(std::max(first, 1u), first + 0xff));
     if (here.empty()) {
       continue;

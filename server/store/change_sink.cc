@@ -20,6 +20,23 @@ std::string Name(const TouchedDigest& touched) {
                                : "mailbox " + touched.mailbox.ToHex();
 }
 
+/// What is to be replaced when these changes of the frame can't be applied to what is here.
+replica::ApplyOutcome::Mismatch Unfit(const proto::Frame& frame, const proto::UserChanges& changes,
+                                      const Status& why) {
+  replica::ApplyOutcome::Mismatch mismatch;
+  mismatch.seq = CommitSeq(frame.seq());
+  mismatch.user = UserId::FromBytes(changes.user_id());
+  mismatch.reason = std::string(why.message());
+  TouchedOrder order;
+  order.Add(changes);
+  for (const TouchedDigest& touched : order.order()) {
+    if (!touched.mailbox.nil()) {
+      mismatch.mailboxes.push_back(touched.mailbox);
+    }
+  }
+  return mismatch;
+}
+
 /// Compares what the frame says with what came out here.
 Status CompareDigests(const proto::Frame& frame, HeadEdit& edit,
                       std::optional<replica::ApplyOutcome::Mismatch>* mismatch) {
@@ -165,6 +182,10 @@ Status StoreSink::ApplyFrame(const proto::Frame& frame, HeadEdit& edit, RowBatch
   ApplyResult result;
   for (const proto::UserChanges& changes : frame.changes()) {
     const Status applied = store::Apply(changes, options, edit, &result);
+    if (applied.Is(Code::kDataLoss)) {
+      run->mismatch = Unfit(frame, changes, applied);
+      return OkStatus();
+    }
     if (!applied.ok()) {
       return applied.Annotate("frame " + std::to_string(frame.seq()));
     }
@@ -204,6 +225,7 @@ void StoreSink::TellBodies(const std::vector<const proto::Frame*>& frames) {
 // --- catch-up
 
 Result<bool> StoreSink::ApplyUnit(const proto::CatchUpUnit& unit) {
+  TRY(room_check_());
   arriving_.Clear();
   return refill_.ApplyUnit(unit);
 }

@@ -37,6 +37,9 @@ class StoreSink final : public replica::ChangeSink {
   /// them. Default: nobody.
   void SetBodyListener(std::function<void(std::vector<std::pair<UserId, BodyNo>>)> listener);
 
+  /// Asked before a unit of a catch-up is taken. Default: there is room.
+  void SetRoomCheck(std::function<Status()> check) { room_check_ = std::move(check); }
+
   EntryId last() override { return log_.last(); }
   Result<replica::ApplyOutcome> Apply(const std::vector<proto::Frame>& frames) override;
 
@@ -83,6 +86,7 @@ class StoreSink final : public replica::ChangeSink {
   Undo undo_;
   ArrivingBodies arriving_;
   std::function<void(std::vector<std::pair<UserId, BodyNo>>)> body_listener_;
+  std::function<Status()> room_check_ = [] { return OkStatus(); };
   std::uint64_t added_bytes_ = 0;  // of outbox entries in the run under way
 };
 

@@ -37,14 +37,14 @@ std::vector<DigestBytes> MergeDigests(
   return digests;
 }
 
-[[noreturn]] void EndProcess(const Status& status) {
+}  // namespace
+
+void EndProcess(const Status& status) {
   LogError("store_write_failed",
            {{"status", status.ToString()},
             {"consequence", "this process ends now; the next start decides what is kept"}});
   std::_Exit(kExitFailedWrite);
 }
-
-}  // namespace
 
 std::size_t QueuedTxn::bytes() const {
   std::size_t total = rows.bytes() + outbox_items.size();

@@ -43,6 +43,9 @@ struct QueuedTxn {
   std::size_t bytes() const;
 };
 
+/// A write failed: logs why and ends the process with exit code 70, nothing unwound.
+[[noreturn]] void EndProcess(const Status& status);
+
 class CommitPipeline {
  public:
   /// None is owned; all outlive the pipeline.

@@ -54,6 +54,12 @@ Status DiskPolicy::Admit(Admission admission) {
   return OkStatus();
 }
 
+Status DiskPolicy::AdmitCopy() {
+  return FreeBytes() < reserves_.hard_bytes
+             ? OverQuota("the disk of this node is full; the copy goes on when there is room")
+             : OkStatus();
+}
+
 void DiskPolicy::TendBallast() {
   const std::uint64_t own = FreeBytes();
   if (own < reserves_.hard_bytes) {

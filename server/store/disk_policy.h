@@ -37,6 +37,9 @@ class DiskPolicy {
 
   /// kOverQuota below a reserve, naming the node whose disk it is.
   Status Admit(Admission admission);
+  /// kOverQuota below the own hard reserve: a standby takes no units of a catch-up then. Frames it
+  /// does take: below either node's reserve a primary sends only what gives room back.
+  Status AdmitCopy();
   void SetPeerFreeBytes(std::uint64_t bytes) { peer_free_.store(bytes); }
   std::uint64_t FreeBytes();
   /// Gives up or makes the ballast, as the free bytes ask. Called about once a second.

@@ -9,6 +9,7 @@
 #include "common/check.h"
 #include "common/codec.h"
 #include "server/store/engine_setup.h"
+#include "server/store/wal_check.h"
 
 namespace twinspool::store {
 namespace {
@@ -37,6 +38,7 @@ struct Engine::Impl {
   std::unique_ptr<StoreDirectory> files;  // keeps the lock; goes last
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;  // [0] is the unused default family
+  std::function<void(const Status&)> on_failed_write;
 
   Impl() = default;
   Impl(const Impl&) = delete;
@@ -125,7 +127,9 @@ Result<std::unique_ptr<Engine>> Engine::Open(const std::string& directory,
     TRY(files->BeginCreation());
   }
   TRY(files->CheckRoom());
+  TRY(CheckLogs(env, directory));
   TRY(impl->OpenDatabase(directory, options, !complete));
+  impl->on_failed_write = options.on_failed_write;
   std::unique_ptr<Engine> engine(new Engine(directory, std::move(impl)));
 
   std::string version;
@@ -177,7 +181,12 @@ Status Engine::Write(const RowBatch& batch, WriteMode mode) {
   rocksdb::WriteOptions options;
   options.sync = mode == WriteMode::kSync;
   options.disableWAL = mode == WriteMode::kNoLog;
-  return FromRocks(impl_->db->Write(options, &rows), "writing to the store in " + directory_);
+  Status status =
+      FromRocks(impl_->db->Write(options, &rows), "writing to the store in " + directory_);
+  if (!status.ok() && mode != WriteMode::kNoLog && impl_->on_failed_write) {
+    impl_->on_failed_write(status);
+  }
+  return status;
 }
 
 Result<std::optional<std::string>> Engine::Get(Family family, std::string_view key,

@@ -38,6 +38,9 @@ struct EngineOptions {
   std::size_t write_buffer_bytes = 128u << 20;
   /// False: a store was here before, so that an empty directory is a loss and not a beginning.
   bool may_create = true;
+  /// Told of a write that failed (but for those of caches) before Write() returns. A program ends
+  /// there: what is on the disk is for the next start to say. Null: only the caller learns of it.
+  std::function<void(const Status&)> on_failed_write;
 };
 
 enum class WriteMode {

@@ -165,8 +165,9 @@ class HeadEdit {
   /// Every row whose key begins with `prefix`, in key order; `fn` answers false to stop.
   Status ScanRows(UserId owner, Family family, std::string_view prefix,
                   const std::function<bool(std::string_view key, std::string_view value)>& fn);
-  /// Page numbers of a mailbox that have entries, ascending, from `first` on.
-  Result<std::vector<std::uint32_t>> Pages(UserId owner, MailboxId mailbox, std::uint32_t first);
+  /// Numbers of a mailbox's pages that have entries, `first` to `last` inclusive, ascending.
+  Result<std::vector<std::uint32_t>> Pages(UserId owner, MailboxId mailbox, std::uint32_t first,
+                                           std::uint32_t last);
 
   // Changing.
   Result<HeadUser*> EditUser(UserId user);

@@ -178,10 +178,10 @@ void HeadEdit::NoteWhole(MailboxId mailbox, std::uint32_t page) {
 }
 
 Result<std::vector<std::uint32_t>> HeadEdit::Pages(UserId owner, MailboxId mailbox,
-                                                   std::uint32_t first) {
+                                                   std::uint32_t first, std::uint32_t last) {
   std::map<std::uint32_t, bool> found;  // page -> has entries
   RowIterator it = lock_.head().engine_.Iterate(
-      Family::kIndex, {PageKey(mailbox, first), PrefixEnd(mailbox.bytes())});
+      Family::kIndex, {PageKey(mailbox, first), PrefixEnd(PageKey(mailbox, last))});
   for (it.SeekToFirst(); it.Valid(); it.Next()) {
     if (const auto page = PageOfPageKey(it.key())) {
       found[*page] = true;
@@ -189,14 +189,15 @@ Result<std::vector<std::uint32_t>> HeadEdit::Pages(UserId owner, MailboxId mailb
   }
   TRY(it.status());
   StripeFor(owner).pages.From({mailbox, first}, [&](const PagePlace& place, const Page& page) {
-    if (place.first != mailbox) {
+    if (place.first != mailbox || place.second > last) {
       return false;
     }
     found[place.second] = !page.empty();
     return true;
   });
   for (auto slot = work_->pages.lower_bound({mailbox, first});
-       slot != work_->pages.end() && slot->first.first == mailbox; ++slot) {
+       slot != work_->pages.end() && slot->first.first == mailbox && slot->first.second <= last;
+       ++slot) {
     if (slot->second.now() != nullptr) {
       found[slot->first.second] = !slot->second.now()->empty();
     }

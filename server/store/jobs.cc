@@ -6,9 +6,13 @@
 #include <vector>
 
 #include "common/codec.h"
+#include "common/log.h"
 #include "server/store/commit_pipeline.h"
 #include "server/store/engine.h"
+#include "server/store/mailbox_ops.h"
 #include "server/store/message_ops.h"
+#include "server/store/page.h"
+#include "server/store/row_view.h"
 
 namespace twinspool::store {
 namespace {
@@ -16,76 +20,138 @@ namespace {
 /// Things that one transaction of a job takes away.
 constexpr std::size_t kJobPart = 1000;
 
+/// The role or the queue says no: nothing else of this round would be let through, either.
+bool EndsTheRound(const Status& status) {
+  return status.Is(Code::kFenced) || status.Is(Code::kUnavailable);
+}
+
 class UserJobs {
  public:
   UserJobs(const WritePath& path, const JobOptions& options, UserId user, JobReport* report)
-      : path_(path), options_(options), user_(user), report_(report) {}
+      : path_(path),
+        options_(options),
+        user_(user),
+        deadline_s_(path.clock.WallSeconds() - options.purge_after_s),
+        report_(report) {}
 
   Status Run() {
+    TRY(FinishDeletion());
     TRY(PurgeMailboxes());
     TRY(Collect());
     return ForgetTokens();
   }
 
  private:
+  /// Mailboxes that a deleted user still has: the process died while he was being deleted.
+  Status FinishDeletion();
   Status PurgeMailboxes();
-  /// One transaction; false: nothing (more) to purge there.
-  Result<bool> PurgePart(MailboxId mailbox);
+  /// Without a lock: what may be purged is found page by page, then purged part by part.
+  Status PurgeMailbox(MailboxId mailbox);
+  /// A mailbox that was deleted long enough ago goes whole.
+  bool GoesWhole(const proto::MailboxHeader& header) const {
+    return header.deleted_modseq() > 0 && header.deleted_ns() / 1'000'000'000 <= deadline_s_;
+  }
+  bool MayGo(bool whole, bool expunged, std::int64_t updated_s) const {
+    return whole || (expunged && updated_s <= deadline_s_);
+  }
+  /// One transaction: those of `candidates` that may still go.
+  Status PurgePart(MailboxId mailbox, const UidSet& candidates);
   Status Collect();
   Status ForgetTokens();
 
   const WritePath& path_;
   const JobOptions& options_;
   const UserId user_;
+  const std::int64_t deadline_s_;
   JobReport* const report_;
 };
 
-Status UserJobs::PurgeMailboxes() {
-  std::vector<MailboxId> mailboxes;
-  const std::string prefix = MailboxPrefix(user_);
-  RowIterator it = path_.engine.Iterate(Family::kMailboxes, KeyRange::Prefix(prefix));
-  for (it.SeekToFirst(); it.Valid(); it.Next()) {
-    mailboxes.push_back(MailboxId::FromBytes(it.key().substr(prefix.size())));
+Status UserJobs::FinishDeletion() {
+  ASSIGN_OR_RETURN(const auto header, RowView(path_.engine).UserHeader(user_));
+  proto::UserHeader decoded;
+  if (!header || !decoded.ParseFromString(header->bytes) || decoded.deleted_ns() == 0) {
+    return OkStatus();
   }
-  TRY(it.status());
-  for (const MailboxId mailbox : mailboxes) {
-    bool more = true;
-    while (more) {
-      ASSIGN_OR_RETURN(more, PurgePart(mailbox));
-    }
+  const std::string names = MailboxNamePrefix(user_);
+  RowIterator left = path_.engine.Iterate(Family::kMailboxes, KeyRange::Prefix(names));
+  left.SeekToFirst();
+  bool more = left.Valid();
+  TRY(left.status());
+  while (more) {
+    StoreTxn txn(path_, user_);
+    TRY(txn.Admit(Admission::kFree));
+    ASSIGN_OR_RETURN(more, MailboxWriter(txn, path_.random, user_).DeleteSome());
+    TRY(txn.Commit().status());
   }
   return OkStatus();
 }
 
-Result<bool> UserJobs::PurgePart(MailboxId id) {
+Status UserJobs::PurgeMailboxes() {
+  ASSIGN_OR_RETURN(const std::vector<MailboxId> mailboxes,
+                   RowView(path_.engine).MailboxesOf(user_));
+  for (const MailboxId mailbox : mailboxes) {
+    TRY(PurgeMailbox(mailbox));
+  }
+  return OkStatus();
+}
+
+Status UserJobs::PurgeMailbox(MailboxId id) {
+  const RowView view(path_.engine);
+  ASSIGN_OR_RETURN(const auto row, view.MailboxRowOf(id));
+  ASSIGN_OR_RETURN(const auto header, view.MailboxHeader(user_, id));
+  if (!row || !header || row->entries == 0) {
+    return OkStatus();
+  }
+  ASSIGN_OR_RETURN(const auto part, ParseMailboxHeader(header->bytes));
+  const bool whole = GoesWhole(part->decoded);
+  if (!whole && row->entries == row->exists) {
+    return OkStatus();
+  }
+  UidSet candidates;
+  RowIterator it = path_.engine.Iterate(Family::kIndex, KeyRange::Prefix(id.bytes()));
+  for (it.SeekToFirst(); it.Valid(); it.Next()) {
+    const std::optional<std::uint32_t> page = PageOfPageKey(it.key());
+    PageScanner scanner(it.value());
+    TRY(scanner.status());
+    if (!page || (!whole && scanner.header().highest_expunge == Modseq())) {
+      continue;
+    }
+    EntryView entry;
+    while (scanner.Next(&entry)) {
+      if (MayGo(whole, entry.expunged(), entry.updated_s)) {
+        candidates.Add(*page << kPageBits | entry.uid_low);
+      }
+    }
+    TRY(scanner.status());
+    if (candidates.Count() >= kJobPart) {
+      TRY(PurgePart(id, std::exchange(candidates, {})));
+    }
+  }
+  TRY(it.status());
+  return candidates.empty() ? OkStatus() : PurgePart(id, candidates);
+}
+
+Status UserJobs::PurgePart(MailboxId id, const UidSet& candidates) {
   StoreTxn txn(path_, user_);
   TRY(txn.Admit(Admission::kFree));
   ASSIGN_OR_RETURN(const HeadMailbox* mailbox, txn.edit().Mailbox(user_, id));
-  if (mailbox->header == nullptr || mailbox->row.entries == 0) {
-    return false;
+  if (mailbox->header == nullptr) {
+    return OkStatus();
   }
-  const std::int64_t deadline = txn.now_s() - options_.purge_after_s;
-  const bool whole =
-      !mailbox->exists() && mailbox->header->decoded.deleted_ns() / 1'000'000'000 <= deadline;
-  if (!whole && mailbox->row.entries == mailbox->row.exists) {
-    return false;
-  }
+  const bool whole = GoesWhole(mailbox->header->decoded);
   UidSet uids;
   Modseq floor;
-  ASSIGN_OR_RETURN(
-      const auto next,
-      ForEntries(txn.edit(), {user_, id}, nullptr, Uid(1), [&](Uid uid, const PageEntry& entry) {
-        if (whole || (entry.expunged() && entry.updated_s <= deadline)) {
-          if (uids.Count() >= kJobPart) {
-            return false;
-          }
-          uids.Add(uid);
-          floor = std::max(floor, entry.modseq);
-        }
-        return true;
-      }));
+  TRY(ForEntries(txn.edit(), {user_, id}, &candidates, Uid(1),
+                 [&](Uid uid, const PageEntry& entry) {
+                   if (MayGo(whole, entry.expunged(), entry.updated_s)) {
+                     uids.Add(uid);
+                     floor = std::max(floor, entry.modseq);
+                   }
+                   return true;
+                 })
+          .status());
   if (uids.empty()) {
-    return false;
+    return OkStatus();
   }
   ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user_));
   proto::PurgeItem* item = txn.Add(user_)->mutable_purge();
@@ -94,8 +160,7 @@ Result<bool> UserJobs::PurgePart(MailboxId id) {
   item->set_floor(floor.value());
   item->set_modseq(modseq.value());
   report_->purged += uids.Count();
-  TRY(txn.Commit().status());
-  return next.has_value();
+  return txn.Commit().status();
 }
 
 Status UserJobs::Collect() {
@@ -177,7 +242,14 @@ Result<JobReport> RunJobs(const WritePath& path, const JobOptions& options) {
   }
   TRY(it.status());
   for (const UserId user : users) {
-    TRY(UserJobs(path, options, user, &report).Run());
+    const Status done = UserJobs(path, options, user, &report).Run();
+    if (EndsTheRound(done)) {
+      return done;
+    }
+    if (!done.ok()) {
+      ++report.failed_users;
+      LogError("background_jobs_failed", {{"user", user.ToHex()}, {"status", done.ToString()}});
+    }
   }
   path.pipeline.Drain();
   return report;

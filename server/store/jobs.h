@@ -23,10 +23,13 @@ struct JobReport {
   std::uint64_t purged = 0;     // entries
   std::uint64_t collected = 0;  // bodies
   std::uint64_t forgotten = 0;  // results
+  std::uint64_t failed_users = 0;
 };
 
-/// One round over all users; what it did is durable here when it answers. Stops at the first
-/// refusal (not primary, blocked): the next round goes on. One thread at a time.
+/// One round over all users; what it did is durable here when it answers. What there is to do is
+/// looked for without a lock; no transaction is made where there is nothing. A user who can't be
+/// worked on (damage) is logged and passed over; a refusal (not primary, blocked) ends the round:
+/// the next one goes on. One thread at a time.
 Result<JobReport> RunJobs(const WritePath& path, const JobOptions& options);
 
 }  // namespace twinspool::store

@@ -116,6 +116,11 @@ void LocalMailStore::Deliver(DeliverRequest request, Done<DeliverResult> done) {
     if (!body.ok()) {
       return end(body.status());
     }
+    if (body->rest.size() > limits::kInlineBodyBytesMax) {
+      if (const Status staged = StageWhole(path_, user, &*body); !staged.ok()) {
+        return end(staged);
+      }
+    }
     RunTxn<DeliverResult>(
         path_, user, Admission::kBodies, end, [&](StoreTxn& txn) -> Result<DeliverResult> {
           return DeliverMessage(txn, user, shared->sender, shared->recipient, std::move(*body));

@@ -130,6 +130,24 @@ Status MailboxWriter::Delete(const std::string& name) {
   return MakeTombstone(*mailbox);
 }
 
+Result<bool> MailboxWriter::DeleteSome() {
+  std::vector<MailboxId> mailboxes;
+  bool more = false;
+  TRY(txn_.edit().ScanRows(user_, Family::kMailboxes, MailboxNamePrefix(user_),
+                           [&](std::string_view, std::string_view id) {
+                             more = mailboxes.size() == limits::kMailboxesPerDelete;
+                             if (!more) {
+                               mailboxes.push_back(MailboxId::FromBytes(id));
+                             }
+                             return !more;
+                           }));
+  for (const MailboxId id : mailboxes) {
+    ASSIGN_OR_RETURN(const HeadMailbox* mailbox, txn_.edit().Mailbox(user_, id));
+    TRY(MakeTombstone(*mailbox));
+  }
+  return more;
+}
+
 Result<std::vector<MailboxWriter::Moving>> MailboxWriter::Subtree(const std::string& from,
                                                                   const std::string& to) {
   ASSIGN_OR_RETURN(const auto top, FindByName(txn_, user_, from));

@@ -33,6 +33,9 @@ class MailboxWriter {
   /// With missing parents. Answers the new mailbox as it will be.
   Result<MailboxState> Create(const std::string& name, SpecialUse use);
   Status Delete(const std::string& name);
+  /// Tombstones up to limits::kMailboxesPerDelete of the user's mailboxes, INBOX too; true: there
+  /// are more.
+  Result<bool> DeleteSome();
   /// With everything below, as one commit. INBOX: its mail moves and a new, empty INBOX is made;
   /// what is below INBOX stays.
   Status Rename(const std::string& from, const std::string& to);

@@ -21,12 +21,10 @@ Result<std::optional<Uid>> ForEntries(HeadEdit& edit, MailboxRef mailbox, const 
   if (last >> kPageBits == first >> kPageBits) {
     pages.push_back(first >> kPageBits);
   } else {
-    ASSIGN_OR_RETURN(pages, edit.Pages(mailbox.owner, mailbox.id, first >> kPageBits));
+    ASSIGN_OR_RETURN(pages,
+                     edit.Pages(mailbox.owner, mailbox.id, first >> kPageBits, last >> kPageBits));
   }
   for (const std::uint32_t number : pages) {
-    if (number > last >> kPageBits) {
-      break;
-    }
     ASSIGN_OR_RETURN(const Page* page, edit.ReadPage(mailbox.owner, mailbox.id, number));
     for (const PageEntry& entry : page->entries()) {
       const std::uint32_t uid = number << kPageBits | entry.uid_low;

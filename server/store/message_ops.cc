@@ -81,7 +81,7 @@ class BodyAdder {
   BodyAdder(StoreTxn& txn, UserId user) : txn_(txn), user_(user) {}
 
   /// The number to refer to: that of the same octets if they are here already, else `modseq` (or
-  /// the number their chunks were staged under).
+  /// the number they were staged under), with the octets that are not stored, or not any more.
   Result<BodyNo> Add(StagedBody body, Modseq modseq) {
     if (const auto it = added_.find(body.guid); it != added_.end()) {
       return it->second;
@@ -93,7 +93,8 @@ class BodyAdder {
       added_.emplace(body.guid, pooled.body);
       return pooled.body;
     }
-    const BodyNo number = body.chunks > 0 ? body.body : BodyNo(modseq.value());
+    TRY(CheckStaged(txn_, user_, body));
+    const BodyNo number = body.body != BodyNo() ? body.body : BodyNo(modseq.value());
     proto::BodyItem* item = txn_.Add(user_)->mutable_body();
     item->set_body_no(number.value());
     item->set_chunk(body.chunks);

@@ -119,8 +119,8 @@ Status Refill::SetBodiesAside(UserId user) {
   const Status scanned =
       view.Scan(Family::kMeta, LoosePrefix(user),
                 [&](std::string_view key, std::string_view value) -> Result<bool> {
-                  ASSIGN_OR_RETURN(const LooseBody loose, DecodeLooseBody(value));
-                  if (loose.guid.nil()) {
+                  const Result<LooseBody> loose = DecodeLooseBody(value);
+                  if (loose.ok() && loose->guid.nil()) {
                     DeleteBody(user, BodyAtEnd(key), 0, write.batch());
                   }
                   write.batch()->Delete(Family::kMeta, std::string(key));
@@ -131,10 +131,11 @@ Status Refill::SetBodiesAside(UserId user) {
   const Status scanned2 =
       view.Scan(Family::kGuids, user.bytes(),
                 [&](std::string_view key, std::string_view value) -> Result<bool> {
-                  ASSIGN_OR_RETURN(const PoolEntry entry, DecodePoolEntry(value));
-                  const Guid guid = Guid::FromBytes(key.substr(UserId::kSize));
-                  write.batch()->Put(Family::kMeta, UnclaimedKey(user, entry.body),
-                                     EncodeUnclaimed(guid, entry));
+                  if (const Result<PoolEntry> entry = DecodePoolEntry(value); entry.ok()) {
+                    const Guid guid = Guid::FromBytes(key.substr(UserId::kSize));
+                    write.batch()->Put(Family::kMeta, UnclaimedKey(user, entry->body),
+                                       EncodeUnclaimed(guid, *entry));
+                  }
                   write.batch()->Delete(Family::kGuids, std::string(key));
                   TRY(write.Step());
                   return true;
@@ -159,10 +160,10 @@ Status Refill::DropRows(UserId user) {
   DeletePrefix(Family::kRefs, user.bytes(), batch);
   DeletePrefix(Family::kTokens, user.bytes(), batch);
   DeletePrefix(Family::kMisc, user.bytes(), batch);
-  ASSIGN_OR_RETURN(const auto header, view.UserHeader(user));
-  if (header) {
-    ASSIGN_OR_RETURN(const auto part, ParseUserHeader(header->bytes));
-    const std::string key = UserNameKey(part->decoded.name());
+  const auto header = view.UserHeader(user);
+  proto::UserHeader decoded;
+  if (header.ok() && header.value() && decoded.ParseFromString((*header)->bytes)) {
+    const std::string key = UserNameKey(decoded.name());
     ASSIGN_OR_RETURN(const auto holder, engine_.Get(Family::kUsers, key));
     if (holder && *holder == user.bytes()) {
       batch->Delete(Family::kUsers, key);
@@ -258,8 +259,8 @@ Status Refill::DropAside(UserId user, BodyNo body, HeadEdit& edit) {
   if (!row) {
     return OkStatus();
   }
-  ASSIGN_OR_RETURN(const PooledBody aside, DecodeUnclaimed(*row));
-  for (std::uint32_t chunk = 0; chunk < aside.entry.chunks; ++chunk) {
+  const Result<PooledBody> aside = DecodeUnclaimed(*row);
+  for (std::uint32_t chunk = 0; aside.ok() && chunk < aside->entry.chunks; ++chunk) {
     edit.Delete(user, Family::kBodies, BodyKey(user, body, chunk));
   }
   edit.Delete(user, Family::kMeta, std::move(key));
@@ -297,15 +298,15 @@ Status Refill::Claim(UserId user, const proto::CopyBodyItem& item, HeadEdit& edi
 Status Refill::FreeUnclaimed(UserId user) {
   const RowView view(engine_);
   BigWrite write(engine_);
-  const Status scanned =
-      view.Scan(Family::kMeta, UnclaimedPrefix(user),
-                [&](std::string_view key, std::string_view value) -> Result<bool> {
-                  ASSIGN_OR_RETURN(const PooledBody aside, DecodeUnclaimed(value));
-                  DeleteBody(user, aside.entry.body, aside.entry.chunks, write.batch());
-                  write.batch()->Delete(Family::kMeta, std::string(key));
-                  TRY(write.Step());
-                  return true;
-                });
+  const Status scanned = view.Scan(
+      Family::kMeta, UnclaimedPrefix(user),
+      [&](std::string_view key, std::string_view value) -> Result<bool> {
+        const Result<PooledBody> aside = DecodeUnclaimed(value);
+        DeleteBody(user, BodyAtEnd(key), aside.ok() ? aside->entry.chunks : 0, write.batch());
+        write.batch()->Delete(Family::kMeta, std::string(key));
+        TRY(write.Step());
+        return true;
+      });
   TRY(scanned);
   return write.Flush();
 }
@@ -362,14 +363,16 @@ Result<std::vector<proto::BodyRef>> Refill::BodiesOf(UserId user) {
   };
   TRY(view.Scan(Family::kGuids, user.bytes(),
                 [&](std::string_view key, std::string_view value) -> Result<bool> {
-                  ASSIGN_OR_RETURN(const PoolEntry entry, DecodePoolEntry(value));
-                  add(entry.body, Guid::FromBytes(key.substr(UserId::kSize)));
+                  if (const Result<PoolEntry> entry = DecodePoolEntry(value); entry.ok()) {
+                    add(entry->body, Guid::FromBytes(key.substr(UserId::kSize)));
+                  }
                   return true;
                 }));
   TRY(view.Scan(Family::kMeta, UnclaimedPrefix(user),
                 [&](std::string_view, std::string_view value) -> Result<bool> {
-                  ASSIGN_OR_RETURN(const PooledBody aside, DecodeUnclaimed(value));
-                  add(aside.entry.body, aside.guid);
+                  if (const Result<PooledBody> aside = DecodeUnclaimed(value); aside.ok()) {
+                    add(aside->entry.body, aside->guid);
+                  }
                   return true;
                 }));
   std::ranges::sort(bodies, {}, &proto::BodyRef::body_no);

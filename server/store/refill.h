@@ -4,7 +4,8 @@
 // is touched and taken away only when the digest after his last unit is right. A unit that replaces
 // drops first what the user (or the one mailbox) has here, but not the octets of bodies: they are
 // set aside as unclaimed, and what the units do not claim is freed at the end. A copy that breaks
-// off is started again from its first unit.
+// off is started again from its first unit. Rows of a user that is replaced may be damaged: what
+// does not parse is dropped, and what it stood for is asked for.
 //
 // One thread; nothing else may write meanwhile. Everything is durable when a call returns.
 #pragma once

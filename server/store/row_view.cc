@@ -143,12 +143,17 @@ Result<std::vector<proto::UserDigest>> RowView::UserDigests() const {
     proto::UserDigest& line = digests.emplace_back();
     line.set_user_id(std::string(user.bytes()));
     if (std::ranges::binary_search(incomplete, user)) {
-      continue;  // An empty digest: no complete user has one.
+      continue;
     }
+    const Result<DigestBytes> digest = DigestOfUser(user);
+    if (digest.code() == Code::kDataLoss) {
+      continue;
+    }
+    TRY(digest.status());
     ASSIGN_OR_RETURN(const UserState state, StateOf(user));
-    ASSIGN_OR_RETURN(const DigestBytes digest, DigestOfUser(user));
-    line.set_digest(std::string(digest.bytes()));
+    line.set_digest(std::string(digest->bytes()));
     line.set_modseq(state.last_modseq.value());
+    line.set_own(std::string(state.digest.bytes()));
   }
   return digests;
 }

@@ -52,7 +52,8 @@ class RowView {
 
   /// Sum over the user's own rows and all its mailboxes.
   Result<DigestBytes> DigestOfUser(UserId user) const;
-  /// Every user; one whose copy is unfinished has a digest that equals no other.
+  /// Every user; one whose copy is unfinished, or whose rows are damaged, has an empty digest,
+  /// which equals no other.
   Result<std::vector<proto::UserDigest>> UserDigests() const;
   Result<std::vector<proto::MailboxDigest>> MailboxDigests(MailboxId after,
                                                            std::size_t limit) const;

@@ -113,6 +113,12 @@ Status StageWhole(const WritePath& path, UserId owner, StagedBody* body) {
   StoreTxn txn(path, owner);
   TRY(txn.Admit(Admission::kBodies));
   TRY(LiveUser(txn, owner).status());
+  ASSIGN_OR_RETURN(const auto pooled,
+                   txn.edit().Row(owner, Family::kGuids, GuidKey(owner, body->guid)));
+  if (pooled) {
+    return OkStatus();
+  }
+  TRY(CheckStaged(txn, owner, *body));
   if (body->chunks == 0) {
     ASSIGN_OR_RETURN(const Modseq number, txn.NextModseq(owner));
     body->body = BodyNo(number.value());
@@ -120,11 +126,21 @@ Status StageWhole(const WritePath& path, UserId owner, StagedBody* body) {
   proto::BodyItem* item = txn.Add(owner)->mutable_body();
   item->set_body_no(body->body.value());
   item->set_chunk(body->chunks);
-  item->set_octets(std::move(body->rest));
+  item->set_octets(body->rest);
   item->set_guid(std::string(body->guid.bytes()));
   item->set_size(body->size);
-  body->rest.clear();
   return txn.Commit().status();
+}
+
+Status CheckStaged(StoreTxn& txn, UserId owner, const StagedBody& body) {
+  if (body.chunks == 0) {
+    return OkStatus();
+  }
+  // Collecting and undoing take all chunks away, the first among them.
+  ASSIGN_OR_RETURN(const auto first,
+                   txn.edit().Row(owner, Family::kBodies, BodyKey(owner, body.body, 0)));
+  return first ? OkStatus()
+               : Unavailable("what was sent of the message was given up meanwhile; send it again");
 }
 
 }  // namespace twinspool::store

@@ -19,10 +19,11 @@ namespace twinspool::store {
 struct StagedBody {
   Guid guid;
   std::uint64_t size = 0;
-  /// The number its first chunks were stored under; 0: none were.
+  /// The number that chunks are stored under; 0: none were.
   BodyNo body;
   std::uint32_t chunks = 0;
-  /// What is not stored yet: the whole of a small body, the end of a large one.
+  /// The octets after these chunks: the whole of a small body, the end of a large one. Kept until a
+  /// record refers to the body, whether they were staged or not.
   std::string rest;
 };
 
@@ -48,8 +49,13 @@ class LocalStage final : public BodyStage {
   std::shared_ptr<State> state_;
 };
 
-/// Stores the whole of `body` as a commit group of its own, so that a transaction with many bodies
-/// only refers to it. `body->rest` is empty afterwards.
+/// Stores the whole of `body` as a commit group of its own, unless the pool has it, so that a
+/// transaction with many bodies only refers to it. Nothing holds it there: until a record refers to
+/// it, it may be collected like any loose body, and whoever refers to it must look again.
 Status StageWhole(const WritePath& path, UserId owner, StagedBody* body);
+
+/// kUnavailable when chunks that the body begins with are not stored any more (abandoned for too
+/// long and collected, or undone): a body must never be finished on top of a hole.
+Status CheckStaged(StoreTxn& txn, UserId owner, const StagedBody& body);
 
 }  // namespace twinspool::store

@@ -78,6 +78,10 @@ Result<std::unique_ptr<Store>> Store::Open(const std::string& directory,
   engine_options.block_cache_bytes = options.block_cache_bytes;
   engine_options.write_buffer_bytes = options.write_buffer_bytes;
   engine_options.may_create = options.may_create;
+  if (!options.on_failed_write) {
+    // Of the standby's writes as of the primary's: whatever fails here ends the process.
+    engine_options.on_failed_write = EndProcess;
+  }
   ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, Engine::Open(directory, engine_options));
   ASSIGN_OR_RETURN(std::unique_ptr<OutboxLog> log, OutboxLog::Open(*engine));
   return std::unique_ptr<Store>(new Store(
@@ -94,6 +98,7 @@ Store::Store(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {
       }
     }
   });
+  p.sink.SetRoomCheck([&p] { return p.disk.AdmitCopy(); });
   p.pipeline.SetFailureHandler(p.options.on_failed_write);
   p.pipeline.Start();
   p.housekeeping = std::thread([this] { Housekeeping(); });

@@ -191,6 +191,10 @@ class Return {
     if (pooled) {
       return pooled->body;
     }
+    StagedBody staged;
+    staged.body = body_;
+    staged.chunks = chunks_;
+    TRY(CheckStaged(txn, user_, staged));
     if (chunks_ == 0) {
       body_ = BodyNo(modseq.value());
     }

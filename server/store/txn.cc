@@ -110,6 +110,13 @@ Result<Ticket> StoreTxn::Commit() {
     lock_.reset();
     return depends_on_;
   }
+  std::size_t bytes = 0;
+  for (const proto::UserChanges& changes : changes_) {
+    bytes += changes.ByteSizeLong();
+  }
+  if (bytes > limits::kTransactionBytesMax) {
+    return LimitExceeded("this changes too much at once; do it in several steps");
+  }
   QueuedTxn queued;
   queued.user = user_;
   TRY(ApplyAll(&queued));

@@ -78,7 +78,8 @@ class StoreTxn {
 
   /// The ticket that a refusal or no-op decided now must wait for.
   Ticket depends_on() const { return depends_on_; }
-  /// Without items nothing is queued and the answer is depends_on(). Unlocks; what the answer is
+  /// Without items nothing is queued and the answer is depends_on(). kLimit above
+  /// limits::kTransactionBytesMax: nothing was done. Unlocks; what the answer is
   /// needed for (VisibilityControl::WhenAcked) is to be said before this object goes, so that a
   /// change of role cannot come between.
   Result<Ticket> Commit();

@@ -135,28 +135,23 @@ void UserAdmin::Delete(const std::string& name, Done<Unit> done) {
   if (!user.ok()) {
     return done(user.status());
   }
-  RunTxn<Unit>(path_, user->id, Admission::kFree, done, [&](StoreTxn& txn) -> Result<Unit> {
-    ASSIGN_OR_RETURN(const HeadUser* head, LiveUser(txn, user->id));
-    MailboxWriter writer(txn, path_.random, user->id);
-    std::vector<MailboxId> mailboxes;
-    TRY(txn.edit().ScanRows(user->id, Family::kMailboxes, MailboxNamePrefix(user->id),
-                            [&](std::string_view, std::string_view id) {
-                              mailboxes.push_back(MailboxId::FromBytes(id));
-                              return true;
-                            }));
-    for (const MailboxId id : mailboxes) {
-      ASSIGN_OR_RETURN(const HeadMailbox* mailbox, txn.edit().Mailbox(user->id, id));
-      TRY(writer.MakeTombstone(*mailbox));
+  // The first part makes the user go; what his mailboxes are too many for follows.
+  PartedWrite<Unit> write{user->id, {}, Admission::kFree, {}};
+  write.part = [this, id = user->id](StoreTxn& txn, Uid from, Unit*) -> Result<std::optional<Uid>> {
+    if (from == Uid(1)) {
+      ASSIGN_OR_RETURN(const HeadUser* head, LiveUser(txn, id));
+      proto::UserHeader header = head->header->decoded;
+      header.set_deleted_ns(txn.now_ns());
+      header.clear_password_hash();
+      header.clear_scram();
+      header.clear_app_passwords();
+      ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(id));
+      AddUserItem(txn, id, modseq, header);
     }
-    ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user->id));
-    proto::UserHeader header = head->header->decoded;
-    header.set_deleted_ns(txn.now_ns());
-    header.clear_password_hash();
-    header.clear_scram();
-    header.clear_app_passwords();
-    AddUserItem(txn, user->id, modseq, header);
-    return Unit{};
-  });
+    ASSIGN_OR_RETURN(const bool more, MailboxWriter(txn, path_.random, id).DeleteSome());
+    return more ? std::optional(from.Next()) : std::nullopt;
+  };
+  write.Run(path_, Unit{}, done);
 }
 
 Result<std::vector<UserListing>> UserAdmin::List() {

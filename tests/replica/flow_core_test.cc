@@ -180,6 +180,30 @@ TEST(FrameParts, WhatIsAboveTheLimitIsRefusedAndNotBuffered) {
   EXPECT_EQ(assembler.held_bytes(), 0U);
 }
 
+TEST(Shipper, AFrameThatCanNeverTravelLeavesTheTailToAnotherWay) {
+  const auto frame = [](std::size_t bytes) {
+    return std::make_shared<const std::string>(bytes, 'x');
+  };
+  ShipperCore shipper;
+  shipper.Reset(CommitSeq(0));
+  shipper.StartTail(CommitSeq(0));
+  const auto push = [&](std::uint64_t seq, std::size_t bytes) {
+    shipper.Push({Epoch(2), Incarnation(1), CommitSeq(seq)}, frame(bytes), Instant());
+  };
+  push(1, 100);
+  ASSERT_TRUE(shipper.Next().ok());
+  push(2, limits::kFrameBytesMax + 1);
+  push(3, 100);
+  const auto next = shipper.Next();
+  ASSERT_TRUE(next.ok()) << next.status().ToString();
+  EXPECT_FALSE(next->has_value());
+  EXPECT_TRUE(shipper.fell_behind());
+  EXPECT_FALSE(shipper.CanTail(CommitSeq(1)));
+  ASSERT_TRUE(shipper.CanTail(CommitSeq(2))) << "behind it the tail goes on";
+  shipper.StartTail(CommitSeq(2));
+  EXPECT_TRUE(shipper.Next()->has_value());
+}
+
 TEST(FrameParts, BombsLiesAndHolesAreErrors) {
   auto parts = CutIntoParts(std::string(100'000, 'x'), 1, false);
   proto::FramePart lie = (*parts)[0];

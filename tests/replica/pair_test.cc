@@ -29,6 +29,7 @@ class PairTest : public testing::Test {
     b_ = std::make_unique<PairNode>(1, dir / "b", mode);
     if (outbox_bytes_max > 0) {
       a_->options.outbox_bytes_max = b_->options.outbox_bytes_max = outbox_bytes_max;
+      a_->options.shipper.ring_bytes = b_->options.shipper.ring_bytes = outbox_bytes_max;
     }
     MakeJoined(a_.get(), b_.get());
     StartBoth();
@@ -152,6 +153,32 @@ TEST_F(PairTest, WhatOnlyTheOldPrimaryAcceptedIsGivenBack) {
   EXPECT_FALSE(a_->pair().ListSalvage().empty());
 }
 
+TEST_F(PairTest, AMessageThatCannotBeTakenBackDoesNotHoldUpTheOthers) {
+  StartPair();
+  WaitWhole();
+  b_->Stop();
+  ASSERT_TRUE(a_->pair().WaitFor([](const auto& s) { return !s.state.link_up; }, 10'000).ok());
+  ASSERT_EQ(a_->Run(replica::core::Solo{.peer_fenced = true}).code, Outcome::kDone);
+  for (const char* octets : {"first", "second", "third"}) {
+    ASSERT_TRUE(a_->Append(octets));
+  }
+  a_->Stop();
+  b_->store.RefuseToTake("first");
+  b_->Start();
+  b_->Connect(link_->end(1));
+  ASSERT_EQ(b_->Run(replica::core::Promote{.peer_fenced = true, .allow_data_loss = true}).code,
+            Outcome::kDone);
+  a_->Start();
+  a_->Connect(link_->end(0));
+  link_->Connect();
+  ASSERT_TRUE(a_->WaitFor(Role::kStandby)) << a_->pair().Snapshot().advice;
+  ASSERT_TRUE(
+      a_->pair().WaitFor([](const auto& s) { return s.salvage_pending == 1; }, 20'000).ok());
+  EXPECT_EQ(b_->store.CountMessages("first"), 0U);
+  EXPECT_EQ(b_->store.CountMessages("second"), 1U);
+  EXPECT_EQ(b_->store.CountMessages("third"), 1U);
+}
+
 TEST_F(PairTest, WhatHasNoLogAnyMoreIsSavedBeforeItsUserIsReplaced) {
   StartPair(Mode::kAvailable, 500);
   WaitWhole();
@@ -182,6 +209,26 @@ TEST_F(PairTest, WhatHasNoLogAnyMoreIsSavedBeforeItsUserIsReplaced) {
   }
   EXPECT_EQ(b_->store.CountMessages("on both"), 1U);
   EXPECT_EQ(b_->store.CountMessages("after the promotion"), 1U);
+}
+
+TEST_F(PairTest, TheFullDiskOfANodeThatIsGoneBindsNobody) {
+  StartPair();
+  a_->store.free_bytes = 17;
+  WaitWhole();
+  const auto wait_for = [&](std::uint64_t bytes) {
+    return b_->pair()
+        .WaitFor([&](const auto&) { return b_->store.peer_free_bytes == bytes; }, 10'000)
+        .ok();
+  };
+  ASSERT_TRUE(wait_for(17));
+  a_->Stop();
+  ASSERT_TRUE(wait_for(UINT64_MAX)) << "the link is lost";
+  ASSERT_EQ(b_->Run(replica::core::Promote{.peer_fenced = true}).code, Outcome::kDone);
+  EXPECT_EQ(b_->store.peer_free_bytes, UINT64_MAX);
+  a_->Start();
+  a_->Connect(link_->end(0));
+  link_->Connect();
+  EXPECT_TRUE(wait_for(17)) << "once its acks are waited for again";
 }
 
 TEST_F(PairTest, SwitchoverUnderLoadLosesNothing) {
@@ -332,6 +379,21 @@ TEST_F(PairTest, VerifyComparesAtOneEntryAndNamesWhatDiffers) {
   EXPECT_NE(other.differences[0].here, other.differences[0].there);
 }
 
+TEST_F(PairTest, VerifyNamesAUserWhoseOwnRowsDiffer) {
+  StartPair();
+  WaitWhole();
+  ASSERT_TRUE(a_->Append("message"));
+  ASSERT_TRUE(a_->Write("subscription"));
+  EXPECT_EQ(Verify(*a_).different, 0U);
+  ASSERT_EQ(b_->store.Rot(1), "subscription");
+  const replica::VerifyResult result = Verify(*a_);
+  EXPECT_TRUE(result.status.ok()) << result.status.ToString();
+  ASSERT_EQ(result.different, 1U);
+  EXPECT_EQ(result.differences[0].user, UserId::FromBytes(std::string(16, 'u')));
+  EXPECT_TRUE(result.differences[0].mailbox.nil());
+  EXPECT_NE(result.differences[0].here, result.differences[0].there);
+}
+
 TEST_F(PairTest, DamageOnTheStandbyIsFoundByTheNextWriteAndRepaired) {
   StartPair();
   WaitWhole();
@@ -345,6 +407,48 @@ TEST_F(PairTest, DamageOnTheStandbyIsFoundByTheNextWriteAndRepaired) {
           .ok());
   EXPECT_EQ(a_->store.Digest(), b_->store.Digest());
   EXPECT_TRUE(a_->WaitFor(Role::kPrimary));
+}
+
+TEST_F(PairTest, AUnitThatDoesNotFitBringsItsUserWholeAndTheStreamGoesOn) {
+  StartPair();
+  WaitWhole();
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(a_->Append("message " + std::to_string(i)));  // several units
+  }
+  ASSERT_TRUE(b_->store.Rot(0));
+  b_->store.SpoilNextUnit();
+  EXPECT_TRUE(a_->Append("one more"));
+  ASSERT_TRUE(
+      b_->pair()
+          .WaitFor([](const auto& s) { return s.digest_mismatches == 2 && s.state.eligible; },
+                   20'000)
+          .ok());
+  EXPECT_EQ(a_->store.Digest(), b_->store.Digest());
+  EXPECT_TRUE(a_->Append("and another"));
+}
+
+TEST_F(PairTest, ManyDifferingUsersAreAskedForAFewAtATime) {
+  StartPair(Mode::kAvailable, 500);
+  WaitWhole();
+  b_->Stop();
+  ASSERT_TRUE(a_->pair().WaitFor([](const auto& s) { return !s.state.link_up; }, 10'000).ok());
+  ASSERT_EQ(a_->Run(replica::core::Solo{.peer_fenced = true}).code, Outcome::kDone);
+  for (char user = 'a'; user <= 'z'; ++user) {
+    std::promise<bool> acked;
+    ASSERT_TRUE(a_->store.WriteMisc(UserId::FromBytes(std::string(UserId::kSize, user)), "k", "v",
+                                    [&acked](bool done) { acked.set_value(done); }));
+    ASSERT_TRUE(acked.get_future().get());
+  }
+  // The outbox passes its bound and is dropped: users are compared.
+  ASSERT_TRUE(
+      a_->pair().WaitFor([&](const auto&) { return a_->store.bytes() <= 500; }, 20'000).ok());
+  b_->Start();
+  b_->Connect(link_->end(1));
+  link_->Connect();
+  WaitWhole();
+  EXPECT_EQ(a_->store.Digest(), b_->store.Digest());
+  EXPECT_GE(b_->store.asked_most(), 1U);
+  EXPECT_LE(b_->store.asked_most(), limits::kUsersAskedAtOnce);
 }
 
 TEST_F(PairTest, PeerOfAnotherPairIsRefusedOnBothSides) {

@@ -126,5 +126,46 @@ TEST_F(SalvageTest, FlagsAreThoseOfTheEndOfTheUndoneHistory) {
   EXPECT_EQ(salvage_->NextPending()->entry_state().flags(), 5U);
 }
 
+TEST_F(SalvageTest, AnExpungeOfAnotherRewindHidesNothing) {
+  ASSERT_TRUE(salvage_->BeginRewind(Epoch(2), CommitSeq(11)).ok());
+  SalvageRecord flags = Record("flags", 14, 7);
+  flags.entry_state.set_flags(5);
+  ASSERT_TRUE(Save(flags).ok());
+  ASSERT_TRUE(Save(Record("expunge", 13, 6)).ok());
+  // UIDs 6 and 7 were undone and given out again before the next rewind.
+  ASSERT_TRUE(salvage_->BeginRewind(Epoch(4), CommitSeq(11)).ok());
+  SalvageRecord append = Record("append", 15, 6, 50);
+  append.entry.epoch = Epoch(4);
+  ASSERT_TRUE(Save(append).ok());
+  append = Record("append", 16, 7, 50);
+  append.entry.epoch = Epoch(4);
+  ASSERT_TRUE(Save(append).ok());
+  for (int opened = 0; opened < 2; ++opened) {
+    ASSERT_EQ(salvage_->pending(), 2U);
+    const auto first = salvage_->NextPending();
+    EXPECT_EQ(first->uid(), 6U);
+    const auto second =
+        salvage_->NextPending([&](const std::string& token) { return token == first->token(); });
+    EXPECT_EQ(second->uid(), 7U);
+    EXPECT_EQ(second->entry_state().flags(), 0U);
+    Reopen();
+  }
+}
+
+TEST_F(SalvageTest, RewindsAreListedInTheOrderOfTheirEpochs) {
+  for (const std::uint32_t epoch : {9U, 10U, 100U}) {
+    ASSERT_TRUE(salvage_->BeginRewind(Epoch(epoch), CommitSeq(5)).ok());
+    SalvageRecord record = Record("misc", 20, 0);
+    record.entry.epoch = Epoch(epoch);
+    ASSERT_TRUE(Save(record).ok());
+  }
+  Reopen();
+  std::vector<std::uint32_t> epochs;
+  for (const proto::SalvageItem& item : salvage_->List()) {
+    epochs.push_back(item.epoch());
+  }
+  EXPECT_EQ(epochs, (std::vector<std::uint32_t>{9, 10, 100}));
+}
+
 }  // namespace
 }  // namespace twinspool::replica

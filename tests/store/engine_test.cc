@@ -161,6 +161,10 @@ TEST(Engine, CachedReadsNeverTouchTheDisk) {
 
 // --- what may not be opened
 
+void Overwrite(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
+}
+
 class EngineRefuses : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -189,8 +193,75 @@ class EngineRefuses : public ::testing::Test {
   const std::string path_ = dir_ / "store";
 };
 
-void Overwrite(const std::string& path, const std::string& text) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
+/// A store whose last writes lie in its log alone.
+class DamagedLog : public EngineRefuses {
+ protected:
+  static constexpr int kRows = 300;
+  void SetUp() override {
+    auto engine = *OpenSmall(path_);
+    for (int i = 0; i < kRows; ++i) {
+      PutRow(*engine, Family::kRecords, "key" + std::to_string(i), std::string(400, 'r'));
+    }
+    engine.reset();
+    for (const auto& entry : std::filesystem::directory_iterator(path_)) {
+      if (entry.path().extension() == ".log" && entry.file_size() > 0) {
+        log_ = entry.path().string();
+      }
+    }
+    std::ifstream in(log_, std::ios::binary);
+    octets_.assign(std::istreambuf_iterator<char>(in), {});
+    ASSERT_GT(octets_.size(), kRows * 400u);
+    std::filesystem::copy(path_, kept_, std::filesystem::copy_options::recursive);
+  }
+  /// The store as it was, with another log.
+  void PutBack(const std::string& log) {
+    std::filesystem::remove_all(path_);
+    std::filesystem::copy(kept_, path_, std::filesystem::copy_options::recursive);
+    Overwrite(log_, log);
+  }
+  int RowsLeft() {
+    const auto engine = OpenSmall(path_);
+    EXPECT_TRUE(engine.ok()) << engine.status().ToString();
+    int rows = 0;
+    while (engine.ok() &&
+           (*engine)->Get(Family::kRecords, "key" + std::to_string(rows))->has_value()) {
+      ++rows;
+    }
+    return rows;
+  }
+
+  const std::string kept_ = dir_ / "kept";
+  std::string log_;
+  std::string octets_;
+};
+
+TEST_F(DamagedLog, AFlippedBitInTheMiddleIsNamed) {
+  for (const std::size_t at : {20u, 5'000u, 32'768u + 3, 70'000u, 100'001u}) {
+    SCOPED_TRACE(at);
+    std::string wrong = octets_;
+    wrong[at] = static_cast<char>(wrong[at] ^ 4);
+    PutBack(wrong);
+    ExpectRefused(std::filesystem::path(log_).filename().string());
+  }
+}
+
+TEST_F(DamagedLog, ATornEndIsFineAtEveryLength) {
+  for (std::size_t cut = 1; cut < 1'500; cut += 97) {
+    SCOPED_TRACE(cut);
+    PutBack(octets_.substr(0, octets_.size() - cut));
+    EXPECT_GE(RowsLeft(), kRows - 4);
+    PutBack(octets_.substr(0, octets_.size() - cut) + std::string(9'000, '\0'));
+    EXPECT_GE(RowsLeft(), kRows - 4) << "room that was laid out";
+    PutBack(octets_.substr(0, octets_.size() - cut) + std::string(cut, '#'));
+    EXPECT_GE(RowsLeft(), kRows - 4) << "garbage";
+  }
+}
+
+TEST_F(DamagedLog, APageThatTheDiskNeverGotIsATornEnd) {
+  std::string torn = octets_;
+  std::fill(torn.begin() + 81'920, torn.begin() + 86'016, '\0');
+  PutBack(torn);
+  EXPECT_GT(RowsLeft(), 100);
 }
 
 TEST_F(EngineRefuses, AnotherFormat) {

@@ -67,6 +67,7 @@ bool TestNode::Reopen() {
   options.env = env_;
   options.block_cache_bytes = 4u << 20;
   options.write_buffer_bytes = 8u << 20;
+  options.on_failed_write = [this](const Status&) { ++failed_writes_; };
   auto engine = Engine::Open(dir_ / "store", options);
   if (!engine.ok()) {
     return false;

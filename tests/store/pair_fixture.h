@@ -48,12 +48,15 @@ class TestNode {
   StoreSink& sink() { return *sink_; }
   RowView view() { return RowView(*engine_); }
   ManualClock& clock() { return clock_; }
+  /// Writes that the engine said had failed.
+  int failed_writes() const { return failed_writes_; }
 
  private:
   testing::TempDir dir_;
   rocksdb::Env* env_;
   ManualClock clock_;
   Epoch epoch_{2};
+  int failed_writes_ = 0;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<HeadState> head_;
   std::unique_ptr<OutboxLog> log_;

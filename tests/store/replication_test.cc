@@ -165,40 +165,6 @@ TEST_F(Replication, WrongDigestKeepsNothingOfTheFrame) {
   ExpectEqual();
 }
 
-TEST_F(Replication, FrameThatNamesAnUnknownBodyIsRefused) {
-  writer_.CreateUser();
-  const UserId user = writer_.Users()[0];
-  const MailboxId inbox = writer_.Mailboxes(user)[0];
-  writer_.Append(user, inbox, "one");
-  std::vector<proto::Frame> frames = writer_.frames();
-  frames[1].mutable_changes(0)->mutable_items()->DeleteSubrange(0, 1);
-  const auto outcome = standby_.sink().Apply(frames);
-  EXPECT_EQ(outcome.code(), Code::kDataLoss);
-  EXPECT_EQ(standby_.sink().last().seq, CommitSeq(1)) << "the good frame before it is kept";
-  Stream(1);
-  ExpectEqual();
-}
-
-TEST_F(Replication, AnotherMessageUnderTheSameUidIsNeverOverwritten) {
-  writer_.CreateUser();
-  const UserId user = writer_.Users()[0];
-  const MailboxId inbox = writer_.Mailboxes(user)[0];
-  Stream(0);
-  writer_.Append(user, inbox, "the true message");
-  // The standby holds another one there, by whatever accident.
-  Writer other(standby_, 99);
-  other.Append(user, inbox, "an accident");
-  proto::Frame frame = writer_.frames().back();
-  frame.set_seq(frame.seq() + 1);
-  const auto outcome = standby_.sink().Apply({frame});
-  EXPECT_EQ(outcome.code(), Code::kDataLoss);
-  EXPECT_THAT(std::string(outcome.status().message()), HasSubstr("guid mismatch"));
-  const auto record = standby_.engine().Get(Family::kRecords, RecordKey(inbox, Uid(1))).value();
-  proto::RecordHeader kept;
-  ASSERT_TRUE(record && kept.ParseFromString(*record));
-  EXPECT_EQ(Guid::FromBytes(kept.guid()), GuidOf("an accident"));
-}
-
 TEST_F(Replication, TrimTravelsInFrames) {
   writer_.Steps(30);
   auto& frames = writer_.frames();

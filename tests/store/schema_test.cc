@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "server/store/rows.h"
+
 namespace twinspool::store {
 namespace {
 
@@ -32,6 +34,49 @@ TEST(Schema, FamiliesAreInOrderAndNamedOnce) {
     EXPECT_STREQ(kFamilies[i].name, names[i]);
     EXPECT_TRUE(seen.insert(kFamilies[i].name).second);
   }
+}
+
+TEST(Schema, PackedValues) {
+  const std::string digest = "0123456789abcdef";
+  const std::string digest_hex = "30313233343536373839616263646566";
+  UserState user;
+  user.last_modseq = Modseq(300);
+  user.uid_validity = 7;
+  user.digest = DigestBytes::FromBytes(digest);
+  user.mailboxes = 5;
+  user.bytes = 128;
+  user.messages = 3;
+  EXPECT_EQ(Hex(EncodeUserState(user)), "01ac0207" + digest_hex + "05800103");
+  EXPECT_EQ(*DecodeUserState(EncodeUserState(user)), user);
+
+  MailboxRow row;
+  row.owner = kUser;
+  row.uid_next = 300;
+  row.highest_modseq = Modseq(1);
+  row.exists = 2;
+  row.unseen = 3;
+  row.deleted = 4;
+  row.bytes = 128;
+  row.entries = 6;
+  row.digest = DigestBytes::FromBytes(digest);
+  row.purge_floor = Modseq(7);
+  row.uid_peer = 8;
+  EXPECT_EQ(Hex(EncodeMailboxRow(row)),
+            std::string("01") + kUserHex + "ac0201020304800106" + digest_hex + "0708");
+  EXPECT_EQ(*DecodeMailboxRow(EncodeMailboxRow(row)), row);
+
+  EXPECT_EQ(Hex(EncodeVersioned(Modseq(9), "h")), "000000000000000968");
+  EXPECT_EQ(Hex(EncodePoolEntry({BodyNo(0x0102030405060708), 300, 2})), "0102030405060708ac0202");
+  EXPECT_EQ(Hex(EncodeLooseBody({1, Guid()})), "0000000000000001");
+  const std::string guid(Guid::kSize, '\xab');
+  std::string guid_hex;
+  for (std::size_t i = 0; i < Guid::kSize; ++i) {
+    guid_hex += "ab";
+  }
+  EXPECT_EQ(Hex(EncodeLooseBody({1, Guid::FromBytes(guid)})), "0000000000000001" + guid_hex);
+  EXPECT_EQ(DecodeLooseBody(EncodeLooseBody({1, Guid()}))->guid, Guid());
+  EXPECT_EQ(Hex(EncodeTokenRow({Modseq(2), 3, "res"})), "00000000000000020000000000000003726573");
+  EXPECT_EQ(Hex(EncodeMiscRow({Modseq(4), true, "v"})), "00000000000000040176");
 }
 
 TEST(Schema, FormatVersionIsOne) {

@@ -66,6 +66,28 @@ TEST_F(StandbyCrash, AcknowledgedFramesSurvive) {
   EXPECT_EQ(Difference(Dump(primary_), Dump(*standby_)), "");
 }
 
+TEST_F(StandbyCrash, EveryFailedWriteIsToldToWhoEndsTheProcess) {
+  writer_.Steps(60);
+  ASSERT_TRUE(standby_->sink().Apply(writer_.frames()).ok());
+  writer_.Steps(5);
+  const auto picture = *StorePicture::Take(primary_.engine());
+  ASSERT_TRUE(picture->StartSince(standby_->sink().last().seq).ok());
+  const auto unit = *picture->NextUnit();
+  fs_->PowerCut();
+  int failed = 0;
+  const auto expect_told = [&](bool ok) {
+    EXPECT_FALSE(ok);
+    EXPECT_GT(standby_->failed_writes(), failed);
+    failed = standby_->failed_writes();
+  };
+  const auto first =
+      writer_.frames().begin() + static_cast<std::ptrdiff_t>(standby_->sink().last().seq.value());
+  expect_told(standby_->sink().Apply({first, writer_.frames().end()}).ok());
+  expect_told(standby_->sink().ApplyUnit(*unit).ok());
+  expect_told(standby_->sink().UndoLast().ok());
+  expect_told(standby_->sink().FinishCatchUp(primary_.log().last()).ok());
+}
+
 TEST_F(StandbyCrash, RefillGoesOn) {
   writer_.Steps(200);
   const std::vector<UserId> users = writer_.Users();

@@ -6,10 +6,19 @@
 
 #include "common/digest.h"
 #include "common/limits.h"
+#include "server/store/commit_pipeline.h"
+#include "server/store/engine.h"
+#include "server/store/page.h"
+#include "server/store/row_view.h"
 #include "tests/store/store_fixture.h"
 
 namespace twinspool::store {
 namespace {
+
+struct RecordKeyParts {
+  MailboxId mailbox;
+  std::uint32_t uid;
+};
 
 class StorePair : public ::testing::Test {
  protected:
@@ -94,6 +103,76 @@ TEST_F(StorePair, FramesOfTheCommitThreadGiveAnEqualCopy) {
   StreamAll();
   ExpectEqualDigests();
   EXPECT_EQ(standby_.store().ports().sink->last(), primary_.store().ports().log->last());
+}
+
+/// Fields that nothing of this version writes: reserved ones, and one of a later version.
+TEST_F(StorePair, ReservedAndUnknownFieldsSurviveEveryChangeOnBothNodes) {
+  const std::string later("\xa2\x06\x05later", 8);  // field 100, octets
+  const UserRef ann = primary_.AddUser("ann");
+  const MailboxRef inbox = primary_.Inbox(ann).ref;
+  const MailboxRef work = primary_.Create(ann, "Work")->ref;
+  ASSERT_TRUE(primary_.Append(inbox, "the body").ok());
+  primary_.path().pipeline.Drain();
+  {
+    StoreTxn txn(primary_.path(), ann.id);
+    proto::RecordHeader record;
+    ASSERT_TRUE(record.ParseFromString(
+        *primary_.path().engine.Get(Family::kRecords, RecordKey(inbox.id, Uid(1))).value()));
+    record.set_thread_id("thread");
+    record.set_sha1_guid("sha1");
+    record.set_cid(77);
+    proto::RecordItem* item = txn.Add(ann.id)->mutable_record();
+    item->set_mailbox_id(std::string(work.id.bytes()));
+    item->set_uid(1);
+    item->set_record(record.SerializeAsString() + later);
+    item->mutable_entry()->set_tail("tail of an entry");
+    item->set_modseq(txn.NextModseq(ann.id)->value());
+    proto::MailboxHeader header = (*txn.edit().Mailbox(ann.id, work.id))->header->decoded;
+    header.set_options(5);
+    header.set_quota_root("root");
+    proto::MailboxItem* mailbox = txn.Add(ann.id)->mutable_mailbox();
+    mailbox->set_mailbox_id(std::string(work.id.bytes()));
+    mailbox->set_modseq(txn.NextModseq(ann.id)->value());
+    mailbox->set_header(header.SerializeAsString() + later);
+    ASSERT_TRUE(txn.Commit().ok());
+  }
+  primary_.path().pipeline.Drain();
+  ASSERT_TRUE(primary_.Flag(work, UidSet::Of(1, 1), FlagChange::kAdd, {kSeen, {"New"}}).ok());
+  ASSERT_TRUE(primary_.Rename(ann, "Work", "Play").ok());
+  ASSERT_TRUE(primary_.Copy(work, UidSet::Of(1, 1), inbox).ok());
+  primary_.path().pipeline.Drain();
+  StreamAll();
+  ExpectEqualDigests();
+
+  StoreBox filled;  // by a catch-up from nothing
+  filled.store().ports().visibility->SetServing({});
+  const auto picture = *primary_.store().ports().pictures->TakePicture();
+  ASSERT_TRUE(picture->StartSince(CommitSeq(0)).ok());
+  while (const auto unit = picture->NextUnit().value()) {
+    ASSERT_TRUE(filled.store().ports().sink->ApplyUnit(*unit).value());
+  }
+  for (StoreBox* node : {&primary_, &standby_, &filled}) {
+    Engine& engine = node->path().engine;
+    for (const RecordKeyParts& at : {RecordKeyParts{work.id, 1}, RecordKeyParts{inbox.id, 2}}) {
+      const auto row = engine.Get(Family::kRecords, RecordKey(at.mailbox, Uid(at.uid))).value();
+      proto::RecordHeader record;
+      ASSERT_TRUE(row && record.ParseFromString(*row));
+      EXPECT_EQ(record.thread_id(), "thread");
+      EXPECT_EQ(record.sha1_guid(), "sha1");
+      EXPECT_EQ(record.cid(), 77u);
+      EXPECT_NE(row->find(later), std::string::npos);
+    }
+    const auto page = Page::Decode(*engine.Get(Family::kIndex, PageKey(work.id, 0)).value());
+    EXPECT_EQ(page->Find(1)->tail, "tail of an entry");
+    EXPECT_EQ(page->Find(1)->flags & kSeen, kSeen);
+    const auto header = RowView(engine).MailboxHeader(ann.id, work.id).value();
+    proto::MailboxHeader decoded;
+    ASSERT_TRUE(decoded.ParseFromString(header->bytes));
+    EXPECT_EQ(decoded.name(), "Play");
+    EXPECT_EQ(decoded.options(), 5u);
+    EXPECT_EQ(decoded.quota_root(), "root");
+    EXPECT_NE(header->bytes.find(later), std::string::npos);
+  }
 }
 
 TEST_F(StorePair, PromotedStandbyServesWhatItApplied) {

@@ -81,6 +81,9 @@ std::vector<proto::UserDigest> UserDigests(const MemoryUsers& users) {
     proto::UserDigest digest;
     digest.set_user_id(id);
     digest.set_digest(DigestOf(rows));
+    MemoryRows own = rows;
+    std::erase_if(own, [](const auto& row) { return !MailboxOf(row.first).empty(); });
+    digest.set_own(DigestOf(own));
     out.push_back(digest);
   }
   return out;
@@ -610,6 +613,9 @@ Result<replica::ApplyOutcome> MemoryStore::Apply(const std::vector<proto::Frame>
 Result<bool> MemoryStore::ApplyUnit(const proto::CatchUpUnit& unit) {
   const Guard guard(mutex_);
   MaybeCrash();
+  if (std::exchange(spoil_unit_, false)) {
+    return DataLoss("a row is damaged");
+  }
   MemoryRows& rows = users_[unit.user_id()];
   if (unit.first() && unit.replace()) {
     std::erase_if(rows, [&](const auto& row) {
@@ -623,6 +629,9 @@ Result<bool> MemoryStore::ApplyUnit(const proto::CatchUpUnit& unit) {
     if (found == rows.end() || found->second.modseq < modseq) {
       rows[key] = {modseq, item.SerializeAsString()};
     }
+  }
+  if (unit.last()) {
+    asked_.erase(unit.user_id());
   }
   std::uint64_t exists = 0;
   return !unit.last() ||
@@ -638,6 +647,8 @@ Result<std::vector<proto::UserDigest>> MemoryStore::Users() {
 
 Result<std::vector<proto::BodyRef>> MemoryStore::BodiesOf(UserId user) {
   const Guard guard(mutex_);
+  asked_.insert(std::string(user.bytes()));
+  asked_most_ = std::max(asked_most_, asked_.size());
   std::vector<proto::BodyRef> out;
   const auto rows = users_.find(std::string(user.bytes()));
   if (rows != users_.end()) {
@@ -764,6 +775,10 @@ void MemoryStore::Take(proto::GiveBack message, std::string octets,
   const replica::ServingState as = serving();
   if (!as.primary || !as.writes.ok()) {
     done(Unavailable("writes are refused"));
+    return;
+  }
+  if (!not_taken_.empty() && octets == not_taken_) {
+    done(LimitExceeded("the mailbox is full of something"));
     return;
   }
   proto::GivenBack given;

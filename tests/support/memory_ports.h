@@ -7,6 +7,7 @@
 // everything is copied freely.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <map>
@@ -86,10 +87,23 @@ class MemoryStore final : public replica::Visibility,
   std::optional<std::string> Rot(std::uint64_t chance);
   /// The next undone entry of this store cannot be undone for its user.
   void SpoilNextUndo() { spoil_undo_ = true; }
+  /// The next catch-up unit does not fit what is here.
+  void SpoilNextUnit() { spoil_unit_ = true; }
+  /// Messages with these octets cannot be taken back.
+  void RefuseToTake(const std::string& octets) { not_taken_ = octets; }
   /// The process is gone: waiting clients learn nothing, nobody listens.
   void Die();
 
+  // --- disks
+  std::atomic<std::uint64_t> free_bytes{1u << 30};         // what this node tells
+  std::atomic<std::uint64_t> peer_free_bytes{UINT64_MAX};  // what counts of the other's here
+
   // --- looking
+  /// Most users whose bodies were asked for and who had not come whole, at any time.
+  std::size_t asked_most() const {
+    const Guard guard(mutex_);
+    return asked_most_;
+  }
   std::string Digest() const;
   EntryId End() const;
 
@@ -100,8 +114,8 @@ class MemoryStore final : public replica::Visibility,
     peer_has_ = std::max(peer_has_, seq);
   }
   void SetServing(const replica::ServingState& state) override;
-  void SetPeerFreeBytes(std::uint64_t /*bytes*/) override {}
-  std::uint64_t FreeBytes() override { return 1u << 30; }
+  void SetPeerFreeBytes(std::uint64_t bytes) override { peer_free_bytes = bytes; }
+  std::uint64_t FreeBytes() override { return free_bytes; }
   // ChangeLog and ChangeSink.
   EntryId last() override { return End(); }
   CommitSeq low_water() override {
@@ -182,6 +196,10 @@ class MemoryStore final : public replica::Visibility,
   std::vector<WaitingClient> clients_;
   std::set<UserId> refill_;
   bool spoil_undo_ = false;
+  bool spoil_unit_ = false;
+  std::string not_taken_;
+  std::set<std::string> asked_;  // users whose bodies were asked for, until their last unit
+  std::size_t asked_most_ = 0;
   int crash_in_ = -1;
   std::function<void()> before_closing_;
 };
