@@ -53,7 +53,9 @@ proto::GiveBack GiveBackSender::Describe(const proto::SalvageItem& item) const {
 
 void GiveBackSender::OnTick(Instant now) {
   const core::RoleState& state = shared_.role->state();
-  const bool standby = state.role == core::Role::kStandby && state.eligible;
+  // In async nobody is ever eligible, and what is given back is as safe as any other write.
+  const bool in_sync = state.eligible || shared_.role->settings().mode == core::Mode::kAsync;
+  const bool standby = state.role == core::Role::kStandby && state.peer_is_primary && in_sync;
   const bool own =
       state.role == core::Role::kPrimary && shared_.role->serving().writes_refused.empty();
   if (!standby && !own) {

@@ -329,7 +329,8 @@ proto::PairReply Node::PairJoin(const proto::PairJoinRequest& request) {
   proto::PairReply reply = PairReplyFor(done, "joined; the copy is being filled");
   reply.set_pair_id(identity->pair_id.ToHex());
   reply.set_node_index(1);
-  reply.set_next("twinspoolctl wait --role eligible --timeout 3600");
+  reply.set_next(std::string("twinspoolctl wait --role ") +
+                 (config_.mode == "async" ? "standby" : "eligible") + " --timeout 3600");
   return reply;
 }
 

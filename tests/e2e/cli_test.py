@@ -20,8 +20,9 @@ FAILURE_FIELDS = ["ok", "exit_code", "error", "message"]
 STATUS_FIELDS = """schema node_name version pair_id node_id node_index role role_detail mode epoch incarnation eligible
     complete serves_reads serves_writes grant grant_usable resigned holds_resignation held_down rewinding incomplete
     last_seq acked_seq lag_records lag_bytes lag_seconds free_bytes peer_free_bytes disk_low peer_connected peer_role
-    peer_epoch peer_version peer_refused peer_error peer_last_heard_seconds outbox_entries outbox_bytes salvage_records
-    digest_mismatches catch_up_units loss_if_promoted advice warning history transitions""".split()
+    peer_epoch peer_version peer_mode peer_refused peer_error peer_last_heard_seconds outbox_entries outbox_bytes
+    salvage_records digest_mismatches catch_up_units peer_last_seq last_ack_seconds waits_over certificate_expires_ns
+    peer_certificate_expires_ns loss_if_promoted advice warning history transitions""".split()
 # What changes a role, with what else it needs.
 ROLE_COMMANDS = [["promote"], ["promote", "--peer-fenced"], ["promote", "--allow-data-loss", "--peer-fenced"],
                  ["switchover"], ["demote"], ["undemote"], ["fence"], ["solo"], ["solo", "--peer-fenced"],
