@@ -18,6 +18,7 @@ namespace {
 /// Answers every question with nothing, and counts.
 class Obedient : public Operations {
  public:
+  proto::NodeStatus LastStatus() override { return {}; }
   proto::NodeStatus Status() override { return Count(proto::NodeStatus()); }
   proto::RoleReply Promote(const proto::PromoteRequest&) override { return Role(); }
   proto::RoleReply Demote(const proto::RoleRequest&) override { return Role(); }
