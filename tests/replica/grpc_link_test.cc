@@ -274,6 +274,7 @@ TEST_F(GrpcLinkTest, AFullWindowBlocksSendUntilTheLinkIsDropped) {
   dialer_->Drop(Timeout("the test is over"));
   sender.join();
   stuck.Open();
+  service_->Stop();  // nothing reaches the listener any more when it goes
 }
 
 TEST_F(GrpcLinkTest, APairOverGrpcReplicatesAndFailsOver) {

@@ -46,7 +46,8 @@ TEST(Schema, PackedValues) {
   user.mailboxes = 5;
   user.bytes = 128;
   user.messages = 3;
-  EXPECT_EQ(Hex(EncodeUserState(user)), "01ac0207" + digest_hex + "05800103");
+  user.subscriptions = 9;
+  EXPECT_EQ(Hex(EncodeUserState(user)), "01ac0207" + digest_hex + "0580010309");
   EXPECT_EQ(*DecodeUserState(EncodeUserState(user)), user);
 
   MailboxRow row;

@@ -20,20 +20,12 @@
 #include <vector>
 
 #include "replica/ports.h"
+#include "tests/support/memory_rows.h"
 
 namespace twinspool::test {
 
 /// Thrown by a port when the node dies there.
 struct SimCrash {};
-
-/// A row: the change item that made it, as octets, and its modseq.
-struct MemoryRow {
-  std::uint64_t modseq = 0;
-  std::string item;
-  bool operator==(const MemoryRow&) const = default;
-};
-using MemoryRows = std::map<std::string, MemoryRow>;    // key -> row
-using MemoryUsers = std::map<std::string, MemoryRows>;  // user id -> rows
 
 /// See the head of this file.
 class MemoryStore final : public replica::Visibility,
@@ -203,8 +195,5 @@ class MemoryStore final : public replica::Visibility,
   int crash_in_ = -1;
   std::function<void()> before_closing_;
 };
-
-/// Order-free digest of rows; bodies are not in it.
-std::string DigestOf(const MemoryRows& rows);
 
 }  // namespace twinspool::test
