@@ -78,7 +78,7 @@ class Flood(hostile.HostileTest):
         answer, there = hostile.timed(lambda: session.ask(b"NOOP"))
         self.assertIn("OK", answer)
         _, known = hostile.timed(self.imap)
-        _, fresh = hostile.timed(lambda: self.imap(user="t7"))
+        _, fresh = hostile.timed(lambda: self.imap(user="test"))
         stop.set()
         for thread in threads:
             thread.join(30)
