@@ -21,8 +21,13 @@ void PrimarySide::OnGroup(const CommittedGroup& group, Instant at) {
 void PrimarySide::OnPeerDurable(CommitSeq seq, Instant now) {
   progress_at_ = now;
   acked_at_ = now;
+  const CommitSeq before = shipper_.acked();
+  const std::optional<Instant> committed = shipper_.oldest_unacked();
   if (Status status = shipper_.OnAck(seq); !status.ok()) {
-    shared_.Drop(status);
+    return shared_.Drop(status);
+  }
+  if (committed && shipper_.acked() > before) {
+    shared_.observer.OnAcknowledged(now.ns - committed->ns);
   }
 }
 

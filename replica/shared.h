@@ -49,6 +49,9 @@ class PairObserver {
   virtual void OnDigestMismatch(UserId user, const std::string& reason) = 0;
   /// kind: "coalesced", "compare", "repair", "rewind".
   virtual void OnCatchUp(const std::string& kind) = 0;
+  /// The standby has durably what was committed here `ns` nanoseconds ago: the lag of the oldest
+  /// entry that an acknowledgement covers.
+  virtual void OnAcknowledged(std::int64_t /*ns*/) {}
 };
 
 /// Messages on their way to the link, in order.

@@ -37,7 +37,10 @@ NodeObserver::NodeObserver(Metrics& metrics, NodeControl& control, Clock& clock,
       clock_(clock),
       on_primary_lost_(std::move(on_primary_lost)),
       mismatches_(metrics.GetCounter("twinspool_digest_mismatches_total",
-                                     "changes that led to another digest than the primary's")) {}
+                                     "changes that led to another digest than the primary's")),
+      lag_(metrics.GetSeconds("twinspool_replication_ack_seconds",
+                              "from an entry's commit here to the standby's word that it is "
+                              "durable there")) {}
 
 void NodeObserver::OnLog(replica::Severity severity, const std::string& text) {
   const LogLevel level = severity == replica::Severity::kError     ? LogLevel::kError
@@ -81,6 +84,10 @@ void NodeObserver::OnCatchUp(const std::string& kind) {
   metrics_
       .GetCounter("twinspool_catch_ups_total", "catch-ups, rewinds and repairs", {{"kind", kind}})
       .Add();
+}
+
+void NodeObserver::OnAcknowledged(std::int64_t ns) {
+  lag_.Observe(static_cast<double>(ns) / 1e9);
 }
 
 }  // namespace twinspool::node

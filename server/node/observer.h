@@ -25,6 +25,7 @@ class NodeObserver final : public replica::PairObserver {
   void OnTransition(const replica::core::Transition& transition) override;
   void OnDigestMismatch(UserId user, const std::string& reason) override;
   void OnCatchUp(const std::string& kind) override;
+  void OnAcknowledged(std::int64_t ns) override;
 
  private:
   Metrics& metrics_;
@@ -32,6 +33,7 @@ class NodeObserver final : public replica::PairObserver {
   Clock& clock_;
   const std::function<void()> on_primary_lost_;
   Counter& mismatches_;
+  Histogram& lag_;
 };
 
 }  // namespace twinspool::node

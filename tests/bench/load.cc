@@ -259,16 +259,25 @@ void TestHotPage(const Options& options) {
   const auto client = options.Connect();
   Populate(*client, "hot", 200);
   client->Run("SELECT hot");
-  const std::uint64_t block = options.n / 10;
+  const std::uint64_t block = options.n / 10 / options.connections;
   for (int part = 0; part < 10; ++part) {
-    const double seconds = Timed([&] {
-      for (std::uint64_t i = 0; i < block; ++i) {
-        const std::string uid = std::to_string(1 + i % 200);
-        const char* sign = (i / 200 + static_cast<std::uint64_t>(part)) % 2 == 0 ? "+" : "-";
-        client->Run("UID STORE " + uid + " " + sign + "FLAGS.SILENT (\\Flagged)");
-      }
-    });
-    Report("hot_page_part" + std::to_string(part), static_cast<double>(block) / seconds, "op/s");
+    const double seconds = Parallel<std::unique_ptr<ImapClient>>(
+        options.connections,
+        [&](std::uint64_t) {
+          auto flagger = options.Connect();
+          flagger->Run("SELECT hot");
+          return flagger;
+        },
+        [&](std::uint64_t k, std::unique_ptr<ImapClient>& flagger) {
+          for (std::uint64_t i = 0; i < block; ++i) {
+            const std::uint64_t uid = 1 + (i * options.connections + k) % 200;
+            const char* sign = (i + static_cast<std::uint64_t>(part)) % 2 == 0 ? "+" : "-";
+            flagger->Run("UID STORE " + std::to_string(uid) + " " + sign +
+                         "FLAGS.SILENT (\\Flagged)");
+          }
+        });
+    const auto total = static_cast<double>(block * options.connections);
+    Report("hot_page_part" + std::to_string(part), total / seconds, "op/s");
   }
   Report("hot_page_read", Timed([&] { client->Run("UID FETCH 1:* (FLAGS)"); }) * 1e3, "ms");
 }
