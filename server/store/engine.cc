@@ -295,11 +295,15 @@ struct RowIterator::Impl {
   std::unique_ptr<rocksdb::Iterator> it;
 };
 
-RowIterator Engine::Iterate(Family family, KeyRange range, const Snapshot* snapshot) {
+RowIterator Engine::Iterate(Family family, KeyRange range, const Snapshot* snapshot,
+                            bool cached_only) {
   auto impl = std::make_unique<RowIterator::Impl>();
   impl->range = std::move(range);
   impl->family = family;
   rocksdb::ReadOptions options = ReadAt(snapshot);
+  if (cached_only) {
+    options.read_tier = rocksdb::kBlockCacheTier;
+  }
   // RocksDB keeps pointers to the bounds: they live beside the iterator.
   if (!impl->range.lower.empty()) {
     impl->lower = impl->range.lower;

@@ -133,7 +133,9 @@ class Engine {
   /// Like Get, but only if no disk access is needed: nullopt outside means "would have to read".
   Result<std::optional<std::optional<std::string>>> GetCached(Family family, std::string_view key,
                                                               const Snapshot* snapshot = nullptr);
-  RowIterator Iterate(Family family, KeyRange range, const Snapshot* snapshot = nullptr);
+  /// With `cached_only` a walk that would have to read the disk ends with kTimeout.
+  RowIterator Iterate(Family family, KeyRange range, const Snapshot* snapshot = nullptr,
+                      bool cached_only = false);
 
   SnapshotPtr TakeSnapshot();
 

@@ -54,6 +54,9 @@ Status FromRocks(const rocksdb::Status& status, std::string_view doing) {
     return OkStatus();
   }
   std::string text = std::string(doing) + ": " + status.ToString();
+  if (status.IsIncomplete()) {  // a read that was told to stay in memory
+    return Timeout(std::move(text));
+  }
   if (status.IsCorruption()) {
     return DataLoss(std::move(text));
   }

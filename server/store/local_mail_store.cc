@@ -103,9 +103,17 @@ void LocalMailStore::GetState(MailboxRef mailbox, Done<MailboxState> done) {
 }
 
 void LocalMailStore::ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexBatch> done) {
-  PostRead<IndexBatch>(std::move(done), [mailbox, query = std::move(query)](StoreReader& reader) {
-    return reader.ReadIndex(mailbox, query);
-  });
+  // What changed since a moment ago is little and lies in memory: a hop would cost more.
+  const bool small = query.since > Modseq() && query.limit <= limits::kSyncFirstEntries;
+  std::function<Result<IndexBatch>(StoreReader&)> read =
+      [mailbox, query = std::move(query)](StoreReader& reader) {
+        return reader.ReadIndex(mailbox, query);
+      };
+  if (small) {
+    ReadInline<IndexBatch>(std::move(done), std::move(read));
+  } else {
+    PostRead<IndexBatch>(std::move(done), std::move(read));
+  }
 }
 
 void LocalMailStore::ReadUids(MailboxRef mailbox, Uid from, Done<UidBatch> done) {

@@ -1,6 +1,7 @@
 #include "server/store/page.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <utility>
 
@@ -31,6 +32,17 @@ bool ReadEntry(Reader* reader, EntryView* entry) {
   return body.ok();
 }
 
+constexpr std::size_t kHeaderBytesMax = 40;
+
+void AppendHeader(const PageHeader& head, std::string* out) {
+  out->push_back('\0');
+  PutVarint(out, head.changed);
+  PutVarint(out, head.live);
+  PutVarint(out, head.entries);
+  PutVarint(out, head.highest_modseq.value());
+  PutVarint(out, head.highest_expunge.value());
+}
+
 bool ReadCount(Reader* reader, std::uint32_t* out) {
   const std::uint64_t value = reader->Varint();
   *out = static_cast<std::uint32_t>(
@@ -57,25 +69,85 @@ Status ReadHeader(Reader* reader, PageHeader* header) {
   return OkStatus();
 }
 
-/// Applies one operand; `page` is replaced by a whole page.
-Status ApplyOperand(std::string_view operand, Page* page) {
-  if (IsWholePage(operand)) {
-    ASSIGN_OR_RETURN(*page, Page::Decode(operand));
+/// A page as the octets of its entries: merging copies them and decodes no strings. Every read of a
+/// page with operands goes through here.
+class RawPage {
+ public:
+  /// Entries of a whole page.
+  Status Read(std::string_view page) {
+    Reader reader(page);
+    PageHeader header;
+    TRY(ReadHeader(&reader, &header));
+    entries_.fill({});
+    changed_ = header.changed;
+    int previous = -1;
+    for (std::uint32_t i = 0; i < header.entries; ++i) {
+      ASSIGN_OR_RETURN(const std::uint8_t low, ReadOne(&reader));
+      if (low <= previous) {
+        return Malformed("entries are out of order");
+      }
+      previous = low;
+    }
+    return reader.AtEnd() ? OkStatus() : Malformed("octets after its last entry");
+  }
+
+  Status Apply(std::string_view operand) {
+    if (IsWholePage(operand)) {
+      return Read(operand);
+    }
+    for (Reader reader(operand); !reader.AtEnd(); ++changed_) {
+      TRY(ReadOne(&reader).status());
+    }
     return OkStatus();
   }
-  Reader reader(operand);
-  std::uint32_t count = 0;
-  while (!reader.AtEnd()) {
-    EntryView entry;
-    if (!ReadEntry(&reader, &entry)) {
-      return Malformed("operand is malformed");
+
+  std::string Encode() const {
+    PageHeader head;
+    std::size_t bytes = 0;
+    for (const Raw& entry : entries_) {
+      if (entry.octets.empty()) {
+        continue;
+      }
+      ++head.entries;
+      bytes += entry.octets.size();
+      head.highest_modseq = std::max(head.highest_modseq, entry.modseq);
+      if (entry.expunged) {
+        head.highest_expunge = std::max(head.highest_expunge, entry.modseq);
+      } else {
+        ++head.live;
+      }
     }
-    page->Upsert(ToEntry(entry));
-    ++count;
+    head.changed = changed_;
+    std::string out;
+    out.reserve(kHeaderBytesMax + bytes);
+    AppendHeader(head, &out);
+    for (const Raw& entry : entries_) {
+      out += entry.octets;
+    }
+    return out;
   }
-  page->AddChanged(count);
-  return OkStatus();
-}
+
+ private:
+  struct Raw {
+    std::string_view octets;  // with its length; empty: no such entry
+    Modseq modseq;
+    bool expunged = false;
+  };
+
+  Result<std::uint8_t> ReadOne(Reader* reader) {
+    const std::string_view before = reader->rest();
+    EntryView entry;
+    if (!ReadEntry(reader, &entry)) {
+      return Malformed("entry is cut short");
+    }
+    entries_[entry.uid_low] = {before.substr(0, before.size() - reader->rest().size()),
+                               entry.modseq, entry.expunged()};
+    return entry.uid_low;
+  }
+
+  std::array<Raw, kEntriesMax> entries_;
+  std::uint32_t changed_ = 0;
+};
 
 }  // namespace
 
@@ -173,13 +245,8 @@ Result<Page> Page::Decode(std::string_view octets) {
 std::string Page::Encode() const {
   const PageHeader head = header();
   std::string out;
-  out.reserve(32 + entries_.size() * 20);
-  out.push_back('\0');
-  PutVarint(&out, head.changed);
-  PutVarint(&out, head.live);
-  PutVarint(&out, head.entries);
-  PutVarint(&out, head.highest_modseq.value());
-  PutVarint(&out, head.highest_expunge.value());
+  out.reserve(kHeaderBytesMax + entries_.size() * 20);
+  AppendHeader(head, &out);
   for (const PageEntry& entry : entries_) {
     AppendEntry(entry.view(), &out);
   }
@@ -239,12 +306,12 @@ void AppendEntry(const EntryView& entry, std::string* operand) {
 
 Result<std::string> MergePage(std::optional<std::string_view> page,
                               const std::vector<std::string_view>& operands) {
-  Page merged;
+  RawPage merged;
   if (page) {
-    ASSIGN_OR_RETURN(merged, Page::Decode(*page));
+    TRY(merged.Read(*page));
   }
   for (const std::string_view operand : operands) {
-    TRY(ApplyOperand(operand, &merged));
+    TRY(merged.Apply(operand));
   }
   return merged.Encode();
 }
@@ -264,8 +331,8 @@ Result<std::string> MergeOperands(std::string_view left, std::string_view right)
 }
 
 Status CheckOperand(std::string_view operand) {
-  Page scratch;
-  return ApplyOperand(operand, &scratch);
+  RawPage scratch;
+  return scratch.Apply(operand);
 }
 
 }  // namespace twinspool::store

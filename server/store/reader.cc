@@ -190,8 +190,9 @@ Result<IndexBatch> StoreReader::ReadIndex(MailboxRef mailbox, const IndexQuery& 
   const std::uint32_t first =
       std::max(query.uids ? query.uids->Min() : 1u, query.from.value()) >> kPageBits;
   const std::uint32_t last = (query.uids ? query.uids->Max() : UINT32_MAX) >> kPageBits;
-  RowIterator it = engine_.Iterate(
-      Family::kIndex, {PageKey(mailbox.id, first), PrefixEnd(mailbox.id.bytes())}, snapshot_);
+  RowIterator it =
+      engine_.Iterate(Family::kIndex, {PageKey(mailbox.id, first), PrefixEnd(mailbox.id.bytes())},
+                      snapshot_, cached_only_);
   for (it.SeekToFirst(); it.Valid() && !batch.next; it.Next()) {
     const auto page = PageOfPageKey(it.key());
     if (!page) {
@@ -242,7 +243,8 @@ Result<UidBatch> StoreReader::ReadUids(MailboxRef mailbox, Uid from) {
   batch.state = std::move(loaded.state);
   RowIterator it = engine_.Iterate(
       Family::kIndex,
-      {PageKey(mailbox.id, from.value() >> kPageBits), PrefixEnd(mailbox.id.bytes())}, snapshot_);
+      {PageKey(mailbox.id, from.value() >> kPageBits), PrefixEnd(mailbox.id.bytes())}, snapshot_,
+      cached_only_);
   std::size_t pages = 0;
   for (it.SeekToFirst(); it.Valid(); it.Next()) {
     const auto page = PageOfPageKey(it.key());

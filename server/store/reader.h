@@ -29,8 +29,8 @@ Result<std::optional<proto::UserHeader>> ReadUserHeader(Engine& engine, UserId u
 /// One thread; cheap to make.
 class StoreReader {
  public:
-  /// With `cached_only` GetState and Find answer kTimeout rather than touch the disk. `snapshot`
-  /// and the others outlive the reader.
+  /// With `cached_only` GetState, Find, ReadIndex and ReadUids answer kTimeout rather than touch
+  /// the disk. `snapshot` and the others outlive the reader.
   StoreReader(Engine& engine, SummaryCache& summaries, const Snapshot* snapshot,
               bool cached_only = false)
       : engine_(engine), summaries_(summaries), snapshot_(snapshot), cached_only_(cached_only) {}

@@ -157,6 +157,17 @@ TEST(Engine, CachedReadsNeverTouchTheDisk) {
   const auto cached = engine->GetCached(Family::kUsers, "a");
   ASSERT_TRUE(cached.ok() && cached.value());
   EXPECT_EQ(**cached, "1");
+  ASSERT_TRUE(engine->Flush().ok());
+  engine.reset();
+  engine = *OpenSmall(dir / "store");
+  const auto walk = [&](bool cached_only) {
+    RowIterator it = engine->Iterate(Family::kUsers, {}, nullptr, cached_only);
+    it.SeekToFirst();
+    return it.Valid() ? OkStatus() : it.status();
+  };
+  EXPECT_EQ(walk(true).code(), Code::kTimeout) << "the row is in a file nobody has read yet";
+  EXPECT_TRUE(walk(false).ok());
+  EXPECT_TRUE(walk(true).ok());
 }
 
 // --- what may not be opened

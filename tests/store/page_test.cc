@@ -119,7 +119,9 @@ TEST(Page, RandomOperandsMatchAMap) {
       }
     }
     const std::vector<std::string_view> views(pending.begin(), pending.end());
-    const Page page = *Page::Decode(*MergePage(stored, views));
+    const std::string merged = *MergePage(stored, views);
+    const Page page = *Page::Decode(merged);
+    ASSERT_EQ(page.Encode(), merged) << "copied entries are encoded as one would encode them";
     ASSERT_EQ(page.entries().size(), model.size());
     std::size_t i = 0;
     for (const auto& [low, entry] : model) {
