@@ -376,7 +376,7 @@ class JumpPowerCut : public ::testing::Test {
 };
 
 TEST_F(JumpPowerCut, IsRepeatedUntilItIsWhole) {
-  constexpr int kUsers = 6;
+  constexpr int kUsers = 12;
   int cuts = 0;
   for (std::uint64_t after = 1; after < 24; ++after) {
     StoreBox box(Options());
