@@ -55,7 +55,7 @@ class Rebuild(harness.PairTest):
         self.pair.kill("a")
         shutil.copytree(database, older)
         self.pair.start("a")
-        self.pair.wait("b", "eligible")
+        self.pair.wait("a", "serving")
         before = self.fill("a")
         self.pair.kill("a")
         shutil.rmtree(database)
