@@ -73,7 +73,7 @@ std::vector<std::string_view> BodiesIn(std::string_view whole, bool unit) {
 // --- compression
 
 /// One zstd frame, piece by piece. Each piece ends a block: ids and digests are noise, and in one
-/// block with mail they would spoil its code (a hundred octets of a small message).
+/// block with mail they would spoil its code (scripts/bench --only wire).
 class Packer {
  public:
   explicit Packer(std::size_t whole_bytes)

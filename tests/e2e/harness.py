@@ -253,5 +253,15 @@ def free_base_port(count=10):
             continue
 
 
+class CutPairTest(PairTest):
+    """A pair whose conversation goes through `self.wire`."""
+
+    def setUp(self):
+        base = free_base_port()
+        self.wire = CutWire(base + 3)
+        self.up_arguments = ("--base-port", str(base), "--set", f"peer-address=127.0.0.1:{self.wire.port}")
+        super().setUp()
+
+
 def main():
     unittest.main(verbosity=2, warnings="ignore")

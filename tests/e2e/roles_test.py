@@ -1,5 +1,6 @@
 """Roles with real processes: start rules, exit codes, switchover under load, graceful stops, single."""
 import json
+import re
 import pathlib
 import unittest
 import urllib.error
@@ -132,6 +133,8 @@ class Roles(harness.PairTest):
             self.pair.verify_equal()
 
     def test_http_endpoints_follow_the_role(self):
+        self.assertEqual(append(harness.login(self.pair, "a"), "acknowledged by b"), "OK")
+
         def code(node, path):
             url = f"http://127.0.0.1:{self.pair.port(node, 'http_port')}{path}"
             try:
@@ -147,16 +150,12 @@ class Roles(harness.PairTest):
         metrics = code("a", "/metrics")[1]
         for name in ("twinspool_role", "twinspool_epoch", "twinspool_replication_lag_records", "twinspool_digest_mismatches_total"):
             self.assertIn(name, metrics)
+        acks = int(re.search(r"^twinspool_replication_ack_seconds_count (\d+)", metrics, re.M).group(1))
+        self.assertGreater(acks, 0)
         self.assertEqual(code("a", "/nonsense")[0], 404)
 
 
-class Divergence(harness.PairTest):
-    def setUp(self):
-        base = harness.free_base_port()
-        self.wire = harness.CutWire(base + 3)
-        self.up_arguments = ("--base-port", str(base), "--set", f"peer-address=127.0.0.1:{self.wire.port}")
-        super().setUp()
-
+class Divergence(harness.CutPairTest):
     def test_divergent_tail_of_the_old_primary_comes_back_under_new_uids(self):
         client = harness.login(self.pair, "a")
         self.assertEqual(append(client, "acknowledged by both"), "OK")

@@ -4,11 +4,8 @@ import harness
 FORCE = "`twinspoolctl promote --allow-data-loss --peer-fenced`"
 
 
-class Starts(harness.PairTest):
+class Starts(harness.CutPairTest):
     def setUp(self):
-        base = harness.free_base_port()
-        self.wire = harness.CutWire(base + 3)
-        self.up_arguments = ("--base-port", str(base), "--set", f"peer-address=127.0.0.1:{self.wire.port}")
         super().setUp()
         self.written = []
 
