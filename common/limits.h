@@ -54,6 +54,16 @@ inline constexpr std::int64_t kDeliveryMemorySeconds = 24 * 3600;
 /// again changes nothing.
 inline constexpr std::int64_t kGiveBackMemorySeconds = 30 * 24 * 3600;
 
+// --- writes that the session's own thread does, if all they need is in memory
+// ------------------------------------------------------------------
+inline constexpr std::size_t kWriteInMemoryMessagesMax = 16;
+inline constexpr std::size_t kWriteInMemoryBytesMax = 64u << 10;
+
+// --- knowing which pages changed, so that a session learns what is new without reading its mailbox
+// ------------------------------------------------------------------
+inline constexpr std::size_t kChangedPagesMailboxes = 4096;
+inline constexpr std::size_t kChangedPagesPerMailbox = 64;
+
 // --- commit pipeline and snapshots
 // ------------------------------------------------------------------
 inline constexpr std::size_t kCommitGroupBytesMax = 4u << 20;
@@ -88,10 +98,14 @@ inline constexpr std::size_t kFramePartBytes = 1u << 20;
 inline constexpr std::size_t kFrameBytesMax = 64u << 20;
 /// One gRPC message; parts of frames are below it.
 inline constexpr int kGrpcMessageBytesMax = 5 << 20;
+/// How long a node that stops waits until its last messages are on the wire.
+inline constexpr std::int64_t kLastWordMs = 1'000;
 /// Frames kept in memory until acked, for a standby that is a little behind.
 inline constexpr std::size_t kRingBytes = 64u << 20;
 /// Bytes sent and not yet acked.
 inline constexpr std::size_t kSendWindowBytes = 8u << 20;
+/// A frame that the thread that committed it may send itself: it fits any socket's empty buffer.
+inline constexpr std::size_t kSendAtOnceBytesMax = 16u << 10;
 inline constexpr std::size_t kCatchUpUnitBytes = 4u << 20;
 /// Things (messages, bodies, small rows) that a catch-up remembers at once, all users together and
 /// of one user; further users wait for another pass over the log, a user with more is sent whole.

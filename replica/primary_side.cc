@@ -257,6 +257,14 @@ Result<bool> PrimarySide::PumpCatchUp(Instant now) {
   return true;
 }
 
+bool PrimarySide::WantsToSend() const {
+  if (phase_ != Phase::kTail) {
+    return phase_ == Phase::kCatchUp;
+  }
+  return shipper_.fell_behind() || shipper_.HasMore() ||
+         (held_ && shipper_.sent_upto() >= hold_at_);
+}
+
 bool PrimarySide::Pump(Instant now) {
   if (!core::MayShip(shared_.role->state())) {
     return false;

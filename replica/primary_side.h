@@ -38,6 +38,8 @@ class PrimarySide {
 
   /// Queues the next message, if there is one and the windows have room; true: perhaps more.
   bool Pump(Instant now);
+  /// Whether Pump would do something.
+  bool WantsToSend() const;
   /// About once per heartbeat: asks again, watches for a stall, trims the outbox.
   void OnTick(Instant now);
 

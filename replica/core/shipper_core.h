@@ -55,6 +55,10 @@ class ShipperCore {
   /// The next part to send while the window has room, whole frames in order, parts in order.
   /// Empty: nothing to send now.
   Result<std::optional<proto::FramePart>> Next();
+  /// Whether Next would answer a part now.
+  bool HasMore() const;
+  /// Everything that was handed out by Next is acknowledged.
+  bool nothing_in_flight() const { return in_flight_.empty(); }
   /// Everything up to this position has been handed out by Next, all parts of it.
   CommitSeq sent_upto() const { return sent_upto_; }
 

@@ -1,6 +1,7 @@
 #include "server/store/commit_pipeline.h"
 
 #include <cstdlib>
+#include <iterator>
 #include <unordered_map>
 #include <utility>
 
@@ -216,6 +217,8 @@ void CommitPipeline::Commit(std::vector<Waiting> group) {
         durable.touched.push_back(object.mailbox);
       }
     }
+    std::move(waiting.txn.pages.begin(), waiting.txn.pages.end(),
+              std::back_inserter(durable.pages));
     rows.Append(std::move(waiting.txn.rows));
   }
   if (group.size() > 1) {

@@ -22,6 +22,7 @@
 #include "common/types.h"
 #include "replica/ports.h"
 #include "server/store/apply.h"
+#include "server/store/changed_pages.h"
 #include "server/store/row_batch.h"
 #include "server/store/visibility.h"
 
@@ -37,6 +38,7 @@ struct QueuedTxn {
   RowBatch rows;
   /// Digests after, in the order of Frame.digests.
   std::vector<std::pair<TouchedDigest, DigestBytes>> digests;
+  std::vector<PageChange> pages;
   std::uint32_t items = 0;
   UserId user;
 

@@ -217,6 +217,9 @@ Result<std::optional<std::optional<std::string>>> Engine::GetCached(Family famil
     return Answer(std::optional<std::string>());
   }
   TRY(FromRocks(status, Reading(family)));
+  if (value.empty()) {
+    return Answer();  // also RocksDB's answer when it would have to open a table's file
+  }
   return Answer(std::optional<std::string>(std::move(value)));
 }
 

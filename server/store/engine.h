@@ -130,7 +130,8 @@ class Engine {
   Result<std::vector<std::optional<std::string>>> MultiGet(Family family,
                                                            const std::vector<std::string>& keys,
                                                            const Snapshot* snapshot = nullptr);
-  /// Like Get, but only if no disk access is needed: nullopt outside means "would have to read".
+  /// Like Get, but only if no disk access is needed: nullopt outside means "would have to read",
+  /// and is also the answer for a row without octets.
   Result<std::optional<std::optional<std::string>>> GetCached(Family family, std::string_view key,
                                                               const Snapshot* snapshot = nullptr);
   /// With `cached_only` a walk that would have to read the disk ends with kTimeout.

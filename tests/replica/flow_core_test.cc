@@ -180,6 +180,25 @@ TEST(FrameParts, WhatIsAboveTheLimitIsRefusedAndNotBuffered) {
   EXPECT_EQ(assembler.held_bytes(), 0U);
 }
 
+TEST(Shipper, SaysWhenMoreIsAtHand) {
+  ShipperCore shipper({.ring_bytes = 1 << 20, .window_bytes = 250});
+  shipper.Reset(CommitSeq(0));
+  shipper.StartTail(CommitSeq(0));
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) {
+    shipper.Push({Epoch(2), Incarnation(1), CommitSeq(seq)},
+                 std::make_shared<const std::string>(100, 'x'), Instant());
+  }
+  EXPECT_TRUE(shipper.nothing_in_flight());
+  EXPECT_TRUE(shipper.HasMore());
+  EXPECT_TRUE((*shipper.Next())->more());
+  EXPECT_FALSE((*shipper.Next())->more()) << "the window has no room for the third";
+  EXPECT_FALSE(shipper.HasMore());
+  EXPECT_FALSE(shipper.nothing_in_flight());
+  ASSERT_TRUE(shipper.OnAck(CommitSeq(2)).ok());
+  EXPECT_TRUE(shipper.nothing_in_flight());
+  EXPECT_FALSE((*shipper.Next())->more()) << "the last";
+}
+
 TEST(Shipper, AFrameThatCanNeverTravelLeavesTheTailToAnotherWay) {
   const auto frame = [](std::size_t bytes) {
     return std::make_shared<const std::string>(bytes, 'x');

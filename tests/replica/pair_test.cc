@@ -310,19 +310,6 @@ TEST_F(PairTest, TheStandbyTellsHowFarItIsBehind) {
   EXPECT_EQ(a_->pair().Snapshot().peer.role, "standby");
 }
 
-TEST_F(PairTest, AVerificationThatRacesWithAPromotionIsAnswered) {
-  MemoryStore store;
-  replica::CommitGate gate(SystemClock(), store, [] {});
-  bool answered = false;
-  gate.Mark([&answered] { answered = true; });
-  gate.Begin(CommitSeq(7));
-  for (replica::CommitGate::Entry& entry : gate.Take()) {
-    ASSERT_TRUE(entry.mark);
-    entry.mark();
-  }
-  EXPECT_TRUE(answered);
-}
-
 TEST_F(PairTest, AStoreThatServedBeforeIsClosedAtTheStartOfAMember) {
   PairNode node(1, std::filesystem::path(testing::TempDir()) / "member");
   replica::ServingState alone;
