@@ -83,6 +83,13 @@ CommonPoint FindCommon(const LogEnd& a, const LogEnd& b) {
   return {};
 }
 
+bool ShowsLostEntries(const PlaceInLog& mine, const EntryId& peers_last) {
+  if (peers_last.seq == CommitSeq() || peers_last.epoch != mine.epoch) {
+    return false;
+  }
+  return peers_last.seq > mine.end || (mine.in_place && *mine.in_place != peers_last);
+}
+
 void ToProto(const EpochHistory& history,
              google::protobuf::RepeatedPtrField<proto::EpochPeriod>* out) {
   for (const EpochStart& period : history.periods()) {
