@@ -72,8 +72,6 @@ inline constexpr std::int64_t kWriteHoldMs = 25'000;
 /// once.
 inline constexpr int kPageOperandsMax = 32;
 inline constexpr int kPageWholeWriteEntries = 16;
-/// Longest life of a reader's snapshot.
-inline constexpr std::int64_t kSnapshotMsMax = 30'000;
 /// Bytes one Fetch batch aims at, and messages at most.
 inline constexpr std::size_t kFetchBatchBytes = 1u << 20;
 inline constexpr std::size_t kFetchBatchMessages = 4096;
@@ -86,8 +84,6 @@ inline constexpr std::size_t kUidBatchPages = 4096;
 // --------------------------------------------------------------------------------------
 inline constexpr std::size_t kFramePartBytes = 1u << 20;
 inline constexpr std::size_t kFrameBytesMax = 64u << 20;
-/// One gRPC message; parts of frames are below it.
-inline constexpr int kGrpcMessageBytesMax = 5 << 20;
 /// Frames kept in memory until acked, for a standby that is a little behind.
 inline constexpr std::size_t kRingBytes = 64u << 20;
 /// Bytes sent and not yet acked.

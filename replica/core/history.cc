@@ -24,12 +24,6 @@ void EpochHistory::Begin(Epoch epoch, CommitSeq first) {
   periods_.push_back({epoch, first});
 }
 
-void EpochHistory::CutAfter(CommitSeq last) {
-  while (!periods_.empty() && periods_.back().first_seq > last) {
-    periods_.pop_back();
-  }
-}
-
 void EpochHistory::KeepNewest(std::size_t keep) {
   if (periods_.size() > keep) {
     periods_.erase(periods_.begin(),

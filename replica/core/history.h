@@ -31,8 +31,6 @@ class EpochHistory {
   /// The entry `first` is, or will be, the first of its epoch. A period that begins at or after
   /// first.seq and wrote nothing (an epoch without entries) is replaced. A lower epoch is ignored.
   void Begin(Epoch epoch, CommitSeq first);
-  /// Forgets periods that begin above `last`: the log ends there now.
-  void CutAfter(CommitSeq last);
   /// Forgets the oldest periods until `keep` remain (a bound for the control file).
   void KeepNewest(std::size_t keep);
 

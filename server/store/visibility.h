@@ -81,8 +81,6 @@ class VisibilityControl {
   std::shared_ptr<const View> view();
 
   Watchers& watchers() { return watchers_; }
-  /// Durable groups that are not acked.
-  std::size_t unacked_groups();
   /// Commands that wait for an ack.
   std::size_t waiting();
 

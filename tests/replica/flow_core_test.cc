@@ -29,8 +29,6 @@ TEST(History, BeginReplacesPeriodsThatWroteNothing) {
   EXPECT_EQ(history.EpochOf(CommitSeq(10)), Epoch(2));
   EXPECT_EQ(history.EpochOf(CommitSeq(11)), Epoch(4));
   EXPECT_EQ(history.EpochOf(CommitSeq(0)), std::nullopt);
-  history.CutAfter(CommitSeq(10));
-  EXPECT_EQ(history, History({{2, 1}}));
 }
 
 TEST(History, CommonPointIsTheSmallerEndOfTheLastSharedEpoch) {
