@@ -35,6 +35,7 @@ void PrepareProcess() {
     setrlimit(RLIMIT_NOFILE, &files);
   }
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a failed write like any other
 }
 
 sigset_t BlockSignals() {
