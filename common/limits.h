@@ -187,8 +187,8 @@ inline constexpr std::size_t kIndexSliceEntries = 32'768;
 inline constexpr std::size_t kIndexSliceBytes = 4u << 20;
 /// Entries of the first slice of a sync, small enough for any keywords.
 inline constexpr std::size_t kSyncFirstEntries = 256;
-/// Octets of messages above kFetchBatchBytes that are held whole, all sessions together: to find a
-/// part, or to search the text. Others wait in line.
+/// Octets of messages above kFetchBatchBytes that are held whole, all sessions together, to search
+/// their text. Others wait in line.
 inline constexpr std::uint64_t kLargeLoadBytes = 256ull << 20;
 /// Octets from the start of a body that a FETCH of headers reads at first.
 inline constexpr std::uint64_t kFetchHeaderBytes = 32u << 10;
