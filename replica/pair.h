@@ -76,8 +76,6 @@ class Pair : private LinkListener {
   PairStatus LastSnapshot();
   /// Waits until `wanted` holds. kTimeout, or kUnavailable when the pair stops.
   Status WaitFor(const std::function<bool(const PairStatus&)>& wanted, std::int64_t timeout_ms);
-  /// What the salvage folder holds.
-  std::vector<proto::SalvageItem> ListSalvage();
 
  private:
   struct Incoming {

@@ -62,7 +62,7 @@ class PrimarySide {
   void BeginCatchUp(CatchUpPlan plan, const char* kind, Instant now);
   void Enter(Phase phase, Instant now);
   bool InMyLog(const EntryId& last) const;
-  bool LostEntriesOf(const EntryId& last) const;
+  std::optional<EntryId> Mine(CommitSeq seq) const;
   core::CommonPoint Common() const;
   void SendRewindTo();
   Result<bool> PumpTail();

@@ -48,7 +48,6 @@ class ShipperCore {
   void StartTail(CommitSeq after);
   /// No live sending: the link is down, or a catch-up runs.
   void StopTail();
-  bool tailing() const { return tailing_; }
   /// The cursor's frame has left the ring: the peer is too slow and must catch up another way.
   bool fell_behind() const { return fell_behind_; }
 

@@ -272,13 +272,6 @@ Status Engine::Flush() {
                    "flushing the store in " + directory_);
 }
 
-Status Engine::Compact(Family family) {
-  rocksdb::CompactRangeOptions options;
-  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
-  return FromRocks(impl_->db->CompactRange(options, impl_->handle(family), nullptr, nullptr),
-                   "compacting the store in " + directory_);
-}
-
 std::uint64_t Engine::ApproximateBytes(Family family, const KeyRange& range) {
   const std::string end = range.upper.empty() ? std::string(64, '\xff') : range.upper;
   const rocksdb::Range asked(range.lower, end);

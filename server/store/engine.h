@@ -142,8 +142,6 @@ class Engine {
 
   /// Writes all memory tables to files (before a clean stop, and in tests).
   Status Flush();
-  /// Rewrites the family's files without what was deleted (in tests and by jobs).
-  Status Compact(Family family);
   /// Estimated octets on disk of a family's rows in a range.
   std::uint64_t ApproximateBytes(Family family, const KeyRange& range);
 

@@ -7,7 +7,7 @@
 //
 // Commit() runs Apply() on the items, publishes to HeadState, queues rows, items and outbox items
 // for the commit thread, and unlocks. A transaction that is destroyed without Commit() changed
-// nothing. Everything that answers a client, a refusal and a no-op too, waits for depends_on() or
+// nothing. Everything that answers a client, a refusal and a no-op too, waits for what it saw or
 // the commit's ticket, so that nobody learns what a failover could take back.
 //
 // Runs on any thread but the commit thread; never waits for a sync or a peer.
@@ -82,9 +82,7 @@ class StoreTxn {
   /// knows than a forced promotion jumps (where the pair asks for that), or past the end of UIDs.
   Status CheckUidDistance(UserId owner, MailboxId mailbox, std::uint64_t count);
 
-  /// The ticket that a refusal or no-op decided now must wait for.
-  Ticket depends_on() const { return depends_on_; }
-  /// Without items nothing is queued and the answer is depends_on(). kLimit above
+  /// Without items nothing is queued and the answer is the ticket of what it saw. kLimit above
   /// limits::kTransactionBytesMax: nothing was done. Unlocks; what the answer is
   /// needed for (VisibilityControl::WhenAcked) is to be said before this object goes, so that a
   /// change of role cannot come between.

@@ -190,9 +190,4 @@ std::size_t VisibilityControl::waiting() {
   return waiters_.size();
 }
 
-std::size_t VisibilityControl::unacked_groups() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return unacked_.size();
-}
-
 }  // namespace twinspool::store

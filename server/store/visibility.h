@@ -85,8 +85,6 @@ class VisibilityControl {
   Watchers& watchers() { return watchers_; }
   /// As of every durable group, so of every view.
   ChangedPages& changed_pages() { return changed_pages_; }
-  /// Durable groups that are not acked.
-  std::size_t unacked_groups();
   /// Commands that wait for an ack.
   std::size_t waiting();
 

@@ -150,7 +150,6 @@ TEST_F(PairTest, WhatOnlyTheOldPrimaryAcceptedIsGivenBack) {
       a_->pair().WaitFor([](const auto& s) { return s.salvage_pending == 0; }, 20'000).ok());
   EXPECT_EQ(b_->store.CountMessages("only on a"), 1U);
   EXPECT_EQ(b_->store.CountMessages("on both"), 1U);
-  EXPECT_FALSE(a_->pair().ListSalvage().empty());
 }
 
 TEST_F(PairTest, AMessageThatCannotBeTakenBackDoesNotHoldUpTheOthers) {
@@ -325,8 +324,9 @@ TEST_F(PairTest, APrimaryAloneTellsItsLagAfterARestart) {
   WaitWhole();
   ASSERT_TRUE(a_->Write("on both"));
   ASSERT_EQ(b_->Run(replica::core::StopGracefully{}).code, Outcome::kDone);
+  ASSERT_TRUE(
+      a_->pair().WaitFor([](const auto& s) { return s.role_detail == "solo"; }, 10'000).ok());
   b_->Stop();
-  ASSERT_TRUE(a_->WaitFor(Role::kPrimary));
   for (int i = 0; i < 5; ++i) {
     ASSERT_TRUE(a_->Write("alone " + std::to_string(i)));
   }
