@@ -194,7 +194,7 @@ std::vector<Option> MakeOptions() {
       Number("ballast-bytes", 64ull << 20, 0, kTera,
              "file given up so that a full disk can still be cleaned", &C::ballast_bytes),
       Number("expunged-retention-h", 24 * 7, 0, 24 * 3650,
-             "hours that expunged messages stay recoverable", &C::expunged_retention_h),
+             "hours that expunged messages, deleted mailboxes and deleted users are kept", &C::expunged_retention_h),
       Number("net-threads", 2, 1, 64, "threads that move bytes", &C::net_threads),
       Number("read-threads", 4, 1, 256, "threads for reads that may touch the disk",
              &C::read_threads),

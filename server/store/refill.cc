@@ -64,6 +64,17 @@ bool IsClaim(UserId user, const proto::ChangeItem& item) {
          item.copy_body().from_body_no() == item.copy_body().body_no();
 }
 
+/// After his last unit: a user without a header was forgotten by the primary.
+Status MarkForgotten(const RowView& view, UserId user, RowBatch* batch) {
+  ASSIGN_OR_RETURN(const auto header, view.UserHeader(user));
+  if (header) {
+    batch->Delete(Family::kMeta, ForgottenKey(user));
+  } else {
+    batch->Put(Family::kMeta, ForgottenKey(user), "");
+  }
+  return OkStatus();
+}
+
 /// Writes what has come together once it is big; the mark makes partial work harmless.
 class BigWrite {
  public:
@@ -317,6 +328,7 @@ Result<bool> Refill::Finish(UserId user, const proto::CatchUpUnit& unit) {
   RowBatch batch;
   if (unit.only_mailbox().empty()) {
     TRY(FreeUnclaimed(user));
+    TRY(MarkForgotten(view, user, &batch));
     ASSIGN_OR_RETURN(digest, view.DigestOfUser(user));
   } else {
     const MailboxId mailbox = MailboxId::FromBytes(unit.only_mailbox());

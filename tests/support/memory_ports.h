@@ -46,6 +46,9 @@ class MemoryStore final : public replica::Visibility,
   /// when acked, `done(false)` when its outcome is unknown.
   std::optional<EntryId> WriteMisc(UserId user, const std::string& key, const std::string& value,
                                    std::function<void(bool)> done);
+  /// Takes such a change away again, as the retention job does long after its deletion.
+  std::optional<EntryId> ForgetMisc(UserId user, const std::string& key,
+                                    std::function<void(bool)> done);
   /// A message with a body in a mailbox; its octets are unique.
   std::optional<EntryId> Append(UserId user, MailboxId mailbox, const std::string& octets,
                                 std::function<void(bool)> done);
