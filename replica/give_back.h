@@ -29,6 +29,8 @@ class GiveBackSender {
   /// Queues one part of the message under way; true: there are more.
   bool Pump();
   void OnGivenBack(const proto::GivenBack& given, Instant now);
+  /// What the folder had of this user was erased: his message under way is not offered on.
+  void ForgetUser(UserId user);
 
  private:
   void TakeOwn(const proto::SalvageItem& item);

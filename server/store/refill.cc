@@ -75,6 +75,12 @@ Status MarkForgotten(const RowView& view, UserId user, RowBatch* batch) {
   return OkStatus();
 }
 
+bool IsTombstone(const Result<std::optional<VersionedBytes>>& user) {
+  proto::UserHeader header;
+  return user.ok() && user.value() && header.ParseFromString((*user)->bytes) &&
+         header.deleted_ns() > 0;
+}
+
 /// Writes what has come together once it is big; the mark makes partial work harmless.
 class BigWrite {
  public:
@@ -391,7 +397,8 @@ Result<std::vector<proto::BodyRef>> Refill::BodiesOf(UserId user) {
   return bodies;
 }
 
-Status Refill::DropUser(UserId user) {
+Status Refill::DropUser(UserId user, bool only_here) {
+  const bool deleted = !only_here || IsTombstone(RowView(engine_).UserHeader(user));
   RowBatch mark;
   mark.Put(Family::kMeta, IncompleteKey(user), "");
   TRY(engine_.Write(mark, WriteMode::kSync));
@@ -404,6 +411,9 @@ Status Refill::DropUser(UserId user) {
   DeletePrefix(Family::kMeta, LoosePrefix(user), &batch);
   DeletePrefix(Family::kMeta, UnclaimedPrefix(user), &batch);
   batch.Delete(Family::kMeta, IncompleteKey(user));
+  if (deleted) {
+    batch.Put(Family::kMeta, ForgottenKey(user), "");
+  }
   TRY(engine_.Write(batch, WriteMode::kSync));
   head_.Clear();
   return OkStatus();

@@ -252,6 +252,17 @@ TEST_F(Forget, AwayBeyondTheLogAUserIsDropped) {
   RefillAll();
   ExpectEqual(kNoOutbox);
   EXPECT_TRUE(standby_.view().Users()->empty());
+  EXPECT_EQ(standby_.view().Marked<UserId>('f').value(), std::vector<UserId>{user_});
+}
+
+TEST_F(Forget, WhoMayNeverHaveBeenOnThePrimaryKeepsItsSalvage) {
+  ASSERT_TRUE(primary_.sink().DropUser(user_, true).ok());
+  EXPECT_TRUE(primary_.view().Marked<UserId>('f')->empty());
+  const UserId other = writer_.CreateUser();
+  writer_.DeleteUser(other);
+  ASSERT_TRUE(primary_.sink().DropUser(other, true).ok());
+  EXPECT_EQ(primary_.view().Marked<UserId>('f').value(), std::vector<UserId>{other})
+      << "deleted here, too";
 }
 
 TEST_F(Forget, AUserIsReplacedWholeWithoutWhatWasForgotten) {

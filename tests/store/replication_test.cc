@@ -274,7 +274,7 @@ TEST_F(Replication, DroppedUserLeavesNothing) {
   writer_.Steps(100);
   Stream(0);
   for (const UserId user : std::vector<UserId>(standby_.view().Users().value())) {
-    ASSERT_TRUE(standby_.sink().DropUser(user).ok());
+    ASSERT_TRUE(standby_.sink().DropUser(user, true).ok());
   }
   EXPECT_TRUE(Dump(standby_, kNoOutbox).empty());
 }

@@ -213,6 +213,27 @@ TEST_F(StorePair, APromotedStandbyGivesForgottenNamesOutAnew) {
   ASSERT_TRUE(standby_.Append(standby_.Inbox(again).ref, "mail").ok());
 }
 
+TEST_F(StorePair, ForgottenUsersAreNamedOnceThatIsAckedAndUntilTheyAreSettled) {
+  const UserRef bob = primary_.AddUser("bob");
+  ASSERT_TRUE(
+      Await<Unit>([&](Done<Unit> done) { primary_.store().users().Delete("bob", done); }).ok());
+  const JobOptions now{.purge_after_s = 0, .collect_after_s = 0, .abandon_after_s = 0};
+  ASSERT_TRUE(RunJobs(primary_.path(), now).ok());
+  primary_.pair().HoldAcks();
+  ASSERT_TRUE(RunJobs(primary_.path(), now).ok());
+  EXPECT_FALSE(*RowView(primary_.path().engine).UserHeader(bob.id)) << "forgotten, not acked";
+  replica::ForgottenUsers& mine = *primary_.store().ports().forgotten;
+  EXPECT_TRUE(mine.Forgotten()->empty());
+  primary_.pair().ReleaseAcks();
+  StreamAll();
+  for (StoreBox* node : {&primary_, &standby_}) {
+    replica::ForgottenUsers& forgotten = *node->store().ports().forgotten;
+    EXPECT_EQ(*forgotten.Forgotten(), std::vector<UserId>{bob.id});
+    ASSERT_TRUE(forgotten.Settle(bob.id).ok());
+  }
+  EXPECT_TRUE(standby_.store().ports().forgotten->Forgotten()->empty());
+}
+
 TEST_F(StorePair, TakesAMessageBackOnce) {
   const UserRef ann = primary_.AddUser("ann");
   const MailboxRef inbox = primary_.Inbox(ann).ref;

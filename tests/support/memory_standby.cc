@@ -165,9 +165,12 @@ Result<std::vector<replica::SalvageRecord>> MemoryStore::ReadDoomed(UserId user,
   return out;
 }
 
-Status MemoryStore::DropUser(UserId user) {
+Status MemoryStore::DropUser(UserId user, bool only_here) {
   const Guard guard(mutex_);
   MaybeCrash();
+  if (!only_here) {
+    forgotten_.insert(user);
+  }
   users_.erase(std::string(user.bytes()));
   return OkStatus();
 }
