@@ -126,10 +126,11 @@ TEST_F(Jobs, ADeletedMailboxIsForgottenOnceItsMailIsPurged) {
 TEST_F(Jobs, OnlyWhatIsAckedIsForgotten) {
   const UserRef user = box_.AddUser("anna");
   const MailboxRef gone = box_.Create(user, "gone")->ref;
+  const std::size_t groups = box_.pair().groups();
   box_.pair().HoldAcks();
   auto deleted =
       Begin<Unit>([&](Done<Unit> done) { box_.mail().DeleteMailbox(user.id, "gone", done); });
-  box_.path().pipeline.Drain();
+  box_.pair().WaitGroups(groups + 1);
   clock_.AdvanceMs(8 * kDayMs);
   EXPECT_EQ(Round().tombstones, 0u);
   box_.pair().ReleaseAcks();
