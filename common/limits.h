@@ -72,6 +72,8 @@ inline constexpr std::size_t kCommitGroupItemsMax = 1024;
 inline constexpr std::size_t kTransactionBytesMax = 60u << 20;
 /// Mailboxes that one transaction of a user's deletion takes away.
 inline constexpr std::size_t kMailboxesPerDelete = 1000;
+/// Things that one transaction of a background job takes away.
+inline constexpr std::size_t kThingsPerJobWrite = 1000;
 /// Writes that may wait, all users together and one user; beyond: NO [UNAVAILABLE] at once.
 inline constexpr std::size_t kPendingWritesMax = 20'000;
 inline constexpr std::size_t kPendingWriteBytesMax = 256u << 20;

@@ -118,6 +118,8 @@ class Conversation : private RoleListener {
 
   // conversation_time.cc: time and orders.
   void Beat(Instant now);
+  void EraseForgotten();
+  Status EraseUser(UserId user);
   void WatchWaits(Instant now);
   void WatchOrder(Instant now);
   void FillLag(Instant now, PairStatus* out) const;

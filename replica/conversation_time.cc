@@ -35,6 +35,7 @@ void Conversation::Beat(Instant now) {
   ShowPeerDisk();
   primary_.OnTick(now);
   verifier_.OnTick(now);
+  EraseForgotten();
   if (!link_up_) {
     give_back_.OnTick(now);  // a primary takes its own salvage back without a peer
     return;
@@ -47,6 +48,34 @@ void Conversation::Beat(Instant now) {
   }
   shared_.out.Push(MakeHeartbeat());
   give_back_.OnTick(now);
+}
+
+/// In other roles the log, and so the forgetting, may still be taken back, or is being saved from.
+void Conversation::EraseForgotten() {
+  const core::Role role = role_.role();
+  if (role != core::Role::kPrimary && role != core::Role::kStandby) {
+    return;
+  }
+  const Result<std::vector<UserId>> users = shared_.ports.forgotten->Forgotten();
+  Status status = users.status();
+  for (std::size_t i = 0; status.ok() && i < users->size(); ++i) {
+    status = EraseUser((*users)[i]);
+  }
+  if (!status.ok()) {
+    shared_.Log(Severity::kError,
+                "the salvage of a deleted user cannot be erased: " + status.ToString());
+  }
+}
+
+Status Conversation::EraseUser(UserId user) {
+  ASSIGN_OR_RETURN(const std::size_t records, salvage_.Erase(user));
+  if (records > 0) {
+    give_back_.ForgetUser(user);
+    shared_.Log(Severity::kInfo, "user " + user.ToHex() +
+                                     " was deleted: " + std::to_string(records) +
+                                     " records of his salvage are erased");
+  }
+  return shared_.ports.forgotten->Settle(user);
 }
 
 void Conversation::OnTick() {

@@ -139,6 +139,13 @@ void GiveBackSender::OnGivenBack(const proto::GivenBack& given, Instant now) {
   OnTick(now);
 }
 
+void GiveBackSender::ForgetUser(UserId user) {
+  if (item_ && item_->user_id() == user.bytes()) {
+    item_.reset();
+    own_ = false;
+  }
+}
+
 void GiveBackSender::PutOff(bool refused, const std::string& why, Instant now) {
   const std::int64_t wait_ms = refused ? limits::kGiveBackRefusedMs : limits::kGiveBackRetryMs;
   const bool first = not_before_.insert_or_assign(item_->token(), now.PlusMs(wait_ms)).second;

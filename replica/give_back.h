@@ -30,6 +30,8 @@ class GiveBackSender {
   bool Pump();
   bool WantsToSend() const { return item_ && !sent_ && !own_; }
   void OnGivenBack(const proto::GivenBack& given, Instant now);
+  /// What the folder had of this user was erased: his message under way is not offered on.
+  void ForgetUser(UserId user);
 
  private:
   void TakeOwn(const proto::SalvageItem& item);

@@ -184,7 +184,10 @@ class ChangeSink {
   /// mailbox and UID, a bounded number after the place given; none: that was all.
   virtual Result<std::vector<SalvageRecord>> ReadDoomed(UserId user, MailboxId after_mailbox,
                                                         Uid after_uid) = 0;
-  virtual Status DropUser(UserId user) = 0;
+  /// Nothing of him is left. `only_here`: he may be missing on the primary because he was never
+  /// there, not because he was deleted; then (unless he was deleted here) he is not one of
+  /// ForgottenUsers.
+  virtual Status DropUser(UserId user, bool only_here) = 0;
   /// The log ends at `target` from now on, with nothing below it; no user is incomplete.
   virtual Status FinishCatchUp(EntryId target) = 0;
 
@@ -204,6 +207,18 @@ class ChangeSink {
   /// Digests of the applied state, as Picture's.
   virtual Result<std::vector<proto::MailboxDigest>> MailboxDigests(MailboxId after,
                                                                    std::size_t limit) = 0;
+};
+
+/// Users who were deleted and of whom the store has nothing any more, the retention being over:
+/// what this node has of them elsewhere is to go, too. Any thread.
+class ForgottenUsers {
+ public:
+  virtual ~ForgottenUsers() = default;
+  /// On a primary those whose forgetting is acked. Elsewhere those of the whole log, which may
+  /// still be taken back unless this node is a standby.
+  virtual Result<std::vector<UserId>> Forgotten() = 0;
+  /// Everything of him is gone: he is not named any more.
+  virtual Status Settle(UserId user) = 0;
 };
 
 /// Takes back, on the new primary, a message that only the old one had accepted (semantics R10):
@@ -236,6 +251,7 @@ struct StorePorts {
   ChangeSink* sink = nullptr;
   TakeBack* take_back = nullptr;
   UidJumper* uid_jump = nullptr;
+  ForgottenUsers* forgotten = nullptr;
 };
 
 // --- the wire

@@ -75,7 +75,18 @@ std::tuple<std::uint64_t, std::uint64_t, std::string> OrderOf(const std::filesys
 
 Result<std::unique_ptr<Salvage>> Salvage::Open(SalvageOptions options) {
   std::unique_ptr<Salvage> salvage(new Salvage(std::move(options)));
-  const std::filesystem::path root = salvage->options_.data_dir / "salvage";
+  TRY(salvage->Load());
+  return salvage;
+}
+
+Status Salvage::Load() {
+  items_.clear();
+  by_token_.clear();
+  done_.clear();
+  pending_.clear();
+  expunged_.clear();
+  newest_flags_.clear();
+  const std::filesystem::path root = options_.data_dir / "salvage";
   std::error_code error;
   std::vector<std::filesystem::path> dirs;
   for (std::filesystem::directory_iterator it(root, error), end; !error && it != end;
@@ -86,9 +97,9 @@ Result<std::unique_ptr<Salvage>> Salvage::Open(SalvageOptions options) {
   }
   std::ranges::sort(dirs, {}, OrderOf);
   for (const std::filesystem::path& dir : dirs) {
-    TRY(salvage->LoadDirectory(dir));
+    TRY(LoadDirectory(dir));
   }
-  return salvage;
+  return OkStatus();
 }
 
 Status Salvage::LoadDirectory(const std::filesystem::path& dir) {
@@ -193,6 +204,57 @@ Status Salvage::Sync() {
   }
   bodies_unsynced_ = records_unsynced_ = false;
   return failed_;
+}
+
+// --- erasing
+
+Result<std::size_t> Salvage::Erase(UserId user) {
+  const std::string id(user.bytes());
+  std::set<std::filesystem::path> dirs;
+  std::size_t count = 0;
+  for (const Item& item : items_) {
+    if (item.proto.user_id() == id) {
+      dirs.insert(item.dir);
+      ++count;
+    }
+  }
+  if (count == 0) {
+    return count;
+  }
+  TRY(Sync());
+  for (const std::filesystem::path& dir : dirs) {
+    TRY(EraseFrom(dir, id));
+  }
+  TRY(Load());
+  return count;
+}
+
+// The records go last: what a crash leaves half done is found by them again.
+Status Salvage::EraseFrom(const std::filesystem::path& dir, const std::string& user) {
+  std::vector<std::string> records;
+  std::vector<std::string> done;
+  for (const Item& item : items_) {
+    if (item.dir != dir) {
+      continue;
+    }
+    if (item.proto.user_id() == user) {
+      TRY(WipeOctets(dir / kBodies, item.proto.body_offset(), item.proto.body_bytes()));
+      continue;
+    }
+    records.push_back(item.proto.SerializeAsString());
+    if (done_.contains(item.proto.token())) {
+      done.push_back(item.proto.token());
+    }
+  }
+  if (options_.sync) {
+    TRY(SyncFile(dir / kBodies));
+  }
+  if (records.empty()) {
+    dir_ = dir_ == dir ? std::filesystem::path() : dir_;
+    return RemoveDirectory(dir, options_.sync);
+  }
+  TRY(ReplaceRecordFile(dir / kDone, done, options_.sync));
+  return ReplaceRecordFile(dir / kRecords, records, options_.sync);
 }
 
 std::vector<proto::SalvageItem> Salvage::List() const {

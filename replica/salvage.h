@@ -6,7 +6,8 @@
 //   done     length, CRC-32C, token: what was given back or needs no giving back
 // What Save wrote is durable after Sync, which comes before anything of it is undone; everything
 // else is when its call returns. A torn tail (the process died while writing) is cut at the next
-// opening: what it described had not been undone yet. Saving an item twice is harmless.
+// opening: what it described had not been undone yet. Saving an item twice is harmless. What a
+// deleted user had here is erased, octets first; that may be repeated after a crash.
 //
 // This is not a mailbox: operators list and read it, and the conversation offers its messages to
 // the new primary. One thread at a time.
@@ -51,6 +52,10 @@ class Salvage {
   /// Makes durable what was saved since the last call.
   Status Sync();
 
+  /// Takes away everything of a user, durably; answers how many records that were. What was saved
+  /// and not synced yet becomes durable by the way.
+  Result<std::size_t> Erase(UserId user);
+
   /// All items, oldest rewind first, as written (newest entry first within one rewind).
   std::vector<proto::SalvageItem> List() const;
   std::size_t size() const { return items_.size(); }
@@ -71,7 +76,10 @@ class Salvage {
     std::filesystem::path dir;
   };
   explicit Salvage(SalvageOptions options) : options_(std::move(options)) {}
+  /// Reads everything anew.
+  Status Load();
   Status LoadDirectory(const std::filesystem::path& dir);
+  Status EraseFrom(const std::filesystem::path& dir, const std::string& user);
   Status AppendBody(proto::SalvageItem* item, const BodyReader& read_body);
   void Add(proto::SalvageItem item, const std::filesystem::path& dir);
 

@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <system_error>
 #include <utility>
 
@@ -70,6 +72,30 @@ bool ReadAt(int fd, std::uint64_t offset, std::string* out) {
   return true;
 }
 
+std::string Framed(std::string_view record) {
+  std::string framed;
+  PutBe32(&framed, static_cast<std::uint32_t>(record.size()));
+  PutBe32(&framed, Crc32c(record));
+  framed += record;
+  return framed;
+}
+
+bool WriteZeros(int fd, std::uint64_t offset, std::uint64_t length) {
+  const std::string zeros(static_cast<std::size_t>(std::min<std::uint64_t>(length, 1u << 20)),
+                          '\0');
+  while (length > 0) {
+    const std::uint64_t step = std::min<std::uint64_t>(length, zeros.size());
+    const ssize_t written =
+        ::pwrite(fd, zeros.data(), static_cast<std::size_t>(step), static_cast<off_t>(offset));
+    if (written <= 0) {
+      return false;
+    }
+    offset += static_cast<std::uint64_t>(written);
+    length -= static_cast<std::uint64_t>(written);
+  }
+  return true;
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> ReadRecordFile(const std::filesystem::path& file) {
@@ -103,10 +129,7 @@ Result<std::vector<std::string>> ReadRecordFile(const std::filesystem::path& fil
 }
 
 Status AppendRecord(const std::filesystem::path& file, std::string_view record, bool sync) {
-  std::string framed;
-  PutBe32(&framed, static_cast<std::uint32_t>(record.size()));
-  PutBe32(&framed, Crc32c(record));
-  framed += record;
+  const std::string framed = Framed(record);
   const File out(file, O_WRONLY | O_CREAT | O_APPEND);
   if (!out.ok() || !WriteAll(out.fd(), framed) || (sync && ::fsync(out.fd()) != 0)) {
     return FileError("append to", file);
@@ -134,6 +157,47 @@ Result<std::string> ReadOctets(const std::filesystem::path& file, std::uint64_t 
     return FileError("read", file);
   }
   return out;
+}
+
+Status WipeOctets(const std::filesystem::path& file, std::uint64_t offset, std::uint64_t length) {
+  if (length == 0) {
+    return OkStatus();
+  }
+  const File out(file, O_WRONLY);
+  const bool wiped =
+      out.ok() && (::fallocate(out.fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                               static_cast<off_t>(offset), static_cast<off_t>(length)) == 0 ||
+                   WriteZeros(out.fd(), offset, length));
+  return wiped ? OkStatus() : FileError("wipe", file);
+}
+
+Status ReplaceRecordFile(const std::filesystem::path& file, const std::vector<std::string>& records,
+                         bool sync) {
+  std::filesystem::path fresh = file;
+  fresh += ".new";
+  {
+    const File out(fresh, O_WRONLY | O_CREAT | O_TRUNC);
+    bool written = out.ok();
+    for (const std::string& record : records) {
+      written = written && WriteAll(out.fd(), Framed(record));
+    }
+    if (!written || (sync && ::fsync(out.fd()) != 0)) {
+      return FileError("write", fresh);
+    }
+  }
+  if (::rename(fresh.c_str(), file.c_str()) != 0) {
+    return FileError("replace", file);
+  }
+  return sync ? SyncFile(file.parent_path()) : OkStatus();
+}
+
+Status RemoveDirectory(const std::filesystem::path& dir, bool sync) {
+  std::error_code error;
+  std::filesystem::remove_all(dir, error);
+  if (error) {
+    return IoError("cannot remove " + dir.string() + ": " + error.message());
+  }
+  return sync ? SyncFile(dir.parent_path()) : OkStatus();
 }
 
 Status SyncFile(const std::filesystem::path& file) {

@@ -18,6 +18,14 @@ Status AppendRecord(const std::filesystem::path& file, std::string_view record, 
 Result<std::uint64_t> AppendOctets(const std::filesystem::path& file, std::string_view octets);
 Result<std::string> ReadOctets(const std::filesystem::path& file, std::uint64_t offset,
                                std::size_t length);
+/// Overwrites octets with zeros, of which the file system keeps none if it can. Durable only after
+/// SyncFile.
+Status WipeOctets(const std::filesystem::path& file, std::uint64_t offset, std::uint64_t length);
+/// The file has these records instead of those it had, or, after a crash, still those.
+Status ReplaceRecordFile(const std::filesystem::path& file, const std::vector<std::string>& records,
+                         bool sync);
+/// With all files in it.
+Status RemoveDirectory(const std::filesystem::path& dir, bool sync);
 Status SyncFile(const std::filesystem::path& file);
 /// Creates a directory of mode 0700, itself durable in its parent if `sync`.
 Status MakeDirectory(const std::filesystem::path& dir, bool sync);

@@ -246,7 +246,7 @@ Status StandbySide::CompareUsers() {
   }
   for (const auto& [id, digest] : mine) {
     TRY(SaveDoomed(UserId::FromBytes(id)));
-    TRY(shared_.ports.sink->DropUser(UserId::FromBytes(id)));
+    TRY(shared_.ports.sink->DropUser(UserId::FromBytes(id), shared_.role->control().rewinding));
   }
   comparing_ = true;
   return AskForUsers();

@@ -1,5 +1,5 @@
 // Applier: the inside of Apply(), one object per call. Shared by apply.cc (headers and small
-// things), apply_messages.cc and apply_bodies.cc; nobody else includes this.
+// things), apply_messages.cc, apply_bodies.cc and apply_forget.cc; nobody else includes this.
 //
 // Every method handles one item kind: ignore what is not newer, change head objects and rows,
 // derive counters and digests, note an outbox item with what was there before.
@@ -25,6 +25,9 @@ inline void ChangeDigest(DigestBytes* digest, const Digest128& minus, const Dige
   *digest = sum.bytes();
 }
 
+/// The digest's term of a row of misc; `key` without its kind.
+Digest128 MiscTermOf(UserId user, std::uint8_t kind, std::string_view key, const MiscRow& row);
+
 class Applier {
  public:
   Applier(UserId user, const ApplyOptions& options, HeadEdit& edit, ApplyResult* result)
@@ -44,6 +47,17 @@ class Applier {
   static void CountMailbox(HeadUser* user, const MailboxRow& row, int sign);
   Status ApplyMisc(const proto::MiscItem& item);
   Status ApplyToken(const proto::TokenItem& item);
+  /// A name row goes if it still leads to the user, or mailbox, before the change.
+  Status DropUserName(const HeadUser& before);
+  Status DropMailboxName(const HeadMailbox& before);
+
+  // apply_forget.cc
+  Status ApplyForget(const proto::ForgetItem& item);
+  Status ForgetMailbox(const proto::ForgetItem& item);
+  Status ForgetSmallRow(const proto::ForgetItem& item);
+  Status ForgetUser(const proto::ForgetItem& item);
+  /// Every entry of a mailbox, live ones too.
+  Status PurgeAll(HeadMailbox* mailbox);
 
   // apply_messages.cc
   Status ApplyRecord(const proto::RecordItem& item);
@@ -91,6 +105,7 @@ class Applier {
   HeadEdit& edit_;
   ApplyResult* const result_;
   std::uint64_t highest_ = 0;
+  bool forgot_user_ = false;
   std::map<BodyNo, Guid> fresh_;  // bodies of these changes that nothing refers to yet
   std::map<std::pair<MailboxId, Uid>, std::uint64_t> sizes_;  // of records of these changes
 };

@@ -24,6 +24,9 @@ Status Applier::Run(const proto::UserChanges& changes) {
     ++result_->item_count;
   }
   TRY(MarkFreshLoose());
+  if (forgot_user_) {
+    return OkStatus();
+  }
   ASSIGN_OR_RETURN(HeadUser * user, edit_.EditUser(user_id_));
   user->state.last_modseq = std::max(user->state.last_modseq, Modseq(highest_));
   return OkStatus();
@@ -51,6 +54,8 @@ Status Applier::One(const proto::ChangeItem& item) {
       return ApplyPurge(item.purge());
     case proto::ChangeItem::kCollect:
       return ApplyCollect(item.collect());
+    case proto::ChangeItem::kForget:
+      return ApplyForget(item.forget());
     case proto::ChangeItem::KIND_NOT_SET:
       break;
   }
@@ -98,14 +103,19 @@ Status Applier::ApplyUser(const proto::UserItem& item) {
   return OkStatus();
 }
 
-Status Applier::MoveUserName(const HeadUser& user, const proto::UserHeader& next) {
-  if (user.exists()) {
-    std::string old_key = UserNameKey(user.header->decoded.name());
-    ASSIGN_OR_RETURN(const auto holder, edit_.Row(user_id_, Family::kUsers, old_key));
+Status Applier::DropUserName(const HeadUser& before) {
+  if (before.exists()) {
+    std::string key = UserNameKey(before.header->decoded.name());
+    ASSIGN_OR_RETURN(const auto holder, edit_.Row(user_id_, Family::kUsers, key));
     if (holder && *holder == user_id_.bytes()) {
-      edit_.Delete(user_id_, Family::kUsers, std::move(old_key));
+      edit_.Delete(user_id_, Family::kUsers, std::move(key));
     }
   }
+  return OkStatus();
+}
+
+Status Applier::MoveUserName(const HeadUser& user, const proto::UserHeader& next) {
+  TRY(DropUserName(user));
   if (next.deleted_ns() == 0) {
     edit_.Put(user_id_, Family::kUsers, UserNameKey(next.name()), std::string(user_id_.bytes()));
   }
@@ -169,20 +179,24 @@ Status Applier::ApplyMailbox(const proto::MailboxItem& item) {
   return OkStatus();
 }
 
-Status Applier::MoveMailboxName(const HeadMailbox& before, const proto::MailboxHeader& next) {
-  const bool live = next.deleted_modseq() == 0;
+Status Applier::DropMailboxName(const HeadMailbox& before) {
   if (before.exists()) {
-    const std::string& old_name = before.header->decoded.name();
-    if (live && old_name == next.name()) {
-      return OkStatus();
-    }
     // In one commit names may be swapped: only a name that still leads here is taken away.
-    std::string old_key = MailboxNameKey(user_id_, old_name);
-    ASSIGN_OR_RETURN(const auto holder, edit_.Row(user_id_, Family::kMailboxes, old_key));
+    std::string key = MailboxNameKey(user_id_, before.header->decoded.name());
+    ASSIGN_OR_RETURN(const auto holder, edit_.Row(user_id_, Family::kMailboxes, key));
     if (holder && *holder == before.id.bytes()) {
-      edit_.Delete(user_id_, Family::kMailboxes, std::move(old_key));
+      edit_.Delete(user_id_, Family::kMailboxes, std::move(key));
     }
   }
+  return OkStatus();
+}
+
+Status Applier::MoveMailboxName(const HeadMailbox& before, const proto::MailboxHeader& next) {
+  const bool live = next.deleted_modseq() == 0;
+  if (before.exists() && live && before.header->decoded.name() == next.name()) {
+    return OkStatus();
+  }
+  TRY(DropMailboxName(before));
   if (live) {
     edit_.Put(user_id_, Family::kMailboxes, MailboxNameKey(user_id_, next.name()),
               std::string(before.id.bytes()));
@@ -192,11 +206,11 @@ Status Applier::MoveMailboxName(const HeadMailbox& before, const proto::MailboxH
 
 // --- small things
 
-namespace {
-
 Digest128 MiscTermOf(UserId user, std::uint8_t kind, std::string_view key, const MiscRow& row) {
   return MiscTerm({user, kind, key, row.modseq, row.deleted, row.value});
 }
+
+namespace {
 
 Digest128 TokenTermOf(UserId user, std::string_view key, const TokenRow& row) {
   return TokenTerm({user, key, row.modseq, row.expires_s, row.result});
@@ -279,6 +293,8 @@ MailboxId TouchedMailbox(const proto::ChangeItem& item) {
       return MailboxId::FromBytes(item.entry().mailbox_id());
     case proto::ChangeItem::kPurge:
       return MailboxId::FromBytes(item.purge().mailbox_id());
+    case proto::ChangeItem::kForget:
+      return MailboxId::FromBytes(item.forget().mailbox_id());
     default:
       return {};
   }

@@ -53,6 +53,10 @@ struct ApplyResult {
 Status Apply(const proto::UserChanges& changes, const ApplyOptions& options, HeadEdit& edit,
              ApplyResult* result);
 
+/// The user's own rows are his header alone, and no mailbox is live: he may be forgotten once his
+/// deleted mailboxes are.
+bool OnlyHeaderLeft(const HeadUser& user);
+
 /// A digest that a frame carries: a mailbox's, or with a nil mailbox the user's own part.
 struct TouchedDigest {
   UserId user;
@@ -62,7 +66,7 @@ struct TouchedDigest {
 
 /// What Frame.digests lists, in its order. Add every UserChanges of a frame in turn; `order` has
 /// each object once, where it was first touched: for every UserChanges first the user's own part
-/// (if any user, misc, token, body, copy_body or collect item is in it), then its mailboxes.
+/// (if any item is in it that names no mailbox), then its mailboxes.
 class TouchedOrder {
  public:
   void Add(const proto::UserChanges& changes);

@@ -244,9 +244,9 @@ Result<std::vector<replica::SalvageRecord>> StoreSink::ReadDoomed(UserId user,
   return undo_.ReadDoomed(user, after_mailbox, after_uid);
 }
 
-Status StoreSink::DropUser(UserId user) {
+Status StoreSink::DropUser(UserId user, bool only_here) {
   arriving_.Clear();
-  return refill_.DropUser(user);
+  return refill_.DropUser(user, only_here);
 }
 
 Status StoreSink::FinishCatchUp(EntryId target) {

@@ -48,7 +48,7 @@ class StoreSink final : public replica::ChangeSink {
   Result<std::vector<proto::BodyRef>> BodiesOf(UserId user) override;
   Result<std::vector<replica::SalvageRecord>> ReadDoomed(UserId user, MailboxId after_mailbox,
                                                          Uid after_uid) override;
-  Status DropUser(UserId user) override;
+  Status DropUser(UserId user, bool only_here) override;
   Status FinishCatchUp(EntryId target) override;
 
   Result<std::vector<replica::SalvageRecord>> ReadForSalvage() override;

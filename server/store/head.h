@@ -199,8 +199,9 @@ class HeadEdit {
   void Put(UserId owner, Family family, std::string key, std::string value);
   void Delete(UserId owner, Family family, std::string key);
 
-  /// Adds every change as rows: headers and derived state once each, pages as operands or whole (a
-  /// page is written whole when 16 of its entries change, and every 32nd operand).
+  /// Adds every change as rows: headers and derived state once each (those of a user or mailbox
+  /// whose header was taken away are deleted), pages as operands or whole (a page is written whole
+  /// when 16 of its entries change, and every 32nd operand).
   void AppendRows(RowBatch* batch);
   /// What of pages is changed so far, by mailbox.
   std::vector<PageChange> PageChanges() const;

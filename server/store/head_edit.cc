@@ -291,6 +291,36 @@ void HeadEdit::Delete(UserId owner, Family family, std::string key) {
 
 namespace {
 
+void AppendUser(const HeadUser& before, const HeadUser& user, RowBatch* batch) {
+  if (user.header == nullptr && before.header != nullptr) {
+    batch->Delete(Family::kUsers, UserKey(user.id));
+    batch->Delete(Family::kUsers, UserStateKey(user.id));
+    return;
+  }
+  if (user.header != before.header) {
+    batch->Put(Family::kUsers, UserKey(user.id), EncodeVersioned(user.modseq, user.header->bytes));
+  }
+  if (user.header != nullptr || !(user.state == UserState())) {
+    batch->Put(Family::kUsers, UserStateKey(user.id), EncodeUserState(user.state));
+  }
+}
+
+void AppendMailbox(UserId owner, const HeadMailbox& before, const HeadMailbox& mailbox,
+                   RowBatch* batch) {
+  if (mailbox.header == nullptr) {
+    if (before.header != nullptr) {
+      batch->Delete(Family::kMailboxes, MailboxKey(owner, mailbox.id));
+      batch->Delete(Family::kMailboxes, MailboxStateKey(mailbox.id));
+    }
+    return;
+  }
+  if (mailbox.header != before.header) {
+    batch->Put(Family::kMailboxes, MailboxKey(owner, mailbox.id),
+               EncodeVersioned(mailbox.modseq, mailbox.header->bytes));
+  }
+  batch->Put(Family::kMailboxes, MailboxStateKey(mailbox.id), EncodeMailboxRow(mailbox.row));
+}
+
 void AppendPage(const PagePlace& place, PageSlot* slot, RowBatch* batch) {
   const auto count = static_cast<std::uint32_t>(slot->changed.count());
   if (slot->after == nullptr || (count == 0 && !slot->whole)) {
@@ -325,22 +355,12 @@ void HeadEdit::AppendRows(RowBatch* batch) {
     if (slot.after == nullptr) {
       continue;
     }
-    const HeadUser& user = *slot.after;
-    if (user.header != slot.before->header) {
-      batch->Put(Family::kUsers, UserKey(id), EncodeVersioned(user.modseq, user.header->bytes));
-    }
-    batch->Put(Family::kUsers, UserStateKey(id), EncodeUserState(user.state));
+    AppendUser(*slot.before, *slot.after, batch);
   }
   for (auto& [id, slot] : work_->mailboxes) {
-    if (slot.after == nullptr || slot.after->header == nullptr) {
-      continue;
+    if (slot.after != nullptr) {
+      AppendMailbox(slot.owner, *slot.before, *slot.after, batch);
     }
-    const HeadMailbox& mailbox = *slot.after;
-    if (mailbox.header != slot.before->header) {
-      batch->Put(Family::kMailboxes, MailboxKey(slot.owner, id),
-                 EncodeVersioned(mailbox.modseq, mailbox.header->bytes));
-    }
-    batch->Put(Family::kMailboxes, MailboxStateKey(id), EncodeMailboxRow(mailbox.row));
   }
   for (auto& [place, slot] : work_->pages) {
     AppendPage(place, &slot, batch);
@@ -386,7 +406,9 @@ void HeadEdit::Publish(Ticket ticket) {
     }
   }
   for (auto& [id, slot] : work_->mailboxes) {
-    if (slot.after != nullptr && slot.after->header != nullptr) {
+    // One that was forgotten is kept as unknown, pinned: the engine may still show it.
+    const bool known = slot.after != nullptr && (slot.after->header || slot.before->header);
+    if (known) {
       if (slot.after->row.uid_next != slot.before->row.uid_next) {
         slot.after->last_append = ticket;
       }

@@ -1,5 +1,6 @@
 #include "server/store/item_makers.h"
 
+#include <string>
 #include <utility>
 
 #include "server/store/page.h"
@@ -53,7 +54,23 @@ Status AddToken(std::string_view key, std::string_view value, Items* out) {
   return OkStatus();
 }
 
-// --- purges
+// --- what is gone
+
+Status AddForgottenMailbox(const RowView& view, UserId user, MailboxId mailbox, Items* out) {
+  ASSIGN_OR_RETURN(const UserState state, view.StateOf(user));
+  proto::ForgetItem* item = out->emplace_back().mutable_forget();
+  item->set_mailbox_id(std::string(mailbox.bytes()));
+  item->set_modseq(state.last_modseq.value());
+  return OkStatus();
+}
+
+Status AddForgottenMisc(const RowView& view, UserId user, const std::string& key, Items* out) {
+  ASSIGN_OR_RETURN(const UserState state, view.StateOf(user));
+  proto::ForgetItem* item = out->emplace_back().mutable_forget();
+  item->set_key(key);
+  item->set_modseq(state.last_modseq.value());
+  return OkStatus();
+}
 
 Result<UidSet> Absent(const RowView& view, MailboxId mailbox, const UidSet& uids) {
   UidSet present;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "proto/types.pb.h"
@@ -24,6 +25,10 @@ Status AddMailbox(const RowView& view, UserId user, MailboxId mailbox, Items* ou
 /// `key`: kind octet and key below the user.
 Status AddMisc(std::string_view key, std::string_view value, Items* out);
 Status AddToken(std::string_view key, std::string_view value, Items* out);
+
+/// A thing that was touched and is gone: it was forgotten.
+Status AddForgottenMailbox(const RowView& view, UserId user, MailboxId mailbox, Items* out);
+Status AddForgottenMisc(const RowView& view, UserId user, const std::string& key, Items* out);
 
 /// Members of `uids` that have no entry.
 Result<UidSet> Absent(const RowView& view, MailboxId mailbox, const UidSet& uids);

@@ -347,7 +347,13 @@ void AddRows(ItemSources* sources, const RowView& view, Family family, UserId us
 Status AddTouchedMisc(const RowView& view, UserId user, const std::string& key, Items* out) {
   ASSIGN_OR_RETURN(const auto row, view.engine().Get(Family::kMisc, std::string(user.bytes()) + key,
                                                      view.snapshot()));
-  return row ? AddMisc(key, *row, out) : OkStatus();
+  return row ? AddMisc(key, *row, out) : AddForgottenMisc(view, user, key, out);
+}
+
+Status AddTouchedMailbox(const RowView& view, UserId user, MailboxId mailbox, Items* out) {
+  ASSIGN_OR_RETURN(const auto header, view.MailboxHeader(user, mailbox));
+  return header ? AddMailbox(view, user, mailbox, out)
+                : AddForgottenMailbox(view, user, mailbox, out);
 }
 
 Status AddTouchedToken(const RowView& view, UserId user,
@@ -400,8 +406,9 @@ ItemSources SourcesOfTouched(const RowView& view, TouchedUser touched) {
   }
   for (auto& [mailbox, what] : touched.mailboxes) {
     if (what.header) {
-      AddOnce(&sources,
-              [&view, user, id = mailbox](Items* out) { return AddMailbox(view, user, id, out); });
+      AddOnce(&sources, [&view, user, id = mailbox](Items* out) {
+        return AddTouchedMailbox(view, user, id, out);
+      });
     }
   }
   for (auto& [mailbox, what] : touched.mailboxes) {

@@ -34,8 +34,9 @@ using ItemSources = std::deque<std::unique_ptr<ItemSource>>;
 /// Bodies that the other side has already: (number, GUID), sorted.
 using KnownBodies = std::vector<std::pair<BodyNo, Guid>>;
 
-/// Everything of a touched user that was touched, in an order that can be applied: headers, purges,
-/// collections, bodies, messages, small rows.
+/// Everything of a touched user, who is still here, that was touched, in an order that can be
+/// applied: headers, purges, collections, bodies, messages, small rows. What is gone is named as
+/// forgotten.
 ItemSources SourcesOfTouched(const RowView& view, TouchedUser touched);
 
 /// Everything of a user. A body in `have` is only named (a CopyBodyItem onto itself).

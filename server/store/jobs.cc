@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/codec.h"
+#include "common/limits.h"
 #include "common/log.h"
 #include "server/store/commit_pipeline.h"
 #include "server/store/engine.h"
@@ -13,12 +14,10 @@
 #include "server/store/message_ops.h"
 #include "server/store/page.h"
 #include "server/store/row_view.h"
+#include "server/store/tombstones.h"
 
 namespace twinspool::store {
 namespace {
-
-/// Things that one transaction of a job takes away.
-constexpr std::size_t kJobPart = 1000;
 
 /// The role or the queue says no: nothing else of this round would be let through, either.
 bool EndsTheRound(const Status& status) {
@@ -35,13 +34,23 @@ class UserJobs {
         report_(report) {}
 
   Status Run() {
-    TRY(FinishDeletion());
-    TRY(PurgeMailboxes());
-    TRY(Collect());
-    return ForgetTokens();
+    Tombstones tombstones(path_, user_, deadline_s_);
+    ASSIGN_OR_RETURN(whole_user_, tombstones.UserIsDue());
+    const Status status = Take(tombstones);
+    report_->tombstones += tombstones.forgotten();
+    return status;
   }
 
  private:
+  Status Take(Tombstones& tombstones) {
+    TRY(FinishDeletion());
+    TRY(PurgeMailboxes());
+    TRY(tombstones.ForgetMailboxes());
+    TRY(tombstones.ForgetSmallRows(whole_user_));
+    TRY(Collect());
+    TRY(ForgetTokens());
+    return whole_user_ ? tombstones.ForgetUser() : OkStatus();
+  }
   /// Mailboxes that a deleted user still has: the process died while he was being deleted.
   Status FinishDeletion();
   Status PurgeMailboxes();
@@ -64,6 +73,7 @@ class UserJobs {
   const UserId user_;
   const std::int64_t deadline_s_;
   JobReport* const report_;
+  bool whole_user_ = false;  // deleted long enough ago: nothing of him is kept for its own time
 };
 
 Status UserJobs::FinishDeletion() {
@@ -123,7 +133,7 @@ Status UserJobs::PurgeMailbox(MailboxId id) {
       }
     }
     TRY(scanner.status());
-    if (candidates.Count() >= kJobPart) {
+    if (candidates.Count() >= limits::kThingsPerJobWrite) {
       TRY(PurgePart(id, std::exchange(candidates, {})));
     }
   }
@@ -172,18 +182,18 @@ Status UserJobs::Collect() {
   for (it.SeekToFirst(); it.Valid(); it.Next()) {
     ASSIGN_OR_RETURN(const LooseBody body, DecodeLooseBody(it.value()));
     const std::int64_t keep = body.guid.nil() ? options_.abandon_after_s : options_.collect_after_s;
-    if (body.since_s + keep <= now) {
+    if (whole_user_ || body.since_s + keep <= now) {
       Reader number(it.key().substr(prefix.size()));
       loose.emplace_back(number.Be64());
     }
   }
   TRY(it.status());
-  for (std::size_t from = 0; from < loose.size(); from += kJobPart) {
+  for (std::size_t from = 0; from < loose.size(); from += limits::kThingsPerJobWrite) {
     StoreTxn txn(path_, user_);
     TRY(txn.Admit(Admission::kFree));
     ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user_));
     proto::CollectItem* item = txn.Add(user_)->mutable_collect();
-    for (std::size_t i = from; i < std::min(from + kJobPart, loose.size()); ++i) {
+    for (std::size_t i = from; i < std::min(from + limits::kThingsPerJobWrite, loose.size()); ++i) {
       item->add_body_no(loose[i].value());
       ++report_->collected;
     }
@@ -200,22 +210,23 @@ Status UserJobs::ForgetTokens() {
   RowIterator it = path_.engine.Iterate(Family::kTokens, KeyRange::Prefix(prefix));
   for (it.SeekToFirst(); it.Valid(); it.Next()) {
     ASSIGN_OR_RETURN(const TokenRow row, DecodeTokenRow(it.value()));
-    if (row.expires_s < now) {
+    if (whole_user_ || row.expires_s < now) {
       expired.emplace_back(it.key().substr(prefix.size()));
     }
   }
   TRY(it.status());
-  for (std::size_t from = 0; from < expired.size(); from += kJobPart) {
+  for (std::size_t from = 0; from < expired.size(); from += limits::kThingsPerJobWrite) {
     StoreTxn txn(path_, user_);
     TRY(txn.Admit(Admission::kFree));
-    for (std::size_t i = from; i < std::min(from + kJobPart, expired.size()); ++i) {
+    for (std::size_t i = from; i < std::min(from + limits::kThingsPerJobWrite, expired.size());
+         ++i) {
       ASSIGN_OR_RETURN(const auto row,
                        txn.edit().Row(user_, Family::kTokens, TokenKey(user_, expired[i])));
       if (!row) {
         continue;
       }
       ASSIGN_OR_RETURN(const TokenRow token, DecodeTokenRow(*row));
-      if (token.expires_s >= now) {
+      if (!whole_user_ && token.expires_s >= now) {
         continue;  // renewed meanwhile
       }
       ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user_));

@@ -1,6 +1,7 @@
-// Background jobs: purge of expunged entries past their retention, collection of bodies that
-// nothing refers to, forgetting of expired results. They run on a primary only and only as
-// StoreTxns, so the standby does the same by applying the log, and both nodes have the same floors.
+// Background jobs: purge of expunged entries and forgetting of tombstones past their retention,
+// collection of bodies that nothing refers to, forgetting of expired results. They run on a primary
+// only and only as StoreTxns, so the standby does the same by applying the log, and both nodes have
+// the same floors.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,8 @@
 namespace twinspool::store {
 
 struct JobOptions {
-  /// Expunged entries (and whole deleted mailboxes) stay this long, for QRESYNC and for recovery.
+  /// Expunged entries, and whole deleted mailboxes and users, stay this long, for QRESYNC and for
+  /// recovery; so do the tombstones of small rows.
   std::int64_t purge_after_s = 7 * 24 * 3600;
   /// Bodies that nothing refers to any more stay this long.
   std::int64_t collect_after_s = 3600;
@@ -20,9 +22,10 @@ struct JobOptions {
 };
 
 struct JobReport {
-  std::uint64_t purged = 0;     // entries
-  std::uint64_t collected = 0;  // bodies
-  std::uint64_t forgotten = 0;  // results
+  std::uint64_t purged = 0;      // entries
+  std::uint64_t collected = 0;   // bodies
+  std::uint64_t forgotten = 0;   // results
+  std::uint64_t tombstones = 0;  // mailboxes, small rows and users that were forgotten
   std::uint64_t failed_users = 0;
 };
 

@@ -238,6 +238,9 @@ Status MailboxWriter::Subscribe(const std::string& name, bool subscribed) {
   item->set_key(name);
   item->set_modseq(modseq.value());
   item->set_deleted(!subscribed);
+  if (!subscribed) {
+    item->set_value(EncodeDeletedAt(txn_.now_s()));
+  }
   return OkStatus();
 }
 

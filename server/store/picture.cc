@@ -80,10 +80,12 @@ Status StorePicture::NextUser() {
     scan_.reset();
     return OkStatus();
   }
+  ASSIGN_OR_RETURN(const auto header, view_.UserHeader(touched->user));
   current_.emplace();
   current_->user = touched->user;
-  current_->replace = touched->whole;
-  if (touched->whole) {
+  // One who was forgotten is replaced by nothing.
+  current_->replace = touched->whole || !header;
+  if (current_->replace) {
     ASSIGN_OR_RETURN(current_->sources, SourcesOfUser(view_, touched->user, {}));
   } else {
     current_->sources = SourcesOfTouched(view_, *std::move(touched));

@@ -64,6 +64,23 @@ bool IsClaim(UserId user, const proto::ChangeItem& item) {
          item.copy_body().from_body_no() == item.copy_body().body_no();
 }
 
+/// After his last unit: a user without a header was forgotten by the primary.
+Status MarkForgotten(const RowView& view, UserId user, RowBatch* batch) {
+  ASSIGN_OR_RETURN(const auto header, view.UserHeader(user));
+  if (header) {
+    batch->Delete(Family::kMeta, ForgottenKey(user));
+  } else {
+    batch->Put(Family::kMeta, ForgottenKey(user), "");
+  }
+  return OkStatus();
+}
+
+bool IsTombstone(const Result<std::optional<VersionedBytes>>& user) {
+  proto::UserHeader header;
+  return user.ok() && user.value() && header.ParseFromString((*user)->bytes) &&
+         header.deleted_ns() > 0;
+}
+
 /// Writes what has come together once it is big; the mark makes partial work harmless.
 class BigWrite {
  public:
@@ -317,6 +334,7 @@ Result<bool> Refill::Finish(UserId user, const proto::CatchUpUnit& unit) {
   RowBatch batch;
   if (unit.only_mailbox().empty()) {
     TRY(FreeUnclaimed(user));
+    TRY(MarkForgotten(view, user, &batch));
     ASSIGN_OR_RETURN(digest, view.DigestOfUser(user));
   } else {
     const MailboxId mailbox = MailboxId::FromBytes(unit.only_mailbox());
@@ -379,7 +397,8 @@ Result<std::vector<proto::BodyRef>> Refill::BodiesOf(UserId user) {
   return bodies;
 }
 
-Status Refill::DropUser(UserId user) {
+Status Refill::DropUser(UserId user, bool only_here) {
+  const bool deleted = !only_here || IsTombstone(RowView(engine_).UserHeader(user));
   RowBatch mark;
   mark.Put(Family::kMeta, IncompleteKey(user), "");
   TRY(engine_.Write(mark, WriteMode::kSync));
@@ -392,6 +411,9 @@ Status Refill::DropUser(UserId user) {
   DeletePrefix(Family::kMeta, LoosePrefix(user), &batch);
   DeletePrefix(Family::kMeta, UnclaimedPrefix(user), &batch);
   batch.Delete(Family::kMeta, IncompleteKey(user));
+  if (deleted) {
+    batch.Put(Family::kMeta, ForgottenKey(user), "");
+  }
   TRY(engine_.Write(batch, WriteMode::kSync));
   head_.Clear();
   return OkStatus();

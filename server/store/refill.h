@@ -34,7 +34,7 @@ class Refill {
   /// See replica::ChangeSink.
   Result<bool> ApplyUnit(const proto::CatchUpUnit& unit);
   Result<std::vector<proto::BodyRef>> BodiesOf(UserId user);
-  Status DropUser(UserId user);
+  Status DropUser(UserId user, bool only_here);
   /// Rows that take away every incomplete mark.
   Status AddClearMarks(RowBatch* batch);
 

@@ -175,6 +175,18 @@ Result<TokenRow> DecodeTokenRow(std::string_view bytes) {
   return row;
 }
 
+std::string EncodeDeletedAt(std::int64_t seconds) {
+  std::string out;
+  PutBe64(&out, static_cast<std::uint64_t>(seconds));
+  return out;
+}
+
+std::int64_t DeletedAt(const MiscRow& row) {
+  Reader reader(row.value);
+  const auto seconds = static_cast<std::int64_t>(reader.Be64());
+  return reader.ok() ? seconds : 0;
+}
+
 std::string EncodeMiscRow(const MiscRow& row) {
   std::string out;
   PutBe64(&out, row.modseq.value());

@@ -94,12 +94,15 @@ struct TokenRow {
 std::string EncodeTokenRow(const TokenRow& row);
 Result<TokenRow> DecodeTokenRow(std::string_view bytes);
 
-/// MiscKey.
+/// MiscKey. The value of a deleted row says when it was deleted.
 struct MiscRow {
   Modseq modseq;
   bool deleted = false;
   std::string value;
 };
+std::string EncodeDeletedAt(std::int64_t seconds);
+/// 0, long ago, when the row does not tell.
+std::int64_t DeletedAt(const MiscRow& row);
 std::string EncodeMiscRow(const MiscRow& row);
 Result<MiscRow> DecodeMiscRow(std::string_view bytes);
 

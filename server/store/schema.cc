@@ -52,6 +52,10 @@ std::string RecountUserKey(UserId user) {
   return Key('c', user.bytes());
 }
 
+std::string ForgottenKey(UserId user) {
+  return Key('f', user.bytes());
+}
+
 std::string StagingKey(UserId user, BodyNo body) {
   std::string key = Key('b', user.bytes());
   PutBe64(&key, body.value());

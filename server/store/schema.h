@@ -59,6 +59,8 @@ std::string IncompleteKey(UserId user);
 std::string RecountKey(MailboxId mailbox);
 /// 'c' user -> "" : the same for the user's own digest and totals.
 std::string RecountUserKey(UserId user);
+/// 'f' user -> "" : this user was deleted and forgotten; what lies outside the store is to follow.
+std::string ForgottenKey(UserId user);
 /// 'b' user, body no -> be64 time : a body is being staged.
 std::string StagingKey(UserId user, BodyNo body);
 /// 'u' user, body no -> guid, PoolEntry : a body from before a refill that the refill has not

@@ -13,6 +13,7 @@
 #include "server/store/change_sink.h"
 #include "server/store/commit_pipeline.h"
 #include "server/store/engine.h"
+#include "server/store/forgotten.h"
 #include "server/store/passwords.h"
 #include "server/store/picture.h"
 #include "server/store/serving.h"
@@ -40,6 +41,7 @@ struct Store::Parts {
         sink(*engine, head, *log, *seams.clock),
         take_back(path),
         uid_jump(path, serving),
+        forgotten(*engine, gate, visibility),
         summaries(*engine, seams.summarize),
         passwords(*engine, *seams.credentials),
         mail(path, summaries, passwords, *seams.credentials, options.mail),
@@ -60,6 +62,7 @@ struct Store::Parts {
   StoreSink sink;
   StoreTakeBack take_back;
   StoreUidJump uid_jump;
+  StoreForgotten forgotten;
   SummaryCache summaries;
   PasswordCheck passwords;
   LocalMailStore mail;
@@ -144,6 +147,7 @@ replica::StorePorts Store::ports() {
   ports.sink = &parts_->sink;
   ports.take_back = &parts_->take_back;
   ports.uid_jump = &parts_->uid_jump;
+  ports.forgotten = &parts_->forgotten;
   return ports;
 }
 

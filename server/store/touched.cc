@@ -67,6 +67,20 @@ Status TouchedScan::AddEntry(const proto::OutboxEntry& entry) {
   return OkStatus();
 }
 
+namespace {
+
+void AddForgotten(const proto::OutboxItem& item, TouchedUser* user) {
+  if (!item.mailbox_id().empty()) {
+    user->mailboxes[MailboxId::FromBytes(item.mailbox_id())].header = true;
+  } else if (!item.key().empty()) {
+    user->misc.insert(item.key());
+  } else {
+    user->header = true;
+  }
+}
+
+}  // namespace
+
 Status TouchedScan::AddItem(const proto::OutboxItem& item, TouchedUser* user) {
   UidSet uids;
   TouchedMailbox* mailbox = nullptr;
@@ -90,6 +104,9 @@ Status TouchedScan::AddItem(const proto::OutboxItem& item, TouchedUser* user) {
       break;
     case proto::OutboxItem::MISC:
       user->misc.insert(item.key());
+      break;
+    case proto::OutboxItem::FORGET:
+      AddForgotten(item, user);
       break;
     case proto::OutboxItem::TOKEN: {
       Modseq& modseq = user->tokens[item.key()];

@@ -23,7 +23,7 @@
 namespace twinspool::store {
 
 struct TouchedMailbox {
-  bool header = false;
+  bool header = false;  // … or forgotten
   bool purged = false;  // something was purged, or the floor was raised
   UidSet records;       // appended
   UidSet entries;       // changed, appended or purged
@@ -31,12 +31,12 @@ struct TouchedMailbox {
 
 struct TouchedUser {
   UserId user;
-  bool whole = false;  // too much to list; everything below is empty
-  bool header = false;
+  bool whole = false;   // too much to list; everything below is empty
+  bool header = false;  // … or forgotten
   std::map<MailboxId, TouchedMailbox> mailboxes;
   std::set<std::pair<BodyNo, std::uint32_t>> chunks;
   std::set<BodyNo> collected;
-  std::set<std::string> misc;  // kind octet and key
+  std::set<std::string> misc;  // kind octet and key; forgotten ones, too
   /// Keys, with the newest modseq that touched them.
   std::map<std::string, Modseq> tokens;
   std::size_t things = 0;

@@ -56,11 +56,22 @@ class Inverse {
         }
         return OkStatus();
       }
+      case proto::OutboxItem::FORGET:
+        return UndoForget(user, item);
       case proto::OutboxItem::COLLECT:
       default:
         edit_.Put(user, Family::kMeta, IncompleteKey(user), "");
         return OkStatus();
     }
+  }
+
+  Status UndoForget(UserId user, const proto::OutboxItem& item) {
+    if (!item.key().empty()) {
+      return UndoRow(user, Family::kMisc, item);
+    }
+    edit_.Put(user, Family::kMeta, IncompleteKey(user), "");
+    edit_.Delete(user, Family::kMeta, ForgottenKey(user));
+    return OkStatus();
   }
 
   /// A name row goes if it still leads to `id`.

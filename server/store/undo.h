@@ -5,8 +5,8 @@
 // A process that dies at any point goes on with the entry that is then the newest. Derived state is
 // stale until FinishRewind.
 //
-// Purging and collecting free what no entry can bring back: such a step marks the user instead, and
-// he is copied whole from the peer.
+// Purging, collecting and forgetting a mailbox or user free what no entry can bring back: such a
+// step marks the user instead, and he is copied whole from the peer.
 //
 // One thread; nothing else may write meanwhile.
 #pragma once

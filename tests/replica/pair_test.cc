@@ -152,6 +152,38 @@ TEST_F(PairTest, WhatOnlyTheOldPrimaryAcceptedIsGivenBack) {
   EXPECT_EQ(b_->store.CountMessages("on both"), 1U);
 }
 
+TEST_F(PairTest, SalvageOfADeletedUserIsErasedOnBothNodes) {
+  StartPair();
+  WaitWhole();
+  b_->Stop();
+  ASSERT_TRUE(a_->pair().WaitFor([](const auto& s) { return !s.state.link_up; }, 10'000).ok());
+  ASSERT_EQ(a_->Run(replica::core::Solo{.peer_fenced = true}).code, Outcome::kDone);
+  ASSERT_TRUE(a_->Append("given back"));
+  ASSERT_TRUE(a_->Append("refused"));
+  a_->Stop();
+  b_->store.RefuseToTake("refused");
+  b_->Start();
+  b_->Connect(link_->end(1));
+  ASSERT_EQ(b_->Run(replica::core::Promote{.peer_fenced = true, .allow_data_loss = true}).code,
+            Outcome::kDone);
+  a_->Start();
+  a_->Connect(link_->end(0));
+  link_->Connect();
+  ASSERT_TRUE(a_->WaitFor(Role::kStandby)) << a_->pair().Snapshot().advice;
+  ASSERT_TRUE(
+      a_->pair().WaitFor([](const auto& s) { return s.salvage_pending == 1; }, 20'000).ok());
+  const auto salvaged = a_->pair().ListSalvage();
+  ASSERT_FALSE(salvaged.empty());
+  const UserId user = UserId::FromBytes(salvaged[0].user_id());
+  for (PairNode* node : {a_.get(), b_.get()}) {
+    node->store.MarkForgotten(user);
+    const auto settled = [&](const auto&) { return node->store.Forgotten()->empty(); };
+    ASSERT_TRUE(node->pair().WaitFor(settled, 20'000).ok());
+    EXPECT_TRUE(node->pair().ListSalvage().empty());
+    EXPECT_EQ(node->pair().Snapshot().salvage_pending, 0U);
+  }
+}
+
 TEST_F(PairTest, AMessageThatCannotBeTakenBackDoesNotHoldUpTheOthers) {
   StartPair();
   WaitWhole();

@@ -1,7 +1,9 @@
 // The salvage folder: what is saved is there after any crash, and is given back once.
 #include "replica/salvage.h"
 
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -165,6 +167,118 @@ TEST_F(SalvageTest, RewindsAreListedInTheOrderOfTheirEpochs) {
     epochs.push_back(item.epoch());
   }
   EXPECT_EQ(epochs, (std::vector<std::uint32_t>{9, 10, 100}));
+}
+
+// --- erasing
+
+class SalvageEraseTest : public SalvageTest {
+ protected:
+  static SalvageRecord Of(char user, const std::string& kind, std::uint64_t seq, std::uint32_t uid,
+                          std::size_t body = 0) {
+    SalvageRecord record = Record(kind, seq, uid, body);
+    record.user = User(user);
+    record.user_name = std::string("name of ") + user;
+    return record;
+  }
+  static UserId User(char user) { return UserId::FromBytes(std::string(UserId::kSize, user)); }
+  static std::string Octets(const std::filesystem::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  }
+  /// Newest first, as a rewind saves: mail of both users, and what became of it.
+  void SaveBoth() {
+    ASSERT_TRUE(salvage_->BeginRewind(Epoch(2), CommitSeq(11)).ok());
+    ASSERT_TRUE(Save(Of('b', "flags", 17, 5)).ok());
+    ASSERT_TRUE(Save(Of('a', "flags", 16, 7)).ok());
+    ASSERT_TRUE(Save(Of('b', "append", 15, 5, 500)).ok());
+    ASSERT_TRUE(Save(Of('a', "append", 14, 7, 600)).ok());
+    ASSERT_TRUE(Save(Of('b', "append", 13, 4, 70'000)).ok());
+    ASSERT_TRUE(Save(Of('a', "append", 12, 6, 2'000'000)).ok());
+    ASSERT_TRUE(Save(Of('a', "user", 11, 0)).ok());
+  }
+};
+
+TEST_F(SalvageEraseTest, NothingOfTheUserIsLeftAndOthersKeepTheirs) {
+  SaveBoth();
+  ASSERT_TRUE(salvage_->Sync().ok());
+  const auto first = salvage_->NextPending([](const std::string& token) {
+    return token.find(std::string("\0\x0c", 2)) != std::string::npos;  // entry 12: a's
+  });
+  ASSERT_TRUE(first);
+  ASSERT_EQ(first->uid(), 4U);
+  ASSERT_TRUE(salvage_->MarkDone(first->token()).ok());
+  EXPECT_EQ(salvage_->pending(), 3U);
+  EXPECT_EQ(*salvage_->Erase(User('a')), 4U);
+  for (int life = 0; life < 2; ++life) {
+    EXPECT_EQ(salvage_->size(), 3U);
+    EXPECT_EQ(salvage_->pending(), 1U);
+    const auto next = salvage_->NextPending();
+    ASSERT_TRUE(next);
+    EXPECT_EQ(next->uid(), 5U);
+    EXPECT_EQ(*salvage_->ReadBody(*next, 0, 1'000), Body(500));
+    for (const proto::SalvageItem& item : salvage_->List()) {
+      EXPECT_EQ(item.user_id(), User('b').bytes());
+    }
+    Reopen();
+  }
+  EXPECT_EQ(Octets(Folder() / "records").find("name of a"), std::string::npos);
+  const std::string bodies = Octets(Folder() / "bodies");
+  EXPECT_EQ(std::ranges::count_if(bodies, [](char c) { return c != 0; }), 70'500) << "b's alone";
+  EXPECT_EQ(*salvage_->Erase(User('a')), 0U) << "again: nothing to do";
+}
+
+TEST_F(SalvageEraseTest, AFolderOfNobodyElseGoesWhole) {
+  SaveBoth();
+  ASSERT_TRUE(salvage_->Erase(User('a')).ok());
+  ASSERT_TRUE(salvage_->Erase(User('b')).ok());
+  EXPECT_FALSE(std::filesystem::exists(Folder()));
+  EXPECT_EQ(salvage_->size(), 0U);
+  // The same rewind begins anew.
+  ASSERT_TRUE(salvage_->BeginRewind(Epoch(2), CommitSeq(11)).ok());
+  ASSERT_TRUE(Save(Of('b', "append", 15, 5, 500)).ok());
+  ASSERT_TRUE(salvage_->Sync().ok());
+  Reopen();
+  EXPECT_EQ(salvage_->pending(), 1U);
+}
+
+TEST_F(SalvageEraseTest, TheFolderUnderWayGoesOn) {
+  SaveBoth();
+  ASSERT_TRUE(salvage_->Erase(User('a')).ok());  // what was saved is not synced yet
+  ASSERT_TRUE(Save(Of('b', "append", 10, 3, 300)).ok());
+  ASSERT_TRUE(Save(Of('b', "append", 15, 5, 500)).ok());
+  ASSERT_TRUE(salvage_->Sync().ok());
+  Reopen();
+  EXPECT_EQ(salvage_->size(), 4U);
+  EXPECT_EQ(salvage_->pending(), 3U);
+  EXPECT_EQ(*salvage_->ReadBody(*salvage_->NextPending(), 0, 1'000), Body(300));
+}
+
+TEST_F(SalvageEraseTest, AnErasureThatBrokeOffIsFinished) {
+  SaveBoth();
+  ASSERT_TRUE(salvage_->Sync().ok());
+  // The process died when the octets were wiped and the new records were being written.
+  std::filesystem::copy(Folder(), dir_ / "before");
+  ASSERT_TRUE(salvage_->Erase(User('a')).ok());
+  std::filesystem::copy_file(dir_ / "before" / "records", Folder() / "records",
+                             std::filesystem::copy_options::overwrite_existing);
+  std::ofstream(Folder() / "records.new") << "torn";
+  Reopen();
+  EXPECT_EQ(salvage_->size(), 7U);
+  EXPECT_EQ(*salvage_->Erase(User('a')), 4U);
+  Reopen();
+  EXPECT_EQ(salvage_->size(), 3U);
+  EXPECT_EQ(Octets(Folder() / "records").find("name of a"), std::string::npos);
+}
+
+TEST_F(SalvageEraseTest, EveryRewindIsLookedThrough) {
+  SaveBoth();
+  ASSERT_TRUE(salvage_->BeginRewind(Epoch(4), CommitSeq(20)).ok());
+  SalvageRecord later = Of('a', "append", 21, 9, 100);
+  later.entry.epoch = Epoch(4);
+  ASSERT_TRUE(Save(later).ok());
+  EXPECT_EQ(*salvage_->Erase(User('a')), 5U);
+  EXPECT_EQ(salvage_->size(), 3U);
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "salvage" / "4-20"));
 }
 
 }  // namespace

@@ -50,6 +50,8 @@ constexpr const char* kMustFire[] = {"append",
                                      "restart",
                                      "stalled time",
                                      "undo spoiled",
+                                     "forget",
+                                     "forgotten",
                                      "declared lost",
                                      "digests compared"};
 

@@ -92,6 +92,7 @@ class PairWorld {
     UserId user;
     std::string key;  // of a misc change, or the octets of a message
     bool message = false;
+    bool forgotten = false;  // the small change of this key was taken away
   };
 
   std::uint64_t Roll(std::uint64_t bound) { return random_() % bound; }
@@ -111,6 +112,7 @@ class PairWorld {
 
   // Random events.
   void Write();
+  void Forget();
   void Fault();
   void Restart();
   void Operate();

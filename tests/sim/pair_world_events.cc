@@ -50,6 +50,33 @@ void PairWorld::Write() {
   });
 }
 
+/// A small change that clients were told of is forgotten: from then on it must stay away.
+void PairWorld::Forget() {
+  SimNode& writer = node(Roll(2));
+  const auto chosen = acked_.lower_bound("change-" + std::to_string(Roll(next_id_ + 1)));
+  if (writer.talk == nullptr || !writer.store.writable() || chosen == acked_.end() ||
+      changes_[*chosen].message || changes_[*chosen].forgotten) {
+    return;
+  }
+  Guarded(writer, [&] {
+    const Change old = changes_[*chosen];
+    acked_.erase(chosen);
+    const std::string id = "forget-" + std::to_string(next_id_++);
+    changes_[id] = {old.user, old.key, false, true};
+    SimNode* raw = &writer;
+    const Epoch epoch = writer.store.serving().epoch;
+    const auto done = [this, raw, epoch, id](bool acked) {
+      if (acked) {
+        OnAcked(*raw, epoch, id);
+        Count("forgotten");
+      }
+    };
+    TWINSPOOL_CHECK(writer.store.ForgetMisc(old.user, old.key, done).has_value(),
+                    "a writable store refused to forget");
+    Count("forget");
+  });
+}
+
 void PairWorld::Fault() {
   SimNode& victim = node(Roll(2));
   switch (Roll(10)) {
@@ -198,8 +225,10 @@ bool PairWorld::Step() {
     Pump(node(Roll(2)));
   } else if (dice < 880) {
     Deliver(node(Roll(2)));
-  } else if (dice < 985) {
+  } else if (dice < 975) {
     Write();
+  } else if (dice < 985) {
+    Forget();
   } else if (dice < 994) {
     Fault();
   } else if (dice < 997) {
@@ -223,7 +252,7 @@ bool PairWorld::Holds(const SimNode& holder, const Change& change) const {
     return true;  // a promotion may come before the damage is found: nobody promises that
   }
   return change.message ? holder.store.CountMessages(change.key) > 0
-                        : holder.store.HasMisc(change.user, change.key);
+                        : holder.store.HasMisc(change.user, change.key) != change.forgotten;
 }
 
 void PairWorld::OnAcked(SimNode& by, Epoch epoch, const std::string& id) {

@@ -80,7 +80,8 @@ std::string CheckDerived(TestNode& node);
 
 class Writer {
  public:
-  Writer(TestNode& node, std::uint64_t seed) : node_(node), random_(seed) {}
+  Writer(TestNode& node, std::uint64_t seed)
+      : node_(node), random_(seed), suffix_("-" + std::to_string(seed)) {}
 
   /// Makes and commits one random transaction; frames are appended to frames().
   void Step();
@@ -89,7 +90,7 @@ class Writer {
       Step();
     }
   }
-  /// Purging and collecting can't be undone; off: none of them.
+  /// Purging, collecting and forgetting can't be undone; off: none of them.
   void AllowIrreversible(bool allow) { irreversible_ = allow; }
 
   std::vector<proto::Frame>& frames() { return frames_; }
@@ -102,11 +103,27 @@ class Writer {
                 bool expunge = false);
   void Purge(UserId user, MailboxId mailbox);
   void CollectLoose(UserId user);
+  /// Every entry goes, as of a mailbox that was deleted long ago.
+  void PurgeAll(UserId user, MailboxId mailbox);
+  void DeleteMailbox(UserId user, MailboxId mailbox);
+  /// With the floor that remembers its UIDVALIDITY; nothing but the tombstone may be left.
+  void ForgetMailbox(UserId user, MailboxId mailbox);
+  /// A tombstone, or with `deleted` false a live row; `key` as below the user.
+  void SetMisc(UserId user, const std::string& key, bool deleted);
+  void ForgetMisc(UserId user, const std::string& key);
+  /// The header's and the mailboxes' tombstones.
+  void DeleteUser(UserId user);
+  /// Everything that is left of a deleted user, in the order of the jobs.
+  void ForgetUser(UserId user);
   /// A large body, chunk by chunk, each in a group of its own.
   BodyNo Stage(UserId user, const std::string& octets, std::size_t chunk_bytes, bool finish);
 
+  /// Live ones.
   std::vector<UserId> Users();
   std::vector<MailboxId> Mailboxes(UserId user);
+  /// Tombstones.
+  std::vector<UserId> DeletedUsers();
+  std::vector<MailboxId> DeletedMailboxes(UserId user);
 
  private:
   void Commit(const proto::UserChanges& changes);
@@ -127,6 +144,12 @@ class Writer {
   void RandomCopyBetween(UserId user);
   void RandomSmallRow(UserId user);
   void RandomHeader(UserId user, MailboxId mailbox);
+  void RandomForget(UserId user);
+  void RandomUserGoes(UserId user);
+  bool IsDeleted(UserId user);
+  void PurgeSet(UserId user, MailboxId mailbox, const UidSet& gone, Modseq floor);
+  void PurgeWhere(UserId user, MailboxId mailbox, bool live);
+  void ForgetTokens(UserId user);
 
   TestNode& node_;
   std::mt19937_64 random_;
@@ -134,6 +157,7 @@ class Writer {
   std::map<UserId, Modseq> given_;
   std::vector<proto::Frame> frames_;
   int names_ = 0;
+  std::string suffix_;  // of names: two writers of one user never mean the same mailbox
 };
 
 }  // namespace twinspool::store

@@ -70,7 +70,7 @@ UserId Writer::CreateUser() {
 MailboxId Writer::CreateMailbox(UserId user) {
   const MailboxId id = RandomId<MailboxId>(random_);
   proto::MailboxHeader header;
-  header.set_name("box" + std::to_string(++names_) + "-" + std::to_string(random_() % 1000));
+  header.set_name("box" + std::to_string(++names_) + suffix_);
   header.set_uid_validity(node_.view().StateOf(user).value().uid_validity + 1);
   header.set_created_modseq(Next(user).value());
   PutHeader(user, id, header);
@@ -92,18 +92,34 @@ void Writer::PutHeader(UserId user, MailboxId mailbox, const proto::MailboxHeade
   Commit(changes);
 }
 
+bool Writer::IsDeleted(UserId user) {
+  proto::UserHeader header;
+  EXPECT_TRUE(header.ParseFromString(node_.view().UserHeader(user).value()->bytes));
+  return header.deleted_ns() > 0;
+}
+
 std::vector<UserId> Writer::Users() {
-  return node_.view().Users().value();
+  std::vector<UserId> users = node_.view().Users().value();
+  std::erase_if(users, [this](UserId user) { return IsDeleted(user); });
+  return users;
+}
+
+std::vector<UserId> Writer::DeletedUsers() {
+  std::vector<UserId> users = node_.view().Users().value();
+  std::erase_if(users, [this](UserId user) { return !IsDeleted(user); });
+  return users;
 }
 
 std::vector<MailboxId> Writer::Mailboxes(UserId user) {
-  std::vector<MailboxId> live;
-  for (const MailboxId mailbox : std::vector<MailboxId>(node_.view().MailboxesOf(user).value())) {
-    if (Header(user, mailbox).deleted_modseq() == 0) {
-      live.push_back(mailbox);
-    }
-  }
-  return live;
+  std::vector<MailboxId> mailboxes = node_.view().MailboxesOf(user).value();
+  std::erase_if(mailboxes, [&](MailboxId id) { return Header(user, id).deleted_modseq() > 0; });
+  return mailboxes;
+}
+
+std::vector<MailboxId> Writer::DeletedMailboxes(UserId user) {
+  std::vector<MailboxId> mailboxes = node_.view().MailboxesOf(user).value();
+  std::erase_if(mailboxes, [&](MailboxId id) { return Header(user, id).deleted_modseq() == 0; });
+  return mailboxes;
 }
 
 std::optional<PoolEntry> Writer::Pooled(UserId user, const Guid& guid) {
@@ -211,6 +227,14 @@ UidSet Writer::SomeUids(MailboxId mailbox) {
 }
 
 void Writer::Purge(UserId user, MailboxId mailbox) {
+  PurgeWhere(user, mailbox, false);
+}
+
+void Writer::PurgeAll(UserId user, MailboxId mailbox) {
+  PurgeWhere(user, mailbox, true);
+}
+
+void Writer::PurgeWhere(UserId user, MailboxId mailbox, bool live) {
   UidSet gone;
   Modseq floor;
   RowIterator it = node_.engine().Iterate(Family::kIndex, KeyRange::Prefix(mailbox.bytes()));
@@ -218,15 +242,18 @@ void Writer::Purge(UserId user, MailboxId mailbox) {
     PageScanner scanner(it.value());
     EntryView entry;
     while (scanner.Next(&entry)) {
-      if (entry.expunged()) {
+      if (live || entry.expunged()) {
         gone.Add(*PageOfPageKey(it.key()) << kPageBits | entry.uid_low);
         floor = std::max(floor, entry.modseq);
       }
     }
   }
-  if (gone.empty()) {
-    return;
+  if (!gone.empty()) {
+    PurgeSet(user, mailbox, gone, floor);
   }
+}
+
+void Writer::PurgeSet(UserId user, MailboxId mailbox, const UidSet& gone, Modseq floor) {
   proto::UserChanges changes = Changes(user);
   proto::PurgeItem* item = changes.add_items()->mutable_purge();
   item->set_mailbox_id(std::string(mailbox.bytes()));
@@ -355,7 +382,7 @@ void Writer::RandomHeader(UserId user, MailboxId mailbox) {
   } else if (header.name() != "INBOX" && random_() % 4 == 0) {
     header.set_deleted_modseq(Next(user).value());
   } else if (header.name() != "INBOX") {
-    header.set_name("renamed" + std::to_string(++names_));
+    header.set_name("renamed" + std::to_string(++names_) + suffix_);
   }
   PutHeader(user, mailbox, header);
 }
@@ -369,7 +396,7 @@ void Writer::Step() {
   const UserId user = users[random_() % users.size()];
   const std::vector<MailboxId> boxes = Mailboxes(user);
   const MailboxId mailbox = boxes[random_() % boxes.size()];
-  switch (random_() % 16) {
+  switch (random_() % 18) {
     case 0:
       CreateMailbox(user);
       break;
@@ -397,6 +424,16 @@ void Writer::Step() {
     case 8:
       if (irreversible_) {
         CollectLoose(user);
+      }
+      break;
+    case 11:
+      if (irreversible_) {
+        RandomForget(user);
+      }
+      break;
+    case 12:
+      if (irreversible_ && random_() % 4 == 0) {
+        RandomUserGoes(user);
       }
       break;
     case 9:

@@ -73,7 +73,7 @@ class Replication : public ::testing::Test {
          std::vector<proto::UserDigest>(standby_.sink().Users().value())) {
       here[user.user_id()] = user.digest();
       if (!wanted.contains(user.user_id())) {
-        ASSERT_TRUE(standby_.sink().DropUser(UserId::FromBytes(user.user_id())).ok());
+        ASSERT_TRUE(standby_.sink().DropUser(UserId::FromBytes(user.user_id()), false).ok());
       }
     }
     for (const proto::UserDigest& user : std::vector<proto::UserDigest>(picture->Users().value())) {

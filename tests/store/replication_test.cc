@@ -211,7 +211,7 @@ TEST_F(Replication, LargeBodiesComeInSeveralUnits) {
 TEST_F(Replication, EmptyStandbyIsFilledUserByUser) {
   writer_.Steps(300);
   RefillAll();
-  EXPECT_EQ(refilled_, static_cast<int>(writer_.Users().size()));
+  EXPECT_EQ(refilled_, static_cast<int>(primary_.view().Users()->size()));
   ExpectEqual(kNoOutbox);
   const std::size_t tail = writer_.frames().size();
   writer_.Steps(60);
@@ -296,8 +296,8 @@ TEST_F(Replication, ClaimOfABodyThatIsNotHereIsRefused) {
 TEST_F(Replication, DroppedUserLeavesNothing) {
   writer_.Steps(100);
   Stream(0);
-  for (const UserId user : writer_.Users()) {
-    ASSERT_TRUE(standby_.sink().DropUser(user).ok());
+  for (const UserId user : std::vector<UserId>(standby_.view().Users().value())) {
+    ASSERT_TRUE(standby_.sink().DropUser(user, true).ok());
   }
   EXPECT_TRUE(Dump(standby_, kNoOutbox).empty());
 }

@@ -78,6 +78,9 @@ TEST(Schema, PackedValues) {
   EXPECT_EQ(DecodeLooseBody(EncodeLooseBody({1, Guid()}))->guid, Guid());
   EXPECT_EQ(Hex(EncodeTokenRow({Modseq(2), 3, "res"})), "00000000000000020000000000000003726573");
   EXPECT_EQ(Hex(EncodeMiscRow({Modseq(4), true, "v"})), "00000000000000040176");
+  EXPECT_EQ(Hex(EncodeDeletedAt(258)), "0000000000000102");
+  EXPECT_EQ(DeletedAt({Modseq(4), true, EncodeDeletedAt(258)}), 258);
+  EXPECT_EQ(DeletedAt({Modseq(4), true, ""}), 0);
 }
 
 TEST(Schema, FormatVersionIsOne) {
@@ -91,6 +94,7 @@ TEST(Schema, MetaKeys) {
   EXPECT_EQ(Hex(IncompleteKey(kUser)), std::string("69") + kUserHex);
   EXPECT_EQ(Hex(RecountKey(kMailbox)), std::string("72") + kMailboxHex);
   EXPECT_EQ(Hex(RecountUserKey(kUser)), std::string("63") + kUserHex);
+  EXPECT_EQ(Hex(ForgottenKey(kUser)), std::string("66") + kUserHex);
   EXPECT_EQ(Hex(StagingKey(kUser, BodyNo(0x0102030405060708))),
             std::string("62") + kUserHex + "0102030405060708");
   EXPECT_EQ(Hex(UnclaimedKey(kUser, BodyNo(0x0102030405060708))),

@@ -227,6 +227,49 @@ TEST_F(StorePair, PromotedStandbyServesWhatItApplied) {
   EXPECT_GT(standby_.State(inbox).highest_modseq, before.highest_modseq);
 }
 
+TEST_F(StorePair, APromotedStandbyGivesForgottenNamesOutAnew) {
+  const UserRef ann = primary_.AddUser("ann");
+  const UserRef bob = primary_.AddUser("bob");
+  const MailboxState first = *primary_.Create(ann, "again");
+  ASSERT_TRUE(primary_.Delete(ann, "again").ok());
+  ASSERT_TRUE(
+      Await<Unit>([&](Done<Unit> done) { primary_.store().users().Delete("bob", done); }).ok());
+  JobOptions now{.purge_after_s = 0, .collect_after_s = 0, .abandon_after_s = 0};
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_TRUE(RunJobs(primary_.path(), now).ok());
+  }
+  StreamAll();
+  ExpectEqualDigests();
+  EXPECT_FALSE(*RowView(standby_.path().engine).UserHeader(bob.id));
+  EXPECT_FALSE(*RowView(standby_.path().engine).MailboxRowOf(first.ref.id));
+  standby_.BePrimary(3);
+  EXPECT_GT(standby_.Create(ann, "again")->uid_validity, first.uid_validity);
+  const UserRef again = standby_.AddUser("bob");
+  EXPECT_NE(again.id, bob.id);
+  ASSERT_TRUE(standby_.Append(standby_.Inbox(again).ref, "mail").ok());
+}
+
+TEST_F(StorePair, ForgottenUsersAreNamedOnceThatIsAckedAndUntilTheyAreSettled) {
+  const UserRef bob = primary_.AddUser("bob");
+  ASSERT_TRUE(
+      Await<Unit>([&](Done<Unit> done) { primary_.store().users().Delete("bob", done); }).ok());
+  const JobOptions now{.purge_after_s = 0, .collect_after_s = 0, .abandon_after_s = 0};
+  ASSERT_TRUE(RunJobs(primary_.path(), now).ok());
+  primary_.pair().HoldAcks();
+  ASSERT_TRUE(RunJobs(primary_.path(), now).ok());
+  EXPECT_FALSE(*RowView(primary_.path().engine).UserHeader(bob.id)) << "forgotten, not acked";
+  replica::ForgottenUsers& mine = *primary_.store().ports().forgotten;
+  EXPECT_TRUE(mine.Forgotten()->empty());
+  primary_.pair().ReleaseAcks();
+  StreamAll();
+  for (StoreBox* node : {&primary_, &standby_}) {
+    replica::ForgottenUsers& forgotten = *node->store().ports().forgotten;
+    EXPECT_EQ(*forgotten.Forgotten(), std::vector<UserId>{bob.id});
+    ASSERT_TRUE(forgotten.Settle(bob.id).ok());
+  }
+  EXPECT_TRUE(standby_.store().ports().forgotten->Forgotten()->empty());
+}
+
 TEST_F(StorePair, TakesAMessageBackOnce) {
   const UserRef ann = primary_.AddUser("ann");
   const MailboxRef inbox = primary_.Inbox(ann).ref;

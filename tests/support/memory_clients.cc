@@ -71,6 +71,19 @@ std::optional<EntryId> MemoryStore::WriteMisc(UserId user, const std::string& ke
   return Write(user, {item}, as, std::move(done));
 }
 
+std::optional<EntryId> MemoryStore::ForgetMisc(UserId user, const std::string& key,
+                                               std::function<void(bool)> done) {
+  const Guard commit(commit_mutex_);
+  const replica::ServingState as = serving();
+  if (!as.primary || !as.writes.ok()) {
+    return std::nullopt;
+  }
+  proto::ChangeItem item;
+  item.mutable_forget()->set_key(std::string(1, proto::MiscItem::SUBSCRIPTION) + key);
+  item.mutable_forget()->set_modseq(NextModseq(as.epoch).value());
+  return Write(user, {item}, as, std::move(done));
+}
+
 std::uint32_t MemoryStore::NextUid(UserId user, MailboxId mailbox) const {
   const Guard guard(mutex_);
   const auto rows = users_.find(std::string(user.bytes()));

@@ -327,11 +327,11 @@ Result<Unit> MemoryMailStore::Rename(UserId id, const std::string& from_name,
   const std::string to = Canonical(to_name);
   TRY(CheckName(to));
   ASSIGN_OR_RETURN(User * user, FindUser(id));
-  if (!user->names.contains(from)) {
-    return NotFound("no mailbox of this name");
-  }
   if (to.starts_with(from + "/") && from != "INBOX") {
     return InvalidArgument("a mailbox cannot move below itself");
+  }
+  if (!user->names.contains(from)) {
+    return NotFound("no mailbox of this name");
   }
   std::vector<std::string> moving = {from};
   for (const auto& [name, mailbox] : user->names) {

@@ -38,6 +38,8 @@ class MemoryPicture : public replica::Picture {
         const auto& all = users_[user];
         if (const auto found = all.find(key); found != all.end()) {
           rows.insert(*found);
+        } else if (key[0] == 'S') {
+          rows[key] = Forgotten(key);
         }
       }
       Cut(user, rows, {}, false);
@@ -93,6 +95,13 @@ class MemoryPicture : public replica::Picture {
   }
 
  private:
+  static MemoryRow Forgotten(const std::string& key) {
+    proto::ChangeItem item;
+    item.mutable_forget()->set_key(std::string(1, proto::MiscItem::SUBSCRIPTION) + key.substr(1));
+    item.mutable_forget()->set_modseq(UINT64_MAX);
+    return {UINT64_MAX, item.SerializeAsString()};
+  }
+
   void Cut(const std::string& user, const MemoryRows& rows, const std::string& mailbox,
            bool replace) {
     proto::CatchUpUnit unit;

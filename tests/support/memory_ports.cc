@@ -14,7 +14,25 @@ replica::StorePorts MemoryStore::Ports() {
           .pictures = this,
           .sink = this,
           .take_back = this,
-          .uid_jump = this};
+          .uid_jump = this,
+          .forgotten = this};
+}
+
+void MemoryStore::MarkForgotten(UserId user) {
+  const Guard guard(mutex_);
+  forgotten_.insert(user);
+}
+
+Result<std::vector<UserId>> MemoryStore::Forgotten() {
+  const Guard guard(mutex_);
+  return std::vector<UserId>(forgotten_.begin(), forgotten_.end());
+}
+
+Status MemoryStore::Settle(UserId user) {
+  const Guard guard(mutex_);
+  MaybeCrash();
+  forgotten_.erase(user);
+  return OkStatus();
 }
 
 void MemoryStore::SetListener(replica::CommitListener* listener) {

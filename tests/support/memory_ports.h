@@ -33,7 +33,8 @@ class MemoryStore final : public replica::Visibility,
                           public replica::PictureSource,
                           public replica::ChangeSink,
                           public replica::TakeBack,
-                          public replica::UidJumper {
+                          public replica::UidJumper,
+                          public replica::ForgottenUsers {
   using Guard = std::lock_guard<std::recursive_mutex>;
 
  public:
@@ -46,6 +47,9 @@ class MemoryStore final : public replica::Visibility,
   /// when acked, `done(false)` when its outcome is unknown.
   std::optional<EntryId> WriteMisc(UserId user, const std::string& key, const std::string& value,
                                    std::function<void(bool)> done);
+  /// Takes such a change away again, as the retention job does long after its deletion.
+  std::optional<EntryId> ForgetMisc(UserId user, const std::string& key,
+                                    std::function<void(bool)> done);
   /// A message with a body in a mailbox; its octets are unique.
   std::optional<EntryId> Append(UserId user, MailboxId mailbox, const std::string& octets,
                                 std::function<void(bool)> done);
@@ -68,6 +72,9 @@ class MemoryStore final : public replica::Visibility,
     const Guard guard(mutex_);
     return serving_;
   }
+
+  /// As if the user had been deleted and forgotten; his rows stay.
+  void MarkForgotten(UserId user);
 
   // --- faults
   /// `writes` runs when the time as primary is about to end: what is accepted there was on its way
@@ -134,7 +141,7 @@ class MemoryStore final : public replica::Visibility,
   Result<std::vector<proto::BodyRef>> BodiesOf(UserId user) override;
   Result<std::vector<replica::SalvageRecord>> ReadDoomed(UserId user, MailboxId after_mailbox,
                                                          Uid after_uid) override;
-  Status DropUser(UserId user) override;
+  Status DropUser(UserId user, bool only_here) override;
   Status FinishCatchUp(EntryId target) override;
   Result<std::vector<replica::SalvageRecord>> ReadForSalvage() override;
   Result<std::string> ReadSalvageBody(UserId user, BodyNo body, std::uint64_t offset,
@@ -146,6 +153,9 @@ class MemoryStore final : public replica::Visibility,
   // TakeBack.
   void Take(proto::GiveBack message, std::string octets,
             std::function<void(Result<proto::GivenBack>)> done) override;
+  // ForgottenUsers.
+  Result<std::vector<UserId>> Forgotten() override;
+  Status Settle(UserId user) override;
   // UidJumper.
   Status JumpUids(Epoch epoch, Incarnation incarnation, bool renumber) override;
 
@@ -187,6 +197,7 @@ class MemoryStore final : public replica::Visibility,
   EntryId low_;  // newest dropped entry
   std::vector<WaitingClient> clients_;
   std::set<UserId> refill_;
+  std::set<UserId> forgotten_;
   bool spoil_undo_ = false;
   bool spoil_unit_ = false;
   std::string not_taken_;

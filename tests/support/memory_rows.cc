@@ -50,6 +50,8 @@ std::pair<std::string, std::uint64_t> RowOf(const proto::ChangeItem& item) {
       return {RecordKey(item.record().mailbox_id(), item.record().uid()), item.record().modseq()};
     case proto::ChangeItem::kBody:
       return {BodyKey(item.body().body_no()), item.body().body_no()};
+    case proto::ChangeItem::kForget:
+      return {"S" + item.forget().key().substr(1), item.forget().modseq()};
     case proto::ChangeItem::kToken:
       return {"T" + item.token().key(), item.token().modseq()};
     default:

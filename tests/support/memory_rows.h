@@ -25,7 +25,7 @@ using MemoryUsers = std::map<std::string, MemoryRows>;  // user id -> rows
 
 std::string RecordKey(const std::string& mailbox, std::uint32_t uid);
 std::string BodyKey(std::uint64_t number);
-/// Key and modseq of the row that an item makes.
+/// Key and modseq of the row that an item makes or, of a forget item, takes away.
 std::pair<std::string, std::uint64_t> RowOf(const proto::ChangeItem& item);
 bool IsBody(const std::string& key);
 /// Mailbox of a record's row; empty for other rows.

@@ -12,6 +12,15 @@ EntryId IdOf(const proto::Frame& frame) {
   return {Epoch(frame.epoch()), Incarnation(frame.incarnation()), CommitSeq(frame.seq())};
 }
 
+void Change(MemoryRows* rows, const std::string& key, std::uint64_t modseq,
+            const proto::ChangeItem& item) {
+  if (item.has_forget()) {
+    rows->erase(key);
+  } else {
+    (*rows)[key] = {modseq, item.SerializeAsString()};
+  }
+}
+
 }  // namespace
 
 std::vector<MemoryStore::Previous> MemoryStore::ApplyFrame(const proto::Frame& frame) {
@@ -21,12 +30,13 @@ std::vector<MemoryStore::Previous> MemoryStore::ApplyFrame(const proto::Frame& f
     for (const proto::ChangeItem& item : changes.items()) {
       const auto [key, modseq] = RowOf(item);
       const auto found = rows.find(key);
-      if (found != rows.end() && found->second.modseq >= modseq) {
+      const bool known = found != rows.end();
+      if (known ? found->second.modseq >= modseq : item.has_forget()) {
         continue;
       }
-      previous.push_back({changes.user_id(), key,
-                          found == rows.end() ? std::nullopt : std::optional(found->second)});
-      rows[key] = {modseq, item.SerializeAsString()};
+      previous.push_back(
+          {changes.user_id(), key, known ? std::optional(found->second) : std::nullopt});
+      Change(&rows, key, modseq, item);
     }
   }
   return previous;
@@ -95,7 +105,7 @@ Result<bool> MemoryStore::ApplyUnit(const proto::CatchUpUnit& unit) {
     const auto [key, modseq] = RowOf(item);
     const auto found = rows.find(key);
     if (found == rows.end() || found->second.modseq < modseq) {
-      rows[key] = {modseq, item.SerializeAsString()};
+      Change(&rows, key, modseq, item);
     }
   }
   if (unit.last()) {
@@ -155,9 +165,12 @@ Result<std::vector<replica::SalvageRecord>> MemoryStore::ReadDoomed(UserId user,
   return out;
 }
 
-Status MemoryStore::DropUser(UserId user) {
+Status MemoryStore::DropUser(UserId user, bool only_here) {
   const Guard guard(mutex_);
   MaybeCrash();
+  if (!only_here) {
+    forgotten_.insert(user);
+  }
   users_.erase(std::string(user.bytes()));
   return OkStatus();
 }
@@ -180,6 +193,9 @@ Result<std::vector<replica::SalvageRecord>> MemoryStore::ReadForSalvage() {
   const LogEntry& entry = log_.back();
   for (const proto::UserChanges& changes : entry.frame.changes()) {
     for (const proto::ChangeItem& item : changes.items()) {
+      if (item.has_forget()) {
+        continue;
+      }
       replica::SalvageRecord record;
       record.entry = entry.id;
       record.user = UserId::FromBytes(changes.user_id());
