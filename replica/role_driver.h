@@ -70,11 +70,11 @@ class RoleDriver {
   void Work();
   void Run(const core::Event& event);
   void TakeFromGate();
-  void CarryOut(core::Actions actions);
+  void CarryOut(const core::Actions& actions);
   void Do(const core::Persist& action);
   void Do(const core::Serving& action);
   void Do(const core::SendMessage& action);
-  void Do(const core::AdvanceVisible& action);
+  void Do(const core::AdvanceVisible& action) const;
   void Do(const core::PeerDurable& action);
   void Do(const core::StartRewind& action);
   void Do(const core::JumpUids& action);

@@ -78,7 +78,7 @@ Status Cursor::Expect(char c) {
   return Expected(c == ' ' ? std::string("a space") : std::string("'") + c + "'");
 }
 
-Status Cursor::End() {
+Status Cursor::End() const {
   return AtEnd() ? OkStatus() : Expected("the end of the command");
 }
 

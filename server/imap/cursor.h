@@ -44,7 +44,7 @@ class Cursor {
   Status Expect(char c);
   Status Space() { return Expect(' '); }
   /// Nothing more may follow.
-  Status End();
+  Status End() const;
 
   /// One or more atom characters.
   Result<std::string> Atom();
