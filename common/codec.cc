@@ -50,9 +50,6 @@ int Base64Value(char c) {
 
 }  // namespace
 
-void PutBe16(std::string* out, std::uint16_t value) {
-  PutBigEndian(out, value);
-}
 void PutBe32(std::string* out, std::uint32_t value) {
   PutBigEndian(out, value);
 }
@@ -91,9 +88,6 @@ std::uint8_t Reader::U8() {
   const auto byte = static_cast<std::uint8_t>(input_.front());
   input_.remove_prefix(1);
   return byte;
-}
-std::uint16_t Reader::Be16() {
-  return static_cast<std::uint16_t>(BigEndian(Bytes(2)));
 }
 std::uint32_t Reader::Be32() {
   return static_cast<std::uint32_t>(BigEndian(Bytes(4)));

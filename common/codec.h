@@ -11,7 +11,6 @@
 
 namespace twinspool {
 
-void PutBe16(std::string* out, std::uint16_t value);
 void PutBe32(std::string* out, std::uint32_t value);
 void PutBe64(std::string* out, std::uint64_t value);
 /// LEB128, at most 10 bytes.
@@ -25,7 +24,6 @@ class Reader {
   explicit Reader(std::string_view input) : input_(input) {}
 
   std::uint8_t U8();
-  std::uint16_t Be16();
   std::uint32_t Be32();
   std::uint64_t Be64();
   std::uint64_t Varint();

@@ -54,6 +54,16 @@ inline constexpr std::int64_t kDeliveryMemorySeconds = 24 * 3600;
 /// again changes nothing.
 inline constexpr std::int64_t kGiveBackMemorySeconds = 30 * 24 * 3600;
 
+// --- writes that the session's own thread does, if all they need is in memory
+// ------------------------------------------------------------------
+inline constexpr std::size_t kWriteInMemoryMessagesMax = 16;
+inline constexpr std::size_t kWriteInMemoryBytesMax = 64u << 10;
+
+// --- knowing which pages changed, so that a session learns what is new without reading its mailbox
+// ------------------------------------------------------------------
+inline constexpr std::size_t kChangedPagesMailboxes = 4096;
+inline constexpr std::size_t kChangedPagesPerMailbox = 64;
+
 // --- commit pipeline and snapshots
 // ------------------------------------------------------------------
 inline constexpr std::size_t kCommitGroupBytesMax = 4u << 20;
@@ -72,8 +82,6 @@ inline constexpr std::int64_t kWriteHoldMs = 25'000;
 /// once.
 inline constexpr int kPageOperandsMax = 32;
 inline constexpr int kPageWholeWriteEntries = 16;
-/// Longest life of a reader's snapshot.
-inline constexpr std::int64_t kSnapshotMsMax = 30'000;
 /// Bytes one Fetch batch aims at, and messages at most.
 inline constexpr std::size_t kFetchBatchBytes = 1u << 20;
 inline constexpr std::size_t kFetchBatchMessages = 4096;
@@ -86,12 +94,14 @@ inline constexpr std::size_t kUidBatchPages = 4096;
 // --------------------------------------------------------------------------------------
 inline constexpr std::size_t kFramePartBytes = 1u << 20;
 inline constexpr std::size_t kFrameBytesMax = 64u << 20;
-/// One gRPC message; parts of frames are below it.
-inline constexpr int kGrpcMessageBytesMax = 5 << 20;
+/// How long a node that stops waits until its last messages are on the wire.
+inline constexpr std::int64_t kLastWordMs = 1'000;
 /// Frames kept in memory until acked, for a standby that is a little behind.
 inline constexpr std::size_t kRingBytes = 64u << 20;
 /// Bytes sent and not yet acked.
 inline constexpr std::size_t kSendWindowBytes = 8u << 20;
+/// A frame that the thread that committed it may send itself: it fits any socket's empty buffer.
+inline constexpr std::size_t kSendAtOnceBytesMax = 16u << 10;
 inline constexpr std::size_t kCatchUpUnitBytes = 4u << 20;
 /// Things (messages, bodies, small rows) that a catch-up remembers at once, all users together and
 /// of one user; further users wait for another pass over the log, a user with more is sent whole.
@@ -191,8 +201,8 @@ inline constexpr std::size_t kIndexSliceEntries = 32'768;
 inline constexpr std::size_t kIndexSliceBytes = 4u << 20;
 /// Entries of the first slice of a sync, small enough for any keywords.
 inline constexpr std::size_t kSyncFirstEntries = 256;
-/// Octets of messages above kFetchBatchBytes that are held whole, all sessions together: to find a
-/// part, or to search the text. Others wait in line.
+/// Octets of messages above kFetchBatchBytes that are held whole, all sessions together, to search
+/// their text. Others wait in line.
 inline constexpr std::uint64_t kLargeLoadBytes = 256ull << 20;
 /// Octets from the start of a body that a FETCH of headers reads at first.
 inline constexpr std::uint64_t kFetchHeaderBytes = 32u << 10;

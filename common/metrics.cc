@@ -52,7 +52,6 @@ struct Metrics::Impl {
   std::map<std::pair<std::string, MetricLabels>, std::unique_ptr<Counter>> counters;
   std::map<std::pair<std::string, MetricLabels>, std::unique_ptr<Gauge>> gauges;
   std::map<std::pair<std::string, MetricLabels>, std::unique_ptr<Histogram>> histograms;
-  std::vector<std::function<void()>> refreshers;
 };
 
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
@@ -91,20 +90,7 @@ Histogram& Metrics::GetSeconds(const std::string& name, const std::string& help,
   return *slot;
 }
 
-void Metrics::OnCollect(std::function<void()> refresh) {
-  const std::lock_guard lock(impl_->mutex);
-  impl_->refreshers.push_back(std::move(refresh));
-}
-
 std::string Metrics::Expose() {
-  std::vector<std::function<void()>> refreshers;
-  {
-    const std::lock_guard lock(impl_->mutex);
-    refreshers = impl_->refreshers;
-  }
-  for (const auto& refresh : refreshers) {
-    refresh();
-  }
   return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
 }
 

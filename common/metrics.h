@@ -5,7 +5,6 @@
 // thread.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -48,8 +47,6 @@ class Metrics {
   /// Buckets from 10 µs to 30 s.
   Histogram& GetSeconds(const std::string& name, const std::string& help,
                         const MetricLabels& labels = {});
-  /// Called before each exposition, to set gauges from live state.
-  void OnCollect(std::function<void()> refresh);
 
   /// Text exposition format, version 0.0.4.
   std::string Expose();

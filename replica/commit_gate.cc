@@ -57,6 +57,12 @@ bool CommitGate::empty() const {
   return queue_.empty();
 }
 
+bool CommitGate::HoldsOneSmallGroup() const {
+  const std::lock_guard lock(mutex_);
+  return queue_.size() == 1 && queue_.front().group.frame != nullptr &&
+         queue_.front().group.frame->size() <= limits::kSendAtOnceBytesMax;
+}
+
 void CommitGate::Close() {
   const std::lock_guard lock(mutex_);
   alone_ = false;

@@ -42,6 +42,8 @@ class CommitGate : public CommitListener {
   };
   std::deque<Entry> Take();
   bool empty() const;
+  /// One group waits, and nothing else, with a frame of at most limits::kSendAtOnceBytesMax.
+  bool HoldsOneSmallGroup() const;
 
   /// Groups wait from now on, even those that nobody else has to store.
   void Close();

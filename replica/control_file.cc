@@ -83,8 +83,15 @@ void ToProto(const ControlTransition& transition, proto::ControlTransition* out)
   out->set_from(transition.from);
   out->set_to(transition.to);
   out->set_epoch(transition.epoch.value());
+  out->set_failover(static_cast<std::uint32_t>(transition.failover));
   out->set_reason(transition.reason);
   out->set_actor(transition.actor);
+}
+
+// Nothing rests on it: a kind of a later program is no reason to stay fenced.
+core::Failover FailoverFromProto(std::uint32_t in) {
+  return in <= static_cast<std::uint32_t>(core::Failover::kSolo) ? static_cast<core::Failover>(in)
+                                                                 : core::Failover::kNone;
 }
 
 std::string EncodeBody(const ControlRecord& record) {
@@ -113,8 +120,8 @@ Result<ControlRecord> DecodeBody(std::string_view octets) {
     record.history.push_back({Epoch(period.epoch()), CommitSeq(period.first_seq())});
   }
   for (const proto::ControlTransition& in : body.transitions()) {
-    record.transitions.push_back(
-        {in.wall_ns(), in.from(), in.to(), Epoch(in.epoch()), in.reason(), in.actor()});
+    record.transitions.push_back({in.wall_ns(), in.from(), in.to(), Epoch(in.epoch()),
+                                  FailoverFromProto(in.failover()), in.reason(), in.actor()});
   }
   return record;
 }

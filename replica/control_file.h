@@ -49,6 +49,7 @@ struct ControlTransition {
   std::string from;
   std::string to;
   Epoch epoch;
+  core::Failover failover = core::Failover::kNone;
   std::string reason;
   std::string actor;
   bool operator==(const ControlTransition&) const = default;

@@ -270,6 +270,22 @@ std::optional<proto::PeerMessage> Conversation::NextOutgoing() {
   return shared_.out.Pop();
 }
 
+bool Conversation::WantsToSend() const {
+  if (!gate_.empty() || !link_up_) {
+    return !gate_.empty();
+  }
+  const bool more =
+      role_.role() == core::Role::kPrimary ? primary_.WantsToSend() : give_back_.WantsToSend();
+  return more || !shared_.out.empty() || !shared_.drop.ok();
+}
+
+bool Conversation::FollowedClosely() const {
+  const core::RoleState& state = role_.state();
+  return link_up_ && verified_ && shared_.drop.ok() && shared_.out.empty() && !order_running_ &&
+         state.role == core::Role::kPrimary && state.handover == core::Handover::kNone &&
+         primary_.phase() == PrimarySide::Phase::kTail && primary_.shipper().nothing_in_flight();
+}
+
 // --- what steps lead to ------------------------------------------------------------------------
 
 void Conversation::FillHello(proto::Hello* hello) {

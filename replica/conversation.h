@@ -63,6 +63,12 @@ class Conversation : private RoleListener {
   void Heard() { heard_at_ = clock_.Now(); }
   /// The next message to send, if any; pulls from the ring or a catch-up when the queue is empty.
   std::optional<proto::PeerMessage> NextOutgoing();
+  /// Whether NextOutgoing would have something to do.
+  bool WantsToSend() const;
+  /// A primary whose standby follows live and has acknowledged everything sent, with no order and
+  /// no change of role under way: a small group may be sent by the thread that committed it,
+  /// because taking it in leads to nothing else and sending it cannot block.
+  bool FollowedClosely() const;
   /// Set once when the link has to be dropped; the caller drops it.
   std::optional<Status> TakeDrop();
   /// A heartbeat as of now, for a driver whose conversation is busy with a long step.

@@ -97,7 +97,7 @@ void GiveBackSender::TakeOwn(const proto::SalvageItem& item) {
 }
 
 bool GiveBackSender::Pump() {
-  if (!item_ || sent_ || own_) {
+  if (!WantsToSend()) {
     return false;
   }
   Result<std::string> octets = salvage_.ReadBody(*item_, offset_, limits::kGiveBackPartBytes);

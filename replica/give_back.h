@@ -28,6 +28,7 @@ class GiveBackSender {
   void OnTick(Instant now);
   /// Queues one part of the message under way; true: there are more.
   bool Pump();
+  bool WantsToSend() const { return item_ && !sent_ && !own_; }
   void OnGivenBack(const proto::GivenBack& given, Instant now);
 
  private:

@@ -27,7 +27,8 @@ core::RoleState WithoutPositions(core::RoleState state) {
 }  // namespace
 
 Pair::Pair(PairParts parts)
-    : parts_(std::move(parts)), gate_(parts_.clock, *parts_.ports.visibility, [this] { Kick(); }) {}
+    : parts_(std::move(parts)),
+      gate_(parts_.clock, *parts_.ports.visibility, [this] { OnGroup(); }) {}
 
 Pair::~Pair() {
   Stop();
@@ -79,6 +80,10 @@ void Pair::Stop() {
     end_send_ = true;
   }
   kicked_.notify_all();
+  {
+    std::unique_lock lock(kick_mutex_);
+    send_ended_.wait_for(lock, milliseconds(limits::kLastWordMs), [this] { return sent_last_; });
+  }
   if (PeerLink* link = link_) {
     link->Stop();
   }
@@ -109,8 +114,9 @@ void Pair::OnLinkDown(const Status& why) {
 }
 
 void Pair::OnMessage(proto::PeerMessage message) {
-  // Frames wait for one another, so that several become durable with one sync.
-  if (!message.has_frame_part() && HandleAtOnce(message)) {
+  // Frames that come together wait for one another, so that they become durable with one sync.
+  const bool more = message.has_frame_part() && message.frame_part().more();
+  if (!more && HandleAtOnce(message)) {
     return;
   }
   const std::size_t bytes = message.ByteSizeLong();
@@ -118,19 +124,63 @@ void Pair::OnMessage(proto::PeerMessage message) {
 }
 
 bool Pair::HandleAtOnce(const proto::PeerMessage& message) {
-  const std::unique_lock lock(mutex_, std::try_to_lock);
-  if (!lock.owns_lock()) {
-    return false;
-  }
   {
-    const std::lock_guard queue(queue_mutex_);
-    if (!inbox_.empty() || stopping_) {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock.owns_lock()) {
       return false;
     }
+    {
+      const std::lock_guard queue(queue_mutex_);
+      if (!inbox_.empty() || stopping_) {
+        return false;
+      }
+    }
+    talk_->OnMessage(message);
+    talk_->EndBatch();
+    AfterWork();
+    if (!talk_->WantsToSend()) {
+      return true;
+    }
   }
-  talk_->OnMessage(message);
-  AfterWork();
-  Kick();
+  SendSoon();
+  return true;
+}
+
+/// A standby's answer leaves from here: it sends too little to be held up for long. A primary may
+/// be, and its acks must be read meanwhile.
+void Pair::SendSoon() {
+  if (!is_primary_ && send_mutex_.try_lock()) {
+    const std::lock_guard sending(send_mutex_, std::adopt_lock);
+    SendAll();
+  } else {
+    Kick();
+  }
+}
+
+/// On the commit thread, which must not wait for the peer or for a step: see FollowedClosely.
+void Pair::OnGroup() {
+  if (!SendGroupAtOnce()) {
+    Kick();
+  }
+}
+
+bool Pair::SendGroupAtOnce() {
+  PeerLink* link = link_;
+  const std::unique_lock sending(send_mutex_, std::try_to_lock);
+  if (!sending.owns_lock() || link == nullptr) {
+    return false;
+  }
+  std::optional<proto::PeerMessage> message;
+  {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock.owns_lock() || !gate_.HoldsOneSmallGroup() || !talk_->FollowedClosely()) {
+      return false;
+    }
+    message = talk_->NextOutgoing();
+  }
+  if (message) {
+    link->Send(*message);
+  }
   return true;
 }
 
@@ -173,13 +223,7 @@ void Pair::RoleLoop() {
       }
     }
     WorkOnce();
-    if (is_primary_) {
-      Kick();
-    } else if (send_mutex_.try_lock()) {
-      // An ack leaves from here; a standby sends too little to be held up for long.
-      const std::lock_guard lock(send_mutex_, std::adopt_lock);
-      SendAll();
-    }
+    SendSoon();
   }
 }
 
@@ -265,18 +309,30 @@ void Pair::Kick() {
 }
 
 void Pair::SendLoop() {
-  while (true) {
+  bool end = false;
+  while (!end) {
     {
       std::unique_lock lock(kick_mutex_);
       kicked_.wait_for(lock, milliseconds(kPollMs), [this] { return kick_ || end_send_; });
-      if (end_send_) {
-        return;
-      }
+      end = end_send_;
       kick_ = false;
     }
     const std::lock_guard sending(send_mutex_);
-    SendAll();
+    if (!end || StoppedGracefully()) {
+      SendAll();
+    }
   }
+  {
+    const std::lock_guard lock(kick_mutex_);
+    sent_last_ = true;
+  }
+  send_ended_.notify_all();
+}
+
+/// What a graceful stop has to say must not stay behind: the peer goes on without a pause then.
+bool Pair::StoppedGracefully() {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  return lock.owns_lock() && talk_->state().stopping;
 }
 
 /// Under send_mutex_: everything that may leave now, in order.
@@ -382,11 +438,6 @@ Status Pair::WaitFor(const std::function<bool(const PairStatus&)>& wanted,
     }
   }
   return OkStatus();
-}
-
-std::vector<proto::SalvageItem> Pair::ListSalvage() {
-  const std::lock_guard lock(mutex_);
-  return salvage_->List();
 }
 
 }  // namespace twinspool::replica

@@ -1,12 +1,14 @@
 // Pair: one node's half of a pair as a running thing. Gives the conversation its threads.
 //
-//   role       messages that need the store (frames, catch-up, rewind), ticks, orders, completions
+//   role       messages that came while another was being handled, ticks, orders, completions
 //   ship-send  takes groups from the commit gate and everything outgoing to the link
-//   the link's reading thread hands messages over; small ones (acks above all) it handles itself
-//   when nobody else is at work, so that an acknowledgement changes threads as little as possible
+//   the link's reading thread handles what it reads itself when nobody else is at work, and hands
+//   it over otherwise; frames that come together are handed over, too, so that one sync serves them
+//   the store's commit thread sends what it has committed when that can lead to nothing else
 //
-// One mutex serialises the conversation. The commit thread never takes it. While one step takes
-// long (undoing, recounting), ship-send goes on with heartbeats.
+// So in a quiet pair a write changes threads as little as possible: every change costs more than
+// the work itself. One mutex serialises the conversation; the commit thread only tries it. While
+// one step takes long (undoing, recounting), ship-send goes on with heartbeats.
 //
 // Lock order: sending, conversation, queue, gate; the store's locks come after all of them.
 #pragma once
@@ -74,8 +76,6 @@ class Pair : private LinkListener {
   PairStatus LastSnapshot();
   /// Waits until `wanted` holds. kTimeout, or kUnavailable when the pair stops.
   Status WaitFor(const std::function<bool(const PairStatus&)>& wanted, std::int64_t timeout_ms);
-  /// What the salvage folder holds.
-  std::vector<proto::SalvageItem> ListSalvage();
 
  private:
   struct Incoming {
@@ -91,12 +91,16 @@ class Pair : private LinkListener {
   void PostWork(std::function<void()> work);
   void Queue(Incoming incoming, std::size_t bytes);
   bool HandleAtOnce(const proto::PeerMessage& message);
+  void OnGroup();
+  bool SendGroupAtOnce();
+  void SendSoon();
   void RoleLoop();
   void WorkOnce();
   void Handle(const Incoming& incoming);
   void RunPosts();
   void AfterWork();
   void SendLoop();
+  bool StoppedGracefully();
   void SendAll();
   void SendBusyHeartbeat();
   void Kick();
@@ -124,6 +128,8 @@ class Pair : private LinkListener {
   std::condition_variable kicked_;
   bool kick_ = false;      // guarded by kick_mutex_
   bool end_send_ = false;  // guarded by kick_mutex_
+  std::condition_variable send_ended_;
+  bool sent_last_ = false;  // guarded by kick_mutex_
 
   std::mutex copy_mutex_;
   std::condition_variable copy_changed_;

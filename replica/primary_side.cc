@@ -47,6 +47,11 @@ void PrimarySide::Enter(Phase phase, Instant now) {
 
 // --- where the standby stands ----------------------------------------------------------------
 
+std::optional<EntryId> PrimarySide::Mine(CommitSeq seq) const {
+  const Result<EntryId> mine = shared_.ports.log->Identify(seq);
+  return mine.ok() ? std::optional(*mine) : std::nullopt;
+}
+
 bool PrimarySide::InMyLog(const EntryId& last) const {
   if (last.seq.value() == 0) {
     return true;
@@ -54,8 +59,7 @@ bool PrimarySide::InMyLog(const EntryId& last) const {
   if (last.seq > shared_.ports.log->last().seq) {
     return false;
   }
-  const Result<EntryId> mine = shared_.ports.log->Identify(last.seq);
-  if (mine.ok()) {
+  if (const std::optional<EntryId> mine = Mine(last.seq)) {
     return *mine == last;
   }
   // Below what is kept: the histories tell, and users are going to be compared anyway.
@@ -81,23 +85,17 @@ void PrimarySide::OnPeerFacts(const proto::Hello& hello, Instant now) {
   Align(now);
 }
 
-/// Only what is durable here is ever sent: a peer that holds more of this epoch shows that entries
-/// were lost on this side, and it must not be asked to undo them.
-bool PrimarySide::LostEntriesOf(const EntryId& last) const {
-  return last.epoch == shared_.role->control().epoch && last.seq > shared_.ports.log->last().seq;
-}
-
 void PrimarySide::Align(Instant now) {
   if (!core::MayShip(shared_.role->state())) {
     return;
   }
   const EntryId last = core::FromProto(facts_->last());
-  if (LostEntriesOf(last)) {
-    shared_.Drop(
-        DataLoss("this node lost entries that it had sent to the other one (its log ends at " +
-                 std::to_string(shared_.ports.log->last().seq.value()) + ", the other's at " +
-                 std::to_string(last.seq.value()) +
-                 "): stop it, promote the other node, and make this one anew"));
+  const CommitSeq end = shared_.ports.log->last().seq;
+  if (core::ShowsLostEntries({shared_.role->control().epoch, end, Mine(last.seq)}, last)) {
+    shared_.Drop(DataLoss(
+        "this node lost entries that it had sent to the other one (its log ends at " +
+        std::to_string(end.value()) + ", the other's at " + std::to_string(last.seq.value()) +
+        "): stop it, promote the other node, and make this one anew"));
     return;
   }
   if (facts_->rewinding() || !InMyLog(last)) {
@@ -255,6 +253,14 @@ Result<bool> PrimarySide::PumpCatchUp(Instant now) {
                  now);
   }
   return true;
+}
+
+bool PrimarySide::WantsToSend() const {
+  if (phase_ != Phase::kTail) {
+    return phase_ == Phase::kCatchUp;
+  }
+  return shipper_.fell_behind() || shipper_.HasMore() ||
+         (held_ && shipper_.sent_upto() >= hold_at_);
 }
 
 bool PrimarySide::Pump(Instant now) {

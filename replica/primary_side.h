@@ -38,6 +38,8 @@ class PrimarySide {
 
   /// Queues the next message, if there is one and the windows have room; true: perhaps more.
   bool Pump(Instant now);
+  /// Whether Pump would do something.
+  bool WantsToSend() const;
   /// About once per heartbeat: asks again, watches for a stall, trims the outbox.
   void OnTick(Instant now);
 
@@ -60,7 +62,7 @@ class PrimarySide {
   void BeginCatchUp(CatchUpPlan plan, const char* kind, Instant now);
   void Enter(Phase phase, Instant now);
   bool InMyLog(const EntryId& last) const;
-  bool LostEntriesOf(const EntryId& last) const;
+  std::optional<EntryId> Mine(CommitSeq seq) const;
   core::CommonPoint Common() const;
   void SendRewindTo();
   Result<bool> PumpTail();

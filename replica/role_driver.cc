@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "common/check.h"
+#include "common/failed_write.h"
 #include "replica/wire.h"
 
 namespace twinspool::replica {
@@ -103,9 +104,14 @@ bool RoleDriver::AcknowledgesAlone() const {
   return state_.role == core::Role::kPrimary && state_.reads && (core::GrantInUse(state_) || async);
 }
 
+void RoleDriver::Save(const core::Control& control) {
+  if (const Status saved = control_.Save(control, history_); !saved.ok()) {
+    EndAfterFailedWrite(saved.Annotate("the control state could not be made durable"));
+  }
+}
+
 void RoleDriver::SaveHistory() {
-  const Status saved = control_.Save(state_.control, history_);
-  TWINSPOOL_CHECK(saved.ok(), saved.ToString());
+  Save(state_.control);
 }
 
 void RoleDriver::Do(const core::Persist& action) {
@@ -113,8 +119,7 @@ void RoleDriver::Do(const core::Persist& action) {
     history_.Begin(action.control.epoch, state_.log_end.Next());
     history_.KeepNewest(limits::kEpochHistoryMax);
   }
-  const Status saved = control_.Save(action.control, history_);
-  TWINSPOOL_CHECK(saved.ok(), saved.ToString());
+  Save(action.control);
 }
 
 void RoleDriver::BeginPrimaryTime() {

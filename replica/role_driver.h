@@ -67,6 +67,7 @@ class RoleDriver {
   const core::Serving& serving() const { return serving_; }
 
  private:
+  void Save(const core::Control& control);
   void Work();
   void Run(const core::Event& event);
   void TakeFromGate();

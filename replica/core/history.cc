@@ -24,12 +24,6 @@ void EpochHistory::Begin(Epoch epoch, CommitSeq first) {
   periods_.push_back({epoch, first});
 }
 
-void EpochHistory::CutAfter(CommitSeq last) {
-  while (!periods_.empty() && periods_.back().first_seq > last) {
-    periods_.pop_back();
-  }
-}
-
 void EpochHistory::KeepNewest(std::size_t keep) {
   if (periods_.size() > keep) {
     periods_.erase(periods_.begin(),
@@ -81,6 +75,13 @@ CommonPoint FindCommon(const LogEnd& a, const LogEnd& b) {
     }
   }
   return {};
+}
+
+bool ShowsLostEntries(const PlaceInLog& mine, const EntryId& peers_last) {
+  if (peers_last.seq == CommitSeq() || peers_last.epoch != mine.epoch) {
+    return false;
+  }
+  return peers_last.seq > mine.end || (mine.in_place && *mine.in_place != peers_last);
 }
 
 void ToProto(const EpochHistory& history,

@@ -31,8 +31,6 @@ class EpochHistory {
   /// The entry `first` is, or will be, the first of its epoch. A period that begins at or after
   /// first.seq and wrote nothing (an epoch without entries) is replaced. A lower epoch is ignored.
   void Begin(Epoch epoch, CommitSeq first);
-  /// Forgets periods that begin above `last`: the log ends there now.
-  void CutAfter(CommitSeq last);
   /// Forgets the oldest periods until `keep` remain (a bound for the control file).
   void KeepNewest(std::size_t keep);
 
@@ -65,6 +63,18 @@ struct CommonPoint {
 /// KIP-101). One epoch has one writer with a durable log, so equal (epoch, seq) is the same entry;
 /// whoever can should still compare EntryIds, which a restored backup makes differ.
 CommonPoint FindCommon(const LogEnd& a, const LogEnd& b);
+
+/// A primary's log as far as it matters to an entry of its peer.
+struct PlaceInLog {
+  Epoch epoch;                      // under which the primary writes now
+  CommitSeq end;                    // of its log
+  std::optional<EntryId> in_place;  // its own entry at the peer's seq, if it has or still knows one
+};
+
+/// One epoch has one writer, which sends only what is durable with it. A peer whose last entry is
+/// of that very epoch, but lies above the end of the log or differs from the entry in its place,
+/// shows that the writer lost entries: the peer must not be asked to undo them.
+bool ShowsLostEntries(const PlaceInLog& mine, const EntryId& peers_last);
 
 /// To and from the wire. Periods that do not rise are left out.
 void ToProto(const EpochHistory& history,

@@ -60,7 +60,8 @@ void Machine::Adopt(Epoch epoch) {
 }
 
 // Rules 6 and 10: like a restart, reads wait for the peer's ack under this epoch, or for a grant.
-void Machine::BecomePrimary(Epoch epoch, Grant how) {
+void Machine::BecomePrimary(Failover kind, Epoch epoch, Grant how) {
+  failover_ = kind;
   c_.epoch = epoch;
   c_.last_primary = true;
   c_.resigned = c_.held_resignation = false;
@@ -308,8 +309,8 @@ Actions Machine::Finish(const RoleState& before) && {
     actions.emplace_back(ToServing(now));
   }
   if (s_.role != before.role || (Primary() && c_.epoch != before.control.epoch)) {
-    actions.emplace_back(
-        Transition{before.role, s_.role, c_.epoch, std::string(reason_), std::move(actor_)});
+    actions.emplace_back(Transition{before.role, s_.role, c_.epoch, failover_, std::string(reason_),
+                                    std::move(actor_)});
   }
   if (start_rewind_) {
     actions.emplace_back(StartRewind{});

@@ -58,6 +58,9 @@ enum class Mode : std::uint8_t {
 /// A handover that this node's operator has asked for and that is under way.
 enum class Handover : std::uint8_t { kNone, kSwitchover, kDemote, kStop, kDissolve };
 
+/// What led a node to open an epoch of its own; kNone: the transition opened none.
+enum class Failover : std::uint8_t { kNone, kPromote, kSwitchover, kForced, kSolo };
+
 /// Exit codes of twinspoolctl; the numbers are fixed.
 enum class Outcome : std::uint8_t {
   kDone = 0,
@@ -351,7 +354,8 @@ struct Transition {
   Role from = Role::kFenced;
   Role to = Role::kFenced;
   Epoch epoch;
-  std::string reason;
+  Failover failover = Failover::kNone;
+  std::string reason;  // for people
   std::string actor;
 };
 
@@ -398,6 +402,8 @@ std::string RoleName(Role role);
 std::string RoleDetail(const Settings& settings, const RoleState& state);
 /// "", "peer", "fence", "resign", "standing", "arbiter".
 std::string GrantName(Grant grant);
+/// "", "promote", "switchover", "forced", "solo".
+std::string FailoverName(Failover failover);
 /// "available", "strict", "async".
 std::string ModeName(Mode mode);
 std::optional<Mode> ParseMode(std::string_view name);

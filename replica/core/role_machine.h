@@ -104,7 +104,7 @@ class Machine {
   void PromoteAgain(const Promote& order);
   bool PeerForbids(const Promote& order);
   void PromoteNow(const Promote& order);
-  void PromoteTo(Epoch epoch, Grant how, bool use_now);
+  void PromoteTo(Failover kind, Epoch epoch, Grant how, bool use_now);
   void Force();
   void RefusePromotion();
   void SoloByFence();
@@ -119,7 +119,7 @@ class Machine {
   bool Primary() const { return s_.role == Role::kPrimary; }
   bool HasPeer() const { return c_.grant != Grant::kStanding && !c_.expelled; }
   void Adopt(Epoch epoch);
-  void BecomePrimary(Epoch epoch, Grant how);
+  void BecomePrimary(Failover kind, Epoch epoch, Grant how);
   void BecomeSingle();
   void Resume(bool contact);
   void StopServing();
@@ -152,6 +152,7 @@ class Machine {
   std::optional<Action> answer_;
   std::string_view reason_;
   std::string actor_;
+  Failover failover_ = Failover::kNone;
   bool start_rewind_ = false;
   bool jump_uids_ = false;
 };

@@ -86,8 +86,8 @@ bool Machine::Promotable() const {
   return s_.eligible || (c_.held_resignation && s_.confirmed);
 }
 
-void Machine::PromoteTo(Epoch epoch, Grant how, bool use_now) {
-  BecomePrimary(epoch, how);
+void Machine::PromoteTo(Failover kind, Epoch epoch, Grant how, bool use_now) {
+  BecomePrimary(kind, epoch, how);
   if (use_now) {
     UseGrant();
   }
@@ -165,10 +165,10 @@ void Machine::PromoteNow(const Promote& order) {
   if (Promotable()) {
     const Grant own = c_.held_resignation ? Grant::kResign : Grant::kNone;
     Say(order.peer_fenced ? "promote --peer-fenced" : "promote");
-    PromoteTo(next, order.peer_fenced ? Grant::kFence : own, order.peer_fenced);
+    PromoteTo(Failover::kPromote, next, order.peer_fenced ? Grant::kFence : own, order.peer_fenced);
   } else {
     Say("promote --peer-not-promoted");
-    PromoteTo(next, Grant::kResign, true);
+    PromoteTo(Failover::kPromote, next, Grant::kResign, true);
   }
 }
 
@@ -181,7 +181,7 @@ void Machine::Force() {
   c_.uid_jump = c_.last_primary ? UidJump::kJumpAndRenumber : UidJump::kJump;
   jump_uids_ = true;
   Say("forced promotion (--allow-data-loss --peer-fenced)");
-  PromoteTo(next, Grant::kFence, true);
+  PromoteTo(Failover::kForced, next, Grant::kFence, true);
 }
 
 void Machine::RefusePromotion() {
@@ -234,7 +234,7 @@ void Machine::SoloByFence() {
            kPromoteForced);
   } else if (EpochFits(NextEpoch())) {
     Say("solo --peer-fenced");
-    PromoteTo(NextEpoch(), Grant::kFence, true);
+    PromoteTo(Failover::kSolo, NextEpoch(), Grant::kFence, true);
   }
 }
 

@@ -161,7 +161,7 @@ void Machine::Get(const Resign& resign) {
   const Epoch next = NextEpoch();
   if (resign.take_over && !c_.held_down && next <= kEpochMax) {
     Say("switchover: the former primary resigned to this node");
-    BecomePrimary(next, Grant::kResign);
+    BecomePrimary(Failover::kSwitchover, next, Grant::kResign);
     return;
   }
   Send(ResignHeld{resign.cfgno});

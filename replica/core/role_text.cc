@@ -140,6 +140,22 @@ std::string RoleDetail(const Settings& settings, const RoleState& state) {
   return settings.mode == Mode::kAsync ? "async" : "replicated";
 }
 
+std::string FailoverName(Failover failover) {
+  switch (failover) {
+    case Failover::kNone:
+      return "";
+    case Failover::kPromote:
+      return "promote";
+    case Failover::kSwitchover:
+      return "switchover";
+    case Failover::kForced:
+      return "forced";
+    case Failover::kSolo:
+      return "solo";
+  }
+  return "";
+}
+
 std::string GrantName(Grant grant) {
   switch (grant) {
     case Grant::kNone:

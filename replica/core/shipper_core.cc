@@ -99,6 +99,17 @@ bool ShipperCore::WindowHasRoom(std::size_t more) const {
   return in_flight_.empty() || in_flight_bytes_ + more <= limits_.window_bytes;
 }
 
+bool ShipperCore::HasMore() const {
+  if (!tailing_ || fell_behind_) {
+    return false;
+  }
+  if (!parts_.empty()) {
+    return true;
+  }
+  const Slot* slot = Find(sent_upto_.Next());
+  return slot != nullptr && WindowHasRoom(slot->frame->size());
+}
+
 Result<std::optional<proto::FramePart>> ShipperCore::Next() {
   if (!tailing_ || fell_behind_) {
     return std::optional<proto::FramePart>();
@@ -125,6 +136,7 @@ Result<std::optional<proto::FramePart>> ShipperCore::Next() {
     parts_.clear();
     sent_upto_ = sent_upto_.Next();
   }
+  part.set_more(HasMore());
   return std::optional<proto::FramePart>(std::move(part));
 }
 

@@ -48,13 +48,16 @@ class ShipperCore {
   void StartTail(CommitSeq after);
   /// No live sending: the link is down, or a catch-up runs.
   void StopTail();
-  bool tailing() const { return tailing_; }
   /// The cursor's frame has left the ring: the peer is too slow and must catch up another way.
   bool fell_behind() const { return fell_behind_; }
 
   /// The next part to send while the window has room, whole frames in order, parts in order.
   /// Empty: nothing to send now.
   Result<std::optional<proto::FramePart>> Next();
+  /// Whether Next would answer a part now.
+  bool HasMore() const;
+  /// Everything that was handed out by Next is acknowledged.
+  bool nothing_in_flight() const { return in_flight_.empty(); }
   /// Everything up to this position has been handed out by Next, all parts of it.
   CommitSeq sent_upto() const { return sent_upto_; }
 

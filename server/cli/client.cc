@@ -42,7 +42,18 @@ Result<std::unique_ptr<Client>> Client::Make(const Target& target) {
   }
   const std::string uri = target.address.empty() ? "unix:" + target.socket : target.address;
   auto channel = grpc::CreateCustomChannel(uri, credentials, arguments);
-  return std::unique_ptr<Client>(new Client(target, proto::Admin::NewStub(channel)));
+  return std::unique_ptr<Client>(new Client(target, std::move(channel)));
+}
+
+/// Waits until the connection stands or has failed once.
+bool Client::Connected(std::chrono::system_clock::time_point deadline) const {
+  while (true) {
+    const grpc_connectivity_state state = channel_->GetState(true);
+    const bool settled = state == GRPC_CHANNEL_READY || state == GRPC_CHANNEL_TRANSIENT_FAILURE;
+    if (settled || !channel_->WaitForStateChange(state, deadline)) {
+      return state == GRPC_CHANNEL_READY;
+    }
+  }
 }
 
 void Client::SetDeadline(grpc::ClientContext* context, int timeout_s) const {
@@ -50,12 +61,17 @@ void Client::SetDeadline(grpc::ClientContext* context, int timeout_s) const {
                         std::chrono::seconds(timeout_s > 0 ? timeout_s : target_.timeout_s));
 }
 
-Status Client::Translate(const grpc::Status& status) const {
+Status Client::Translate(const grpc::Status& status, bool asked) const {
   const std::string where = target_.address.empty() ? "socket " + target_.socket : target_.address;
   switch (status.error_code()) {
     case grpc::StatusCode::DEADLINE_EXCEEDED:
       return Timeout("the node at " + where + " did not answer in time");
     case grpc::StatusCode::UNAVAILABLE:
+      if (asked) {
+        return OutcomeUnknown("the connection to the node at " + where +
+                              " broke before it answered (" + status.error_message() +
+                              "); look at its state: twinspoolctl status");
+      }
       return Unavailable("the node at " + where + " cannot be reached (" + status.error_message() +
                          "); is twinspoold running, and " +
                          (target_.address.empty() ? "may you use its socket?"

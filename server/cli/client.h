@@ -33,29 +33,37 @@ class Client {
   template <typename Request, typename Reply>
   using Method = grpc::Status (proto::Admin::Stub::*)(grpc::ClientContext*, const Request&, Reply*);
 
-  /// Unary call; kUnavailable when the node cannot be reached (with the address in the text),
-  /// kTimeout when it did not answer in time.
+  /// Unary call; kUnavailable when the node cannot be reached (with the address in the text): it
+  /// was asked nothing. kOutcomeUnknown when the connection broke before the answer came, kTimeout
+  /// when no answer came in time.
   template <typename Request, typename Reply>
   Result<Reply> Call(Method<Request, Reply> method, const Request& request, int timeout_s = 0) {
     grpc::ClientContext context;
     SetDeadline(&context, timeout_s);
+    const bool asked = Connected(context.deadline());
     Reply reply;
     const grpc::Status status = ((*stub_).*method)(&context, request, &reply);
     if (!status.ok()) {
-      return Translate(status);
+      return Translate(status, asked);
     }
     return reply;
   }
 
   proto::Admin::Stub& stub() { return *stub_; }
   void SetDeadline(grpc::ClientContext* context, int timeout_s) const;
-  Status Translate(const grpc::Status& status) const;
+  /// `asked`: the connection stood, so the node may have acted on the call.
+  Status Translate(const grpc::Status& status, bool asked = false) const;
 
  private:
-  Client(Target target, std::unique_ptr<proto::Admin::Stub> stub)
-      : target_(std::move(target)), stub_(std::move(stub)) {}
+  Client(Target target, std::shared_ptr<grpc::Channel> channel)
+      : target_(std::move(target)),
+        channel_(std::move(channel)),
+        stub_(proto::Admin::NewStub(channel_)) {}
+
+  bool Connected(std::chrono::system_clock::time_point deadline) const;
 
   const Target target_;
+  const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<proto::Admin::Stub> stub_;
 };
 

@@ -267,6 +267,7 @@ ExitCode CodeFor(const Status& status) {
     case Code::kUnavailable:
       return proto::NOT_REACHABLE;
     case Code::kTimeout:
+    case Code::kOutcomeUnknown:
       return proto::TIMEOUT_UNKNOWN;
     default:
       return proto::INTERNAL_ERROR;

@@ -73,6 +73,7 @@ std::string TransitionsJson(const proto::NodeStatus& status) {
                     .Add("from", t.from())
                     .Add("to", t.to())
                     .Add("epoch", t.epoch())
+                    .Add("failover", t.failover())
                     .Add("reason", t.reason())
                     .Add("actor", t.actor())
                     .Finish());

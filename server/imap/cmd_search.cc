@@ -8,6 +8,7 @@
 #include "server/imap/tasks.h"
 #include "server/mime/header.h"
 #include "server/mime/summary.h"
+#include "server/mime/text.h"
 
 namespace twinspool::imap {
 namespace {
@@ -156,10 +157,14 @@ class SearchTask : public Task {
       if (message.octets.size() < enough) {
         return ReadMore(message, enough);
       }
+      const bool large = message.octets.size() > limits::kFetchBatchBytes;
+      if (large && program_.needs_text() && !folded_) {
+        return FoldAside(&message);
+      }
       JudgeMessage(message);
       std::string().swap(message.octets);
       if (std::exchange(place_, nullptr) != nullptr) {
-        // A large message has taken its time: others on this thread come first.
+        // Others wait for its place, and on this thread.
         ++at_;
         return Then<Unit>([this](const Result<Unit>&) { NextMessage(); })(Unit{});
       }
@@ -202,8 +207,20 @@ class SearchTask : public Task {
         }));
   }
 
+  /// Folding takes longer than the others on this thread should wait.
+  void FoldAside(FetchedMessage* message) {
+    const auto octets = std::make_shared<std::string>(std::move(message->octets));
+    Aside<std::string>([octets, place = place_] { return mime::FoldedText(*octets); },
+                       [this, octets](Result<std::string> folded) {
+                         batch_.messages[at_].octets = std::move(*octets);
+                         folded_ = std::move(*folded);
+                         NextMessage();
+                       });
+  }
+
   void JudgeMessage(const FetchedMessage& message) {
     SearchFacts facts;
+    facts.folded = std::exchange(folded_, std::nullopt);
     facts.entry = message.entry;
     facts.record = &message.record;
     facts.octets = &message.octets;
@@ -291,7 +308,8 @@ class SearchTask : public Task {
   FetchBatch batch_;
   std::size_t at_ = 0;
   LoadBudget::PlacePtr place_;
-  Status failure_;  // of a message that could not be judged
+  std::optional<std::string> folded_;  // of the large message at at_
+  Status failure_;                     // of a message that could not be judged
   UidSet found_;
   Modseq highest_;
   IndexEntry first_;

@@ -66,6 +66,10 @@ class Task {
   /// A completion that runs `fn` on the session's thread, unless this task is gone by then.
   template <typename T, typename Fn>
   Done<T> Then(Fn fn);
+  /// Runs `work`, which owns all that it touches, where no session waits for it
+  /// (SessionOptions::aside), and then `fn` with its result, as Then does.
+  template <typename T, typename Work, typename Fn>
+  void Aside(Work work, Fn fn);
 
  protected:
   Core& core() { return core_; }
@@ -244,6 +248,16 @@ Done<T> Task::Then(Fn fn) {
       }
     });
   };
+}
+
+template <typename T, typename Work, typename Fn>
+void Task::Aside(Work work, Fn fn) {
+  const std::function<void()> run = [work = std::move(work), done = Then<T>(std::move(fn))] {
+    done(work());
+  };
+  if (!core_.options().aside || !core_.options().aside(run)) {
+    run();
+  }
 }
 
 }  // namespace twinspool::imap

@@ -92,6 +92,7 @@ void FetchMessage::Begin(std::string* out, std::uint32_t number, FetchedMessage 
   first_ = true;
   summary_.reset();
   structure_.reset();
+  scanner_.reset();
   need_ = 0;
   streaming_ = false;
   out->append("* ");
@@ -117,6 +118,10 @@ std::optional<FetchMessage::Wanted> FetchMessage::Write(std::string* out) {
       continue;
     }
     if (!WriteItem(out, items_[item_])) {
+      if (scanner_) {
+        return Wanted{scanned_, static_cast<std::size_t>(std::min<std::uint64_t>(
+                                    message_.record.size - scanned_, limits::kFetchBatchBytes))};
+      }
       const std::uint64_t held = message_.octets.size();
       const std::uint64_t length = std::min<std::uint64_t>(need_ - held, limits::kFetchBatchBytes);
       return Wanted{held, static_cast<std::size_t>(length),
@@ -131,6 +136,8 @@ std::optional<FetchMessage::Wanted> FetchMessage::Write(std::string* out) {
 void FetchMessage::Octets(std::string octets) {
   if (streaming_) {
     piece_ = std::move(octets);
+  } else if (scanner_) {
+    Scan(octets);
   } else {
     message_.octets += octets;
   }
@@ -327,18 +334,45 @@ bool FetchMessage::FindHeaderSource(const Section& section, Source* source) {
   return true;
 }
 
-bool FetchMessage::FindPartSource(const Section& section, Source* source) {
+void FetchMessage::Scan(std::string_view octets) {
+  scanner_->Feed(octets);
+  scanned_ += octets.size();
+  if (scanned_ >= message_.record.size) {
+    structure_ = std::make_shared<const mime::Structure>(scanner_->Finish());
+    scanner_.reset();
+    *known_ = {message_.record.body, structure_};
+  }
+}
+
+bool FetchMessage::FindStructure() {
   if (!structure_ && known_->structure && known_->body == message_.record.body) {
     structure_ = known_->structure;
   }
-  const bool whole = message_.octets.size() >= message_.record.size;
-  if ((!structure_ || Composed(section.text)) && !whole) {
-    return Have(message_.record.size);
+  if (structure_ || scanner_) {
+    return structure_ != nullptr;
   }
-  if (!structure_) {
-    structure_ = std::make_shared<const mime::Structure>(mime::Scan(message_.octets));
-    if (message_.record.size > limits::kFetchBatchBytes) {
-      *known_ = {message_.record.body, structure_};
+  if (message_.record.size > limits::kFetchBatchBytes) {
+    scanner_ = std::make_unique<mime::StructureScanner>();
+    scanned_ = 0;
+    Scan(message_.octets);
+    return structure_ != nullptr;
+  }
+  if (!Have(message_.record.size)) {
+    return false;
+  }
+  structure_ = std::make_shared<const mime::Structure>(mime::Scan(message_.octets));
+  return true;
+}
+
+bool FetchMessage::FindPartSource(const Section& section, Source* source) {
+  if (!FindStructure()) {
+    return false;
+  }
+  if (Composed(section.text)) {
+    const mime::SectionSpec header{section.part, mime::SectionKind::kHeader, {}};
+    const auto range = mime::ResolveSection(*structure_, message_.octets, header);
+    if (range && !Have(range->range.end)) {
+      return false;
     }
   }
   const mime::SectionSpec spec{section.part, KindOf(section.text), section.fields};

@@ -1,8 +1,8 @@
 // FetchMessage: the FETCH response of one message, written in steps.
 //
 // What the batch brought is written at once. Octets beyond it are asked for piece by piece, so a
-// large body is never held in memory; only a part of a message above limits::kFetchBatchBytes needs
-// the whole message once, to find where its parts lie.
+// large body is never held in memory. Where the parts of a large message lie is found by one pass
+// over its pieces.
 #pragma once
 
 #include <cstdint>
@@ -72,6 +72,9 @@ class FetchMessage {
   bool FindSource(const Section& section, Source* source);
   bool FindHeaderSource(const Section& section, Source* source);
   bool FindPartSource(const Section& section, Source* source);
+  /// True when structure_ is there; otherwise more octets are needed.
+  bool FindStructure();
+  void Scan(std::string_view octets);
   /// Asks for the octets up to `end`; true when they are here.
   bool Have(std::uint64_t end);
   /// Gives up octets that were loaded beyond what a batch may hold.
@@ -88,6 +91,8 @@ class FetchMessage {
   bool first_ = true;
   std::optional<mime::Summary> summary_;
   std::shared_ptr<const mime::Structure> structure_;
+  std::unique_ptr<mime::StructureScanner> scanner_;  // at work on a large message
+  std::uint64_t scanned_ = 0;
   std::uint64_t need_ = 0;  // octets from the start that must be held before going on
   // A literal being written from the store.
   bool streaming_ = false;

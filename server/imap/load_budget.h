@@ -1,8 +1,8 @@
 // LoadBudget: how many octets of large messages may be held whole at once, all sessions together.
 //
-// Most of what sessions read comes in small batches. What needs a large message as a whole (where
-// its parts lie, whether its text holds a word) first asks for a place here, waits in line, and
-// gives the place back with the octets. Thread-safe.
+// Most of what sessions read comes in small batches. What needs a large message as a whole
+// (whether its text holds a word) first asks for a place here, waits in line, and gives the place
+// back with the octets. Thread-safe.
 #pragma once
 
 #include <cstdint>

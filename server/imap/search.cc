@@ -85,7 +85,6 @@ Result<SearchProgram> SearchProgram::Prepare(const cmd::Search& command, const S
 
 void SearchProgram::Note(SearchOp op) {
   needs_record_ = needs_record_ || CostOf(op) == kRecordCost;
-  needs_header_ = needs_header_ || CostOf(op) == kHeaderCost;
   needs_text_ = needs_text_ || CostOf(op) == kTextCost;
   uses_modseq_ = uses_modseq_ || op == SearchOp::kModseq;
 }

@@ -42,9 +42,8 @@ class SearchProgram {
 
   Truth Judge(const SearchFacts& facts) const { return Judge(root_, facts); }
 
-  /// Some key asks for the record or the Date: field; for a header field; for the text.
+  /// Some key asks for the record or the Date: field; for the text.
   bool needs_record() const { return needs_record_; }
-  bool needs_header() const { return needs_header_; }
   bool needs_text() const { return needs_text_; }
   /// MODSEQ is among the keys: the answer carries the highest one (RFC 7162 §3.1.5).
   bool uses_modseq() const { return uses_modseq_; }
@@ -79,7 +78,6 @@ class SearchProgram {
   Node root_;
   UidSet scope_;
   bool needs_record_ = false;
-  bool needs_header_ = false;
   bool needs_text_ = false;
   bool uses_modseq_ = false;
 };

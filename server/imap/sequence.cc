@@ -33,18 +33,6 @@ UidSet FromOrdered(const std::vector<UidRange>& ranges) {
   return set;
 }
 
-// Calls fn(index) for each place of the view whose UID is in `uids`.
-template <typename Fn>
-void ForEachPlace(const UidSet& uids, std::span<const Uid> view, Fn&& fn) {
-  auto from = view.begin();
-  for (const UidRange& range : uids.ranges()) {
-    from = std::lower_bound(from, view.end(), Uid(range.first));
-    for (; from != view.end() && from->value() <= range.last; ++from) {
-      fn(static_cast<std::uint32_t>(from - view.begin()));
-    }
-  }
-}
-
 }  // namespace
 
 UidSet ResolveUids(const SequenceSet& set, Uid max_uid) {
@@ -59,37 +47,6 @@ Result<UidSet> ResolveSequence(const SequenceSet& set, std::uint32_t exists) {
     }
   }
   return FromOrdered(ranges);
-}
-
-UidSet SequenceToUids(const UidSet& sequence, std::span<const Uid> view) {
-  UidSet uids;
-  for (const UidRange& range : sequence.ranges()) {
-    const std::size_t end = std::min<std::size_t>(range.last, view.size());
-    for (std::size_t number = range.first; number <= end; ++number) {
-      uids.Add(view[number - 1]);
-    }
-  }
-  return uids;
-}
-
-UidSet UidsToSequence(const UidSet& uids, std::span<const Uid> view) {
-  UidSet sequence;
-  ForEachPlace(uids, view, [&](std::uint32_t index) { sequence.Add(index + 1); });
-  return sequence;
-}
-
-UidSet ExistingUids(const UidSet& uids, std::span<const Uid> view) {
-  UidSet existing;
-  ForEachPlace(uids, view, [&](std::uint32_t index) { existing.Add(view[index]); });
-  return existing;
-}
-
-std::uint32_t SequenceOf(Uid uid, std::span<const Uid> view) {
-  const auto found = std::lower_bound(view.begin(), view.end(), uid);
-  if (found == view.end() || *found != uid) {
-    return 0;
-  }
-  return static_cast<std::uint32_t>(found - view.begin()) + 1;
 }
 
 }  // namespace twinspool::imap

@@ -1,11 +1,7 @@
-// From what a client wrote ("1:*,7") to which messages it means, and between the two numberings.
-//
-// A session's view is its list of UIDs in rising order; the sequence number of a message is its
-// index there plus one. Nothing here keeps state.
+// From what a client wrote ("1:*,7") to which numbers it means. Nothing here keeps state.
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 #include "common/status.h"
 #include "common/types.h"
@@ -22,17 +18,5 @@ UidSet ResolveUids(const SequenceSet& set, Uid max_uid);
 /// A set of sequence numbers: '*' is `exists`. kInvalidArgument (tagged BAD) when a number is above
 /// `exists`, or when the mailbox is empty: no number is valid then.
 Result<UidSet> ResolveSequence(const SequenceSet& set, std::uint32_t exists);
-
-/// UIDs at these sequence numbers; numbers above the view's size are left out.
-UidSet SequenceToUids(const UidSet& sequence, std::span<const Uid> view);
-
-/// Sequence numbers of those `uids` that are in the view. O(ranges · log view + answer).
-UidSet UidsToSequence(const UidSet& uids, std::span<const Uid> view);
-
-/// Those `uids` that are in the view. O(ranges · log view + answer).
-UidSet ExistingUids(const UidSet& uids, std::span<const Uid> view);
-
-/// Sequence number of one UID, 0 when it is not in the view.
-std::uint32_t SequenceOf(Uid uid, std::span<const Uid> view);
 
 }  // namespace twinspool::imap

@@ -31,6 +31,9 @@ struct SessionOptions {
   std::int64_t login_delay_ms = 500;
   /// What large loads of all sessions share; one for the whole process.
   std::shared_ptr<LoadBudget> loads = std::make_shared<LoadBudget>();
+  /// Runs what computes for long (large messages) on another thread. False: it was not taken.
+  /// Empty, or not taken: it is done in place.
+  std::function<bool(std::function<void()> work)> aside;
   /// Told of every fault of ours (kInternal, kIo, kDataLoss) with the id that the client's answer
   /// shows in place of it. May be empty.
   std::function<void(std::string_view error_id, const Status& status)> on_fault;

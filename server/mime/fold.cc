@@ -14,8 +14,6 @@
 namespace twinspool::mime {
 namespace {
 
-constexpr std::uint32_t kFoldRules = 1;  // raise it when Fold or the layout of FoldedText changes
-
 constexpr std::array<char, 128> MakeAsciiFold() {
   std::array<char, 128> fold{};
   for (std::size_t c = 0; c < fold.size(); ++c) {
@@ -87,12 +85,6 @@ std::string Fold(std::string_view utf8) {
   out.reserve(utf8.size());
   FoldInto(utf8, std::numeric_limits<std::size_t>::max(), &out);
   return out;
-}
-
-std::uint32_t FoldVersion() {
-  UVersionInfo unicode = {};
-  u_getUnicodeVersion(unicode);
-  return kFoldRules << 16 | std::uint32_t{unicode[0]} << 8 | unicode[1];
 }
 
 bool FoldedContains(std::string_view folded_text, std::string_view folded_key) {

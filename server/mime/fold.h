@@ -19,10 +19,6 @@ std::string Fold(std::string_view utf8);
 /// Appends the folded text to *out, but stops before *out exceeds `bytes_max`; false if it had to.
 bool FoldInto(std::string_view utf8, std::size_t bytes_max, std::string* out);
 
-/// Changes whenever folded octets may: with our own rules or with ICU's Unicode version. Stored
-/// folded text of another version has to be made anew.
-std::uint32_t FoldVersion();
-
 /// True if `folded_text` holds `folded_key`; always for an empty key.
 bool FoldedContains(std::string_view folded_text, std::string_view folded_key);
 

@@ -132,18 +132,36 @@ std::string BoundaryOf(const std::vector<Parameter>& parameters) {
   return boundary;
 }
 
-class Scanner {
- public:
-  explicit Scanner(std::string_view message) : message_(message) {}
+/// Of a header, no field beyond so many octets is looked at.
+constexpr std::size_t kHeaderOctetsMax = 1u << 20;
+/// As much of a line as a boundary, its dashes and those of an end boundary can take.
+constexpr std::size_t kLineHeadMax = limits::kMimeBoundaryBytesMax + 4;
 
-  Structure Run() {
-    OpenPart(kNoPart);
-    while (pos_ < message_.size()) {
-      const std::size_t length = LineLength(message_.substr(pos_));
-      Line(message_.substr(pos_, length));
-      line_break_ = BreakLength(message_.substr(pos_, length));
-      pos_ += length;
-      lines_ += line_break_ > 0 ? 1 : 0;
+}  // namespace
+
+class StructureScanner::Impl {
+ public:
+  Impl() { OpenPart(kNoPart); }
+
+  void Feed(std::string_view octets) {
+    while (!octets.empty()) {
+      const std::string_view piece = octets.substr(0, LineLength(octets));
+      octets.remove_prefix(piece.size());
+      if (mode_ == Mode::kHeader) {
+        header_.append(
+            piece.substr(0, kHeaderOctetsMax - std::min(kHeaderOctetsMax, header_.size())));
+      }
+      if (begun_.length == 0 && piece.ends_with('\n')) {
+        EndLine({piece, piece.size(), piece.ends_with("\r\n") ? 2U : 1U});
+      } else {
+        AddToLine(piece);
+      }
+    }
+  }
+
+  Structure Finish() {
+    if (begun_.length > 0) {
+      EndLine({begun_.head, begun_.length, 0});
     }
     line_break_ = 0;  // the end of the message is no boundary: nothing belongs to it
     CloseDownTo(0);
@@ -151,6 +169,19 @@ class Scanner {
   }
 
  private:
+  struct Line {
+    std::string_view head;  // kLineHeadMax octets at least, if it has so many
+    std::size_t length = 0;
+    std::size_t line_break = 0;  // length of its own
+
+    bool empty() const { return line_break > 0 && length == line_break; }
+  };
+  /// A line whose end has not come yet.
+  struct Begun {
+    std::string head;
+    std::size_t length = 0;
+    bool ends_with_cr = false;
+  };
   struct Open {
     PartIndex part;
     std::string boundary;            // empty unless an open multipart
@@ -163,24 +194,39 @@ class Scanner {
     kBetween  // preamble or epilogue
   };
 
-  static std::size_t BreakLength(std::string_view line) {
-    return line.ends_with("\r\n") ? 2 : line.ends_with('\n') ? 1 : 0;
-  }
-
   Part& part(PartIndex index) { return structure_.parts[static_cast<std::size_t>(index)]; }
   bool Full() const {
     return structure_.parts.size() >= static_cast<std::size_t>(limits::kMimePartsMax);
   }
 
-  void Line(std::string_view line) {
-    if (line.starts_with("--")) {
-      if (const std::size_t level = MatchBoundary(line.substr(2)); level < stack_.size()) {
+  void AddToLine(std::string_view piece) {
+    begun_.head.append(piece.substr(0, kLineHeadMax - begun_.head.size()));
+    begun_.length += piece.size();
+    const bool crlf = piece == "\n" ? begun_.ends_with_cr : piece.ends_with("\r\n");
+    begun_.ends_with_cr = piece.ends_with('\r');
+    if (piece.ends_with('\n')) {
+      EndLine({begun_.head, begun_.length, crlf ? 2U : 1U});
+      begun_ = Begun();
+    }
+  }
+
+  void EndLine(const Line& line) {
+    Judge(line);
+    line_break_ = line.line_break;
+    pos_ += line.length;
+    lines_ += line_break_ > 0 ? 1 : 0;
+    header_before_ = header_.size();
+  }
+
+  void Judge(const Line& line) {
+    if (line.head.starts_with("--")) {
+      if (const std::size_t level = MatchBoundary(line.head.substr(2)); level < stack_.size()) {
         Boundary(level, line);
         return;
       }
     }
-    if (mode_ == Mode::kHeader && StartsWithLineBreak(line)) {
-      EndHeader(pos_ + line.size(), lines_ + 1);
+    if (mode_ == Mode::kHeader && line.empty()) {
+      EndHeader(pos_ + line.length, lines_ + 1);
     }
   }
 
@@ -198,15 +244,16 @@ class Scanner {
     return best;
   }
 
-  void Boundary(std::size_t level, std::string_view line) {
+  void Boundary(std::size_t level, const Line& line) {
+    header_.resize(header_before_);  // this line is none of a header
     CloseDownTo(level + 1);
     Open& multipart = stack_[level];
     mode_ = Mode::kBetween;
     const std::size_t after = 2 + multipart.boundary.size();
-    if (line.substr(after).starts_with("--")) {
+    if (line.head.substr(after).starts_with("--")) {
       multipart.boundary.clear();
-    } else if (line.ends_with('\n')) {
-      OpenPart(multipart.part, pos_ + line.size());
+    } else if (line.line_break > 0) {
+      OpenPart(multipart.part, pos_ + line.length);
     }
   }
 
@@ -224,6 +271,7 @@ class Scanner {
     }
     stack_.push_back({index, {}, kNoPart, 0});
     mode_ = Mode::kHeader;
+    header_.clear();
     if (Full()) {  // no line is compared any more: the last part gets all that is left
       for (Open& open : stack_) {
         open.boundary.clear();
@@ -240,7 +288,7 @@ class Scanner {
     open.lines_before = lines;
     mode_ = Mode::kBody;
     SetDefaultType(&current);
-    ContentReader(&current).Read(current.header.Of(message_));
+    ContentReader(&current).Read(std::string_view(header_).substr(0, current.header.size()));
     OpenContainer();
   }
 
@@ -315,23 +363,32 @@ class Scanner {
     return line_break_ > 0 && pos_ - line_break_ >= begin;
   }
 
-  const std::string_view message_;
   Structure structure_;
   std::vector<Open> stack_;
+  std::string header_;             // octets of the innermost part's header so far
+  std::size_t header_before_ = 0;  // of them ahead of the present line
+  Begun begun_;
   std::size_t pos_ = 0;         // of the present line
   std::size_t line_break_ = 0;  // length of the line break ahead of pos_
   std::uint64_t lines_ = 0;     // LF ahead of pos_
   Mode mode_ = Mode::kHeader;
 };
 
-}  // namespace
+StructureScanner::StructureScanner() : impl_(std::make_unique<Impl>()) {}
+StructureScanner::~StructureScanner() = default;
 
-bool Structure::IsType(PartIndex index, std::string_view type) const {
-  return EqualsIgnoreCase(at(index).type, type);
+void StructureScanner::Feed(std::string_view octets) {
+  impl_->Feed(octets);
+}
+
+Structure StructureScanner::Finish() {
+  return impl_->Finish();
 }
 
 Structure Scan(std::string_view message) {
-  return Scanner(message).Run();
+  StructureScanner scanner;
+  scanner.Feed(message);
+  return scanner.Finish();
 }
 
 }  // namespace twinspool::mime

@@ -14,6 +14,7 @@
 //  * The line break before a boundary line belongs to the boundary (CRLF or LF), so to no part; a
 //    header's empty line is never taken for it.
 //  * The end boundary ("--boundary--") is seen once; what follows is epilogue.
+//  * Of a header, no field beyond its first MiB is looked at.
 //  * A boundary line that has no line break, at the end of the message, opens no part.
 //  * A missing or unreadable Content-Type is text/plain, in multipart/digest message/rfc822.
 //  * A multipart without a boundary parameter is taken as text/plain: its text stays readable.
@@ -23,6 +24,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -85,10 +87,27 @@ struct Structure {
 
   const Part& root() const { return parts.front(); }
   const Part& at(PartIndex index) const { return parts[static_cast<std::size_t>(index)]; }
-  bool IsType(PartIndex index, std::string_view type) const;
 };
 
 /// Finds all parts of `message`.
 Structure Scan(std::string_view message);
+
+/// The same for a message that comes piece by piece, cut anywhere. Holds little more of it than the
+/// header that is being read.
+class StructureScanner {
+ public:
+  StructureScanner();
+  ~StructureScanner();
+  StructureScanner(const StructureScanner&) = delete;
+  StructureScanner& operator=(const StructureScanner&) = delete;
+
+  void Feed(std::string_view octets);
+  /// The message ends here. Once.
+  Structure Finish();
+
+ private:
+  class Impl;
+  const std::unique_ptr<Impl> impl_;
+};
 
 }  // namespace twinspool::mime

@@ -46,16 +46,6 @@ bool DecodeQuotedLine(std::string_view line, std::string* out) {
 
 }  // namespace
 
-bool KnownTransferEncoding(std::string_view encoding) {
-  for (const std::string_view known :
-       {"", "7bit", "8bit", "binary", "quoted-printable", "base64"}) {
-    if (EqualsIgnoreCase(encoding, known)) {
-      return true;
-    }
-  }
-  return false;
-}
-
 std::string DecodeTransfer(std::string_view encoding, std::string_view body) {
   if (EqualsIgnoreCase(encoding, "base64")) {
     return DecodeBase64Loosely(body);

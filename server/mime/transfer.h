@@ -1,17 +1,14 @@
 // Content-Transfer-Encoding (RFC 2045 §6): octets as sent -> octets meant.
 //
 // The decoders never fail, as search wants it: characters outside base64's alphabet are skipped, a
-// broken "=XY" of quoted-printable stays as it is. BINARY-like uses that must refuse broken input
-// ask KnownTransferEncoding first.
+// broken "=XY" of quoted-printable stays as it is. Not for
+// uses that must refuse broken input.
 #pragma once
 
 #include <string>
 #include <string_view>
 
 namespace twinspool::mime {
-
-/// 7bit, 8bit, binary, quoted-printable or base64 (ASCII case ignored); empty counts as 7bit.
-bool KnownTransferEncoding(std::string_view encoding);
 
 /// `body` decoded; unknown encodings give it back unchanged. Never longer than `body`.
 std::string DecodeTransfer(std::string_view encoding, std::string_view body);

@@ -50,8 +50,12 @@ bool MayDeliver(const NodeConfig& config, const std::string& peer) {
          config.lmtp_allow.end();
 }
 
-imap::SessionOptions ImapOptions() {
+constexpr int kScanThreads = 2;
+constexpr std::size_t kScansWaitingMax = 1024;
+
+imap::SessionOptions ImapOptions(Executor& scans) {
   imap::SessionOptions options;
+  options.aside = [&scans](std::function<void()> work) { return scans.TryPost(std::move(work)); };
   options.version = kVersion;
   options.on_fault = [](std::string_view id, const Status& status) {
     LogError("imap_fault", {{"id", id}, {"error", status.ToString()}});
@@ -60,6 +64,9 @@ imap::SessionOptions ImapOptions() {
 }
 
 }  // namespace
+
+Listeners::Listeners(std::size_t threads)
+    : scans_("scan", kScanThreads, kScansWaitingMax), pool_(threads) {}
 
 Result<std::unique_ptr<Listeners>> Listeners::Open(const NodeConfig& config,
                                                    const std::shared_ptr<TlsSource>& tls,
@@ -74,7 +81,7 @@ Result<std::unique_ptr<Listeners>> Listeners::Open(const NodeConfig& config,
 
 Status Listeners::OpenImap(const NodeConfig& config, const std::shared_ptr<TlsSource>& tls,
                            MailStore& store, Clock& clock) {
-  const auto factory = [&store, &clock, options = ImapOptions()](net::SessionHost& host) {
+  const auto factory = [&store, &clock, options = ImapOptions(scans_)](net::SessionHost& host) {
     return imap::MakeSession(host, store, clock, options);
   };
   const std::pair<const ListenAddress*, net::TlsMode> doors[] = {

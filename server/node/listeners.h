@@ -9,6 +9,7 @@
 
 #include "common/config.h"
 #include "common/env.h"
+#include "common/executor.h"
 #include "common/status.h"
 #include "common/tls.h"
 #include "server/mail_store.h"
@@ -35,12 +36,13 @@ class Listeners {
   std::size_t sessions() const;
 
  private:
-  explicit Listeners(std::size_t threads) : pool_(threads) {}
+  explicit Listeners(std::size_t threads);
   Status OpenImap(const NodeConfig& config, const std::shared_ptr<TlsSource>& tls, MailStore& store,
                   Clock& clock);
   Status OpenLmtp(const NodeConfig& config, MailStore& store);
   Status OpenHttp(const NodeConfig& config, Operations& operations);
 
+  Executor scans_;  // outlives the sessions, which give it what computes for long
   net::IoPool pool_;
   std::vector<std::unique_ptr<net::Listener>> mail_;
   std::unique_ptr<net::Listener> http_;

@@ -88,8 +88,9 @@ twinspool::Status Node::Build() {
   }
   TRY(StartPair());
   TRY(OpenPeer());
-  ASSIGN_OR_RETURN(admin_socket_, AdminSocket::Open(config_.admin_socket, *this));
   TRY(OpenDoors());
+  // Last: who was told that this node serves finds its doors open.
+  ASSIGN_OR_RETURN(admin_socket_, AdminSocket::Open(config_.admin_socket, *this));
   LogInfo("started",
           {{"node", config_.node_name}, {"version", kVersion}, {"status", StatusLine()}});
   return OkStatus();

@@ -8,6 +8,7 @@
 #include "server/node/await.h"
 #include "server/node/join_string.h"
 #include "server/node/node.h"
+#include "server/node/outcome.h"
 #include "server/node/status.h"
 #include "server/node/version.h"
 
@@ -17,59 +18,8 @@ namespace core = replica::core;
 
 namespace {
 
-proto::UserReply ReplyFor(const Status& status, const std::string& done) {
-  proto::UserReply reply;
-  switch (status.code()) {
-    case Code::kOk:
-      break;
-    case Code::kTimeout:
-    case Code::kOutcomeUnknown:
-      reply.set_outcome(proto::TIMEOUT_UNKNOWN);
-      break;
-    case Code::kNotFound:
-    case Code::kAlreadyExists:
-    case Code::kInvalidArgument:
-      reply.set_outcome(proto::BAD_REQUEST);
-      break;
-    case Code::kFenced:
-      reply.set_outcome(proto::NOT_ELIGIBLE);
-      break;
-    case Code::kUnavailable:
-      reply.set_outcome(proto::TIMEOUT_UNCHANGED);
-      break;
-    default:
-      reply.set_outcome(proto::INTERNAL_ERROR);
-      break;
-  }
-  reply.set_message(status.ok() ? done : std::string(status.message()));
-  return reply;
-}
-
-proto::PairReply PairReplyFor(const Status& status, const std::string& done) {
-  proto::PairReply reply;
-  switch (status.code()) {
-    case Code::kOk:
-      break;
-    case Code::kUnavailable:
-      reply.set_outcome(proto::NOT_REACHABLE);
-      break;
-    case Code::kTimeout:
-      reply.set_outcome(proto::TIMEOUT_UNCHANGED);
-      break;
-    case Code::kInvalidArgument:
-    case Code::kNotFound:
-    case Code::kConflict:
-    case Code::kAlreadyExists:
-    case Code::kPermissionDenied:
-      reply.set_outcome(proto::BAD_REQUEST);
-      break;
-    default:
-      reply.set_outcome(proto::INTERNAL_ERROR);
-      break;
-  }
-  reply.set_message(status.ok() ? done : std::string(status.message()));
-  return reply;
-}
+using proto::PairReply;
+using proto::UserReply;
 
 // One change of the pair at a time. A call may come over the very server that another one is
 // closing, so nobody waits for the other.
@@ -230,13 +180,14 @@ proto::RoleReply Node::AcceptEpoch(const proto::AcceptEpochRequest& request) {
 proto::PairReply Node::PairInit(const proto::PairInitRequest&) {
   const std::unique_lock lock(pairing_mutex_, std::try_to_lock);
   if (!lock) {
-    return PairReplyFor(Timeout(kBusy), "");
+    return ReplyFor<PairReply>(Unavailable(kBusy), "");
   }
   twinspool::Status made = pairing_->Init();
   if (made.ok()) {
     made = OpenPeer();
   }
-  proto::PairReply reply = PairReplyFor(made, "this node is node 0 of a new pair, still alone");
+  proto::PairReply reply =
+      ReplyFor<PairReply>(made, "this node is node 0 of a new pair, still alone");
   if (made.ok()) {
     reply.set_pair_id(control_->identity().pair_id.ToHex());
     reply.set_next("twinspoolctl pair invite HOST:PORT   (where the other node reaches " +
@@ -248,13 +199,13 @@ proto::PairReply Node::PairInit(const proto::PairInitRequest&) {
 proto::PairReply Node::PairInvite(const proto::PairInviteRequest& request) {
   const std::unique_lock lock(pairing_mutex_, std::try_to_lock);
   if (!lock) {
-    return PairReplyFor(Timeout(kBusy), "");
+    return ReplyFor<PairReply>(Unavailable(kBusy), "");
   }
   const std::int64_t valid_s =
       request.valid_s() == 0 ? limits::kInvitationSeconds : std::int64_t{request.valid_s()};
   const auto invitation = pairing_->Invite(request.address(), valid_s);
   proto::PairReply reply =
-      PairReplyFor(invitation.status(), "on the other node: twinspoolctl pair join STRING");
+      ReplyFor<PairReply>(invitation.status(), "on the other node: twinspoolctl pair join STRING");
   if (invitation.ok()) {
     reply.set_join_string(*invitation);
     reply.set_pair_id(control_->identity().pair_id.ToHex());
@@ -295,27 +246,32 @@ proto::JoinReply Node::AcceptJoin(const proto::JoinRequest& request) {
 proto::PairReply Node::PairJoin(const proto::PairJoinRequest& request) {
   const std::unique_lock lock(pairing_mutex_, std::try_to_lock);
   if (!lock) {
-    return PairReplyFor(Timeout(kBusy), "");
+    return ReplyFor<PairReply>(Unavailable(kBusy), "");
   }
   const auto ticket = DecodeJoinString(request.join_string());
   if (!ticket.ok()) {
-    return PairReplyFor(ticket.status(), "");
+    return ReplyFor<PairReply>(ticket.status(), "");
   }
   if (const Epoch epoch = control_->role().epoch;
       request.expect_epoch() > 0 && Epoch(request.expect_epoch()) != epoch) {
-    return PairReplyFor(Conflict("this node is at epoch " + std::to_string(epoch.value()) +
-                                 ", not at the expected one: somebody else has acted"),
-                        "");
+    return ReplyFor<PairReply>(Conflict("this node is at epoch " + std::to_string(epoch.value()) +
+                                        ", not at the expected one: somebody else has acted"),
+                               "");
   }
   const auto users = store_->users().List();
   if (!users.ok() || !users->empty() || store_->ports().log->last().seq != CommitSeq()) {
-    return PairReplyFor(Conflict("this node holds data of its own: only a node with an empty data "
-                                 "directory can join"),
-                        "");
+    return ReplyFor<PairReply>(
+        Conflict("this node holds data of its own: only a node with an empty data "
+                 "directory can join"),
+        "");
   }
   const auto identity = pairing_->Join(*ticket);
   if (!identity.ok()) {
-    return PairReplyFor(identity.status(), "");
+    proto::PairReply reply = ReplyFor<PairReply>(identity.status(), "");
+    if (identity.status().Is(Code::kUnavailable)) {
+      reply.set_outcome(proto::NOT_REACHABLE);  // the inviting node, that is
+    }
+    return reply;
   }
   StopPair();
   twinspool::Status done = control_->BecomeMember(*identity);
@@ -326,7 +282,7 @@ proto::PairReply Node::PairJoin(const proto::PairJoinRequest& request) {
   if (done.ok()) {
     done = OpenPeer();
   }
-  proto::PairReply reply = PairReplyFor(done, "joined; the copy is being filled");
+  proto::PairReply reply = ReplyFor<PairReply>(done, "joined; the copy is being filled");
   reply.set_pair_id(identity->pair_id.ToHex());
   reply.set_node_index(1);
   reply.set_next(std::string("twinspoolctl wait --role ") +
@@ -337,10 +293,7 @@ proto::PairReply Node::PairJoin(const proto::PairJoinRequest& request) {
 proto::RoleReply Node::PairDissolve(const proto::PairDissolveRequest& request) {
   const std::unique_lock lock(pairing_mutex_, std::try_to_lock);
   if (!lock) {
-    proto::RoleReply busy;
-    busy.set_outcome(proto::TIMEOUT_UNCHANGED);
-    busy.set_message(kBusy);
-    return busy;
+    return ReplyFor<proto::RoleReply>(Unavailable(kBusy), "");
   }
   core::Dissolve dissolve;
   dissolve.peer_never_returns = request.peer_never_returns();
@@ -363,9 +316,9 @@ proto::UserReply Node::UserAdd(const proto::UserRequest& request) {
     store_->users().Add(request.name(), request.password(), std::move(done));
   });
   if (added.code() == Code::kAlreadyExists && request.if_missing()) {
-    return ReplyFor(OkStatus(), "user " + request.name() + " is there already");
+    return ReplyFor<UserReply>(OkStatus(), "user " + request.name() + " is there already");
   }
-  proto::UserReply reply = ReplyFor(added.status(), "user " + request.name() + " added");
+  proto::UserReply reply = ReplyFor<UserReply>(added.status(), "user " + request.name() + " added");
   if (added.ok()) {
     reply.set_user_id(added->id.ToHex());
   }
@@ -376,20 +329,20 @@ proto::UserReply Node::UserPassword(const proto::UserRequest& request) {
   const auto set = Await<Unit>([&](const Done<Unit>& done) {
     store_->users().SetPassword(request.name(), request.password(), done);
   });
-  return ReplyFor(set.status(), "password of " + request.name() + " set");
+  return ReplyFor<UserReply>(set.status(), "password of " + request.name() + " set");
 }
 
 proto::UserReply Node::UserDelete(const proto::UserRequest& request) {
   const auto deleted =
       Await<Unit>([&](const Done<Unit>& done) { store_->users().Delete(request.name(), done); });
-  return ReplyFor(deleted.status(), "user " + request.name() + " deleted");
+  return ReplyFor<UserReply>(deleted.status(), "user " + request.name() + " deleted");
 }
 
 proto::UserReply Node::UserList(const proto::UserListRequest& request,
                                 const std::function<bool(const proto::UserInfo&)>& sink) {
   const auto users = store_->users().List();
   if (!users.ok()) {
-    return ReplyFor(users.status(), "");
+    return ReplyFor<UserReply>(users.status(), "");
   }
   for (const store::UserListing& user : *users) {
     if (!user.user.name.starts_with(request.prefix())) {
@@ -405,20 +358,20 @@ proto::UserReply Node::UserList(const proto::UserListRequest& request,
       break;
     }
   }
-  return ReplyFor(OkStatus(), "");
+  return ReplyFor<UserReply>(OkStatus(), "");
 }
 
 proto::UserReply Node::MailboxList(const proto::MailboxListRequest& request,
                                    const std::function<bool(const proto::MailboxInfo&)>& sink) {
   const auto user = store_->users().Find(request.user());
   if (!user.ok()) {
-    return ReplyFor(user.status(), "");
+    return ReplyFor<UserReply>(user.status(), "");
   }
   MailStore& mail = store_->mail_store();
   const auto list = Await<std::vector<MailboxListing>>(
       [&](auto done) { mail.ListMailboxes(user->id, std::move(done)); });
   if (!list.ok()) {
-    return ReplyFor(list.status(), "");
+    return ReplyFor<UserReply>(list.status(), "");
   }
   for (const MailboxListing& listing : *list) {
     const auto state = Await<MailboxState>([&](Done<MailboxState> done) {
@@ -442,7 +395,7 @@ proto::UserReply Node::MailboxList(const proto::MailboxListRequest& request,
       break;
     }
   }
-  return ReplyFor(OkStatus(), "");
+  return ReplyFor<UserReply>(OkStatus(), "");
 }
 
 }  // namespace twinspool::node

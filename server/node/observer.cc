@@ -1,7 +1,6 @@
 #include "server/node/observer.h"
 
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "common/log.h"
@@ -9,26 +8,10 @@
 
 namespace twinspool::node {
 
+using replica::core::Failover;
+using replica::core::FailoverName;
 using replica::core::Role;
 using replica::core::RoleName;
-
-namespace {
-
-/// Of a transition that opened an epoch here; empty for others.
-std::string FailoverKind(std::string_view reason) {
-  if (reason.starts_with("forced promotion")) {
-    return "forced";
-  }
-  if (reason.starts_with("switchover")) {
-    return "switchover";
-  }
-  if (reason.starts_with("solo --peer-fenced")) {
-    return "solo";
-  }
-  return reason.starts_with("promote") ? "promote" : "";
-}
-
-}  // namespace
 
 NodeObserver::NodeObserver(Metrics& metrics, NodeControl& control, Clock& clock,
                            std::function<void()> on_primary_lost)
@@ -56,15 +39,15 @@ void NodeObserver::OnTransition(const replica::core::Transition& transition) {
                           {"reason", transition.reason},
                           {"actor", transition.actor}});
   control_.Remember({clock_.WallNs(), RoleName(transition.from), RoleName(transition.to),
-                     transition.epoch, transition.reason, transition.actor});
+                     transition.epoch, transition.failover, transition.reason, transition.actor});
   metrics_
       .GetCounter("twinspool_role_changes_total", "changes of this node's role",
                   {{"to", RoleName(transition.to)}})
       .Increment();
-  if (const std::string kind = FailoverKind(transition.reason); !kind.empty()) {
+  if (transition.failover != Failover::kNone) {
     metrics_
         .GetCounter("twinspool_failovers_total", "epochs that this node opened, by what led to it",
-                    {{"kind", kind}})
+                    {{"kind", FailoverName(transition.failover)}})
         .Increment();
   }
   NotifyServiceManager("STATUS=" + RoleName(transition.to) + ", epoch " +

@@ -88,6 +88,7 @@ void FillTransitions(const std::vector<replica::ControlTransition>& oldest_first
     shown->set_from(t->from);
     shown->set_to(t->to);
     shown->set_epoch(t->epoch.value());
+    shown->set_failover(replica::core::FailoverName(t->failover));
     shown->set_reason(t->reason);
     shown->set_actor(t->actor);
   }

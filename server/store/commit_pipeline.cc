@@ -1,20 +1,18 @@
 #include "server/store/commit_pipeline.h"
 
-#include <cstdlib>
+#include <iterator>
 #include <unordered_map>
 #include <utility>
 
 #include "common/executor.h"
+#include "common/failed_write.h"
 #include "common/limits.h"
-#include "common/log.h"
 #include "server/store/change_log.h"
 #include "server/store/engine.h"
 #include "server/store/frame.h"
 
 namespace twinspool::store {
 namespace {
-
-constexpr int kExitFailedWrite = 70;
 
 /// Digests of a group: each object once where it was first touched, with its last value.
 std::vector<DigestBytes> MergeDigests(
@@ -38,13 +36,6 @@ std::vector<DigestBytes> MergeDigests(
 }
 
 }  // namespace
-
-void EndProcess(const Status& status) {
-  LogError("store_write_failed",
-           {{"status", status.ToString()},
-            {"consequence", "this process ends now; the next start decides what is kept"}});
-  std::_Exit(kExitFailedWrite);
-}
 
 std::size_t QueuedTxn::bytes() const {
   std::size_t total = rows.bytes() + outbox_items.size();
@@ -216,6 +207,8 @@ void CommitPipeline::Commit(std::vector<Waiting> group) {
         durable.touched.push_back(object.mailbox);
       }
     }
+    std::move(waiting.txn.pages.begin(), waiting.txn.pages.end(),
+              std::back_inserter(durable.pages));
     rows.Append(std::move(waiting.txn.rows));
   }
   if (group.size() > 1) {
@@ -226,7 +219,7 @@ void CommitPipeline::Commit(std::vector<Waiting> group) {
   const std::size_t added = rows.bytes() - before;
   if (const Status written = engine_.Write(rows, WriteMode::kSync); !written.ok()) {
     if (!on_failure_) {
-      EndProcess(written);
+      EndAfterFailedWrite(written);
     }
     on_failure_(written);
     failed_ = true;

@@ -3,8 +3,7 @@
 // rows, bodies, outbox entry and the end of the log as one synced batch, takes a snapshot, and
 // hands the frame on. Nothing unsynced ever leaves.
 //
-// A write that fails ends the process (exit code 70) with nothing unwound: what is on the disk is
-// decided by the next start, which is fenced, and the peer may take over.
+// A write that fails ends the process (common/failed_write.h) with nothing unwound.
 #pragma once
 
 #include <condition_variable>
@@ -22,6 +21,7 @@
 #include "common/types.h"
 #include "replica/ports.h"
 #include "server/store/apply.h"
+#include "server/store/changed_pages.h"
 #include "server/store/row_batch.h"
 #include "server/store/visibility.h"
 
@@ -37,14 +37,12 @@ struct QueuedTxn {
   RowBatch rows;
   /// Digests after, in the order of Frame.digests.
   std::vector<std::pair<TouchedDigest, DigestBytes>> digests;
+  std::vector<PageChange> pages;
   std::uint32_t items = 0;
   UserId user;
 
   std::size_t bytes() const;
 };
-
-/// A write failed: logs why and ends the process with exit code 70, nothing unwound.
-[[noreturn]] void EndProcess(const Status& status);
 
 class CommitPipeline {
  public:

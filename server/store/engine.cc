@@ -217,6 +217,9 @@ Result<std::optional<std::optional<std::string>>> Engine::GetCached(Family famil
     return Answer(std::optional<std::string>());
   }
   TRY(FromRocks(status, Reading(family)));
+  if (value.empty()) {
+    return Answer();  // also RocksDB's answer when it would have to open a table's file
+  }
   return Answer(std::optional<std::string>(std::move(value)));
 }
 
@@ -267,13 +270,6 @@ Snapshot::~Snapshot() {
 Status Engine::Flush() {
   return FromRocks(impl_->db->Flush(rocksdb::FlushOptions(), impl_->handles),
                    "flushing the store in " + directory_);
-}
-
-Status Engine::Compact(Family family) {
-  rocksdb::CompactRangeOptions options;
-  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
-  return FromRocks(impl_->db->CompactRange(options, impl_->handle(family), nullptr, nullptr),
-                   "compacting the store in " + directory_);
 }
 
 std::uint64_t Engine::ApproximateBytes(Family family, const KeyRange& range) {

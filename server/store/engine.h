@@ -132,7 +132,8 @@ class Engine {
   Result<std::vector<std::optional<std::string>>> MultiGet(Family family,
                                                            const std::vector<std::string>& keys,
                                                            const Snapshot* snapshot = nullptr);
-  /// Like Get, but only if no disk access is needed: nullopt outside means "would have to read".
+  /// Like Get, but only if no disk access is needed: nullopt outside means "would have to read",
+  /// and is also the answer for a row without octets.
   Result<std::optional<std::optional<std::string>>> GetCached(Family family, std::string_view key,
                                                               const Snapshot* snapshot = nullptr);
   /// With `cached_only` a walk that would have to read the disk ends with kTimeout.
@@ -143,8 +144,6 @@ class Engine {
 
   /// Writes all memory tables to files (before a clean stop, and in tests).
   Status Flush();
-  /// Rewrites the family's files without what was deleted (in tests and by jobs).
-  Status Compact(Family family);
   /// Estimated octets on disk of a family's rows in a range.
   std::uint64_t ApproximateBytes(Family family, const KeyRange& range);
 

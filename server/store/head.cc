@@ -101,20 +101,40 @@ std::size_t HeadState::CachedObjects() {
   return count;
 }
 
-StripeLock::StripeLock(HeadState& head, UserId user, std::optional<UserId> other)
-    : StripeLock(head, other ? std::vector<UserId>{user, *other} : std::vector<UserId>{user}) {}
+StripeLock::StripeLock(HeadState& head, UserId user, std::optional<UserId> other, Effort effort)
+    : StripeLock(head, other ? std::vector<UserId>{user, *other} : std::vector<UserId>{user},
+                 effort) {}
 
-StripeLock::StripeLock(HeadState& head, const std::vector<UserId>& users) : head_(head) {
+StripeLock::StripeLock(HeadState& head, const std::vector<UserId>& users, Effort effort)
+    : head_(head), effort_(effort) {
   for (const UserId user : users) {
     stripes_.push_back(HeadState::StripeOf(user));
   }
   std::sort(stripes_.begin(), stripes_.end());
   stripes_.erase(std::unique(stripes_.begin(), stripes_.end()), stripes_.end());
+  if (effort_ == Effort::kInMemory && !TryLockAll()) {
+    stripes_.clear();
+  }
   for (const std::size_t index : stripes_) {
     HeadState::Stripe& stripe = (*head_.stripes_)[index];
-    stripe.mutex.lock();
+    if (effort_ == Effort::kWait) {
+      stripe.mutex.lock();
+    }
     stripe.Trim(head_.durable_.load());
   }
+}
+
+bool StripeLock::TryLockAll() {
+  for (std::size_t i = 0; i < stripes_.size(); ++i) {
+    if ((*head_.stripes_)[stripes_[i]].mutex.try_lock()) {
+      continue;
+    }
+    while (i > 0) {
+      (*head_.stripes_)[stripes_[--i]].mutex.unlock();
+    }
+    return false;
+  }
+  return true;
 }
 
 StripeLock::~StripeLock() {

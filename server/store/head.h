@@ -38,6 +38,8 @@ namespace twinspool::store {
 
 class Engine;
 class RowBatch;
+class RowIterator;
+struct KeyRange;
 class Page;
 
 /// Number of a transaction in the order of queueing; rises over all users. 0: before any.
@@ -91,6 +93,7 @@ struct HeadOptions {
 };
 
 class HeadEdit;
+struct PageChange;
 
 class HeadState {
  public:
@@ -125,17 +128,28 @@ class HeadState {
   std::unique_ptr<std::array<Stripe, kStripes>> stripes_;
 };
 
+/// How far a transaction goes to get at what it needs.
+enum class Effort : std::uint8_t {
+  kWait,      // for locks and for the disk
+  kInMemory,  // neither: for threads that must not wait; what is not at hand is kTimeout
+};
+
 /// Holds the stripe of one user, or those of two, until destroyed.
 class StripeLock {
  public:
-  StripeLock(HeadState& head, UserId user, std::optional<UserId> other = std::nullopt);
+  /// With kInMemory it may come about that it holds nothing: see held().
+  StripeLock(HeadState& head, UserId user, std::optional<UserId> other = std::nullopt,
+             Effort effort = Effort::kWait);
   /// For a frame that touches many users: all their stripes, ascending.
-  StripeLock(HeadState& head, const std::vector<UserId>& users);
+  StripeLock(HeadState& head, const std::vector<UserId>& users, Effort effort = Effort::kWait);
   ~StripeLock();
   StripeLock(const StripeLock&) = delete;
   StripeLock& operator=(const StripeLock&) = delete;
 
   HeadState& head() const { return head_; }
+  Effort effort() const { return effort_; }
+  /// False: somebody else had a stripe, nothing is locked, and nothing may be done under this.
+  bool held() const { return !stripes_.empty(); }
   bool Holds(UserId user) const;
   /// Newest ticket that was published in the locked stripes: at least the users' last one.
   Ticket last_ticket() const;
@@ -143,12 +157,17 @@ class StripeLock {
  private:
   friend class HeadEdit;
 
+  /// False, with nothing of it locked, when one is in use.
+  bool TryLockAll();
+
   HeadState& head_;
+  const Effort effort_;
   std::vector<std::size_t> stripes_;  // ascending, unique
 };
 
 /// A transaction's view and changes: reads see its own changes, then HeadState, then the engine.
-/// Nobody else sees anything before Publish(). One thread, under the lock it was made with.
+/// Nobody else sees anything before Publish(). One thread, under the lock it was made with; under
+/// one of Effort::kInMemory, whatever would have to be read from the disk answers kTimeout.
 class HeadEdit {
  public:
   explicit HeadEdit(const StripeLock& lock);
@@ -185,6 +204,8 @@ class HeadEdit {
   /// Adds every change as rows: headers and derived state once each, pages as operands or whole (a
   /// page is written whole when 16 of its entries change, and every 32nd operand).
   void AppendRows(RowBatch* batch);
+  /// What of pages is changed so far, by mailbox.
+  std::vector<PageChange> PageChanges() const;
   /// Makes all of it the newest state, pinned until `ticket` is durable. Call AppendRows before;
   /// this object is empty afterwards.
   void Publish(Ticket ticket);
@@ -192,6 +213,8 @@ class HeadEdit {
  private:
   struct Work;
   HeadState::Stripe& StripeFor(UserId user);
+  Result<std::optional<std::string>> FromEngine(Family family, const std::string& key);
+  RowIterator IterateEngine(Family family, const KeyRange& range);
 
   const StripeLock& lock_;
   std::unique_ptr<Work> work_;

@@ -4,6 +4,7 @@
 #include <bitset>
 
 #include "common/limits.h"
+#include "server/store/changed_pages.h"
 #include "server/store/engine.h"
 #include "server/store/head.h"
 #include "server/store/head_stripe.h"
@@ -54,6 +55,22 @@ HeadState::Stripe& HeadEdit::StripeFor(UserId user) {
   return (*lock_.head().stripes_)[HeadState::StripeOf(user)];
 }
 
+Result<std::optional<std::string>> HeadEdit::FromEngine(Family family, const std::string& key) {
+  Engine& engine = lock_.head().engine_;
+  if (lock_.effort() == Effort::kWait) {
+    return engine.Get(family, key);
+  }
+  ASSIGN_OR_RETURN(auto cached, engine.GetCached(family, key));
+  if (!cached) {
+    return Timeout("a row is not in memory");
+  }
+  return *std::move(cached);
+}
+
+RowIterator HeadEdit::IterateEngine(Family family, const KeyRange& range) {
+  return lock_.head().engine_.Iterate(family, range, nullptr, lock_.effort() == Effort::kInMemory);
+}
+
 // --- users and mailboxes
 
 Result<const HeadUser*> HeadEdit::User(UserId user) {
@@ -69,9 +86,8 @@ Result<const HeadUser*> HeadEdit::User(UserId user) {
   }
   auto loaded = std::make_shared<HeadUser>();
   loaded->id = user;
-  Engine& engine = lock_.head().engine_;
-  ASSIGN_OR_RETURN(const auto header, engine.Get(Family::kUsers, UserKey(user)));
-  ASSIGN_OR_RETURN(const auto state, engine.Get(Family::kUsers, UserStateKey(user)));
+  ASSIGN_OR_RETURN(const auto header, FromEngine(Family::kUsers, UserKey(user)));
+  ASSIGN_OR_RETURN(const auto state, FromEngine(Family::kUsers, UserStateKey(user)));
   if (header) {
     ASSIGN_OR_RETURN(VersionedBytes versioned, DecodeVersioned(*header));
     loaded->modseq = versioned.modseq;
@@ -95,10 +111,9 @@ Result<const HeadMailbox*> HeadEdit::Mailbox(UserId owner, MailboxId mailbox) {
       auto loaded = std::make_shared<HeadMailbox>();
       loaded->id = mailbox;
       loaded->row.owner = owner;
-      Engine& engine = lock_.head().engine_;
       ASSIGN_OR_RETURN(const auto header,
-                       engine.Get(Family::kMailboxes, MailboxKey(owner, mailbox)));
-      ASSIGN_OR_RETURN(const auto state, engine.Get(Family::kMailboxes, MailboxStateKey(mailbox)));
+                       FromEngine(Family::kMailboxes, MailboxKey(owner, mailbox)));
+      ASSIGN_OR_RETURN(const auto state, FromEngine(Family::kMailboxes, MailboxStateKey(mailbox)));
       if (header && state) {
         ASSIGN_OR_RETURN(VersionedBytes versioned, DecodeVersioned(*header));
         loaded->modseq = versioned.modseq;
@@ -150,8 +165,7 @@ Result<const Page*> HeadEdit::ReadPage(UserId owner, MailboxId mailbox, std::uin
     return slot.now();
   }
   auto loaded = std::make_shared<Page>();
-  ASSIGN_OR_RETURN(const auto row,
-                   lock_.head().engine_.Get(Family::kIndex, PageKey(mailbox, page)));
+  ASSIGN_OR_RETURN(const auto row, FromEngine(Family::kIndex, PageKey(mailbox, page)));
   if (row) {
     ASSIGN_OR_RETURN(*loaded, Page::Decode(*row));
   }
@@ -180,8 +194,8 @@ void HeadEdit::NoteWhole(MailboxId mailbox, std::uint32_t page) {
 Result<std::vector<std::uint32_t>> HeadEdit::Pages(UserId owner, MailboxId mailbox,
                                                    std::uint32_t first, std::uint32_t last) {
   std::map<std::uint32_t, bool> found;  // page -> has entries
-  RowIterator it = lock_.head().engine_.Iterate(
-      Family::kIndex, {PageKey(mailbox, first), PrefixEnd(PageKey(mailbox, last))});
+  RowIterator it =
+      IterateEngine(Family::kIndex, {PageKey(mailbox, first), PrefixEnd(PageKey(mailbox, last))});
   for (it.SeekToFirst(); it.Valid(); it.Next()) {
     if (const auto page = PageOfPageKey(it.key())) {
       found[*page] = true;
@@ -223,7 +237,7 @@ Result<std::optional<std::string>> HeadEdit::Row(UserId owner, Family family,
   if (auto queued = stripe.rows.find(overlay_key); queued != stripe.rows.end()) {
     return queued->second.value;
   }
-  return lock_.head().engine_.Get(family, key);
+  return FromEngine(family, key);
 }
 
 Status HeadEdit::ScanRows(
@@ -240,10 +254,13 @@ Status HeadEdit::ScanRows(
   };
   gather(StripeFor(owner).rows);
   gather(work_->rows);
-  RowIterator it = lock_.head().engine_.Iterate(family, KeyRange::Prefix(prefix));
+  RowIterator it = IterateEngine(family, KeyRange::Prefix(prefix));
   it.SeekToFirst();
   auto next = newer.begin();
   while (it.Valid() || next != newer.end()) {
+    if (!it.Valid()) {
+      TRY(it.status());  // what is not known may come before the rest of `newer`
+    }
     if (next != newer.end() && (!it.Valid() || next->first <= it.key())) {
       if (it.Valid() && next->first == it.key()) {
         it.Next();
@@ -336,6 +353,25 @@ void HeadEdit::AppendRows(RowBatch* batch) {
       batch->Delete(family, key.substr(1));
     }
   }
+}
+
+std::vector<PageChange> HeadEdit::PageChanges() const {
+  std::vector<PageChange> changes;
+  for (const auto& [place, slot] : work_->pages) {
+    if (slot.after == nullptr) {
+      continue;
+    }
+    const auto mailbox = work_->mailboxes.find(place.first);
+    TWINSPOOL_CHECK(mailbox != work_->mailboxes.end(), "a page is changed without its mailbox");
+    if (changes.empty() || changes.back().mailbox != place.first) {
+      changes.push_back({.mailbox = place.first,
+                         .before = mailbox->second.before->row.highest_modseq,
+                         .after = mailbox->second.now()->row.highest_modseq,
+                         .pages = {}});
+    }
+    changes.back().pages.push_back(place.second);
+  }
+  return changes;
 }
 
 void HeadEdit::Publish(Ticket ticket) {

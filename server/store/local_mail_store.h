@@ -1,5 +1,6 @@
 // LocalMailStore: MailStore over this node's own store. Writes go through StoreTxn on the txn pool,
-// reads through StoreReader on the read pool; small reads whose rows are in memory run inline.
+// reads through StoreReader on the read pool; small ones whose rows are in memory run at once on
+// the caller's thread, so that a write changes threads once before the disk: to the commit thread.
 //
 // Completions: a read's runs on the read pool (or inline), a write's on the thread that advanced
 // visibility, a refusal's that nothing depends on wherever it was found.
@@ -84,7 +85,8 @@ class LocalMailStore final : public MailStore {
   void PostWrite(Done<T> done, std::function<void(Done<T>)> write);
   Result<std::vector<NewMessage>> FinishStages(UserId owner, std::vector<AppendMessage>* messages);
   Status StageLargeAppend(UserId owner, std::vector<NewMessage>* messages);
-  void NoteArrivals(UserId owner, MailboxRef mailbox, const UidSet& uids);
+  /// `done`, after having what was stored summarized, where that is wanted.
+  Done<AppendResult> Summarized(UserId owner, Done<AppendResult> done);
 
   const WritePath& path_;
   SummaryCache& summaries_;

@@ -24,7 +24,8 @@ void LocalMailStore::PostRead(Done<T> done, std::function<Result<T>(StoreReader&
     if (!held.ok()) {
       return done(held.status());
     }
-    StoreReader reader(path_.engine, summaries_, held->view->snapshot.get());
+    StoreReader reader(path_.engine, summaries_, held->view->snapshot.get(),
+                       &path_.visibility.changed_pages());
     done(read(reader));
   });
   if (!taken) {
@@ -38,7 +39,8 @@ void LocalMailStore::ReadInline(Done<T> done, std::function<Result<T>(StoreReade
   if (!held.ok()) {
     return done(held.status());
   }
-  StoreReader reader(path_.engine, summaries_, held->view->snapshot.get(), true);
+  StoreReader reader(path_.engine, summaries_, held->view->snapshot.get(),
+                     &path_.visibility.changed_pages(), true);
   Result<T> result = read(reader);
   if (result.ok() || !result.status().Is(Code::kTimeout)) {
     return done(std::move(result));

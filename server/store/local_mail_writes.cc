@@ -67,94 +67,148 @@ Status LocalMailStore::StageLargeAppend(UserId owner, std::vector<NewMessage>* m
   return OkStatus();
 }
 
-void LocalMailStore::NoteArrivals(UserId owner, MailboxRef mailbox, const UidSet& uids) {
+Done<AppendResult> LocalMailStore::Summarized(UserId owner, Done<AppendResult> done) {
   if (!options_.summarize_on_arrival) {
-    return;
+    return done;
   }
-  PostRead<Unit>([](const Result<Unit>&) {},
-                 [this, owner, mailbox, uids](StoreReader& reader) -> Result<Unit> {
-                   FetchRequest request;
-                   request.uids = uids;
-                   request.parts = kFetchRecord;
-                   ASSIGN_OR_RETURN(const FetchBatch batch, reader.Fetch(mailbox, request));
-                   for (const FetchedMessage& message : batch.messages) {
-                     summaries_.BuildLater(owner, message.record.body);
-                   }
-                   return Unit{};
-                 });
+  return [this, owner, done = std::move(done)](Result<AppendResult> result) {
+    if (result.ok()) {
+      for (const BodyNo body : result->bodies) {
+        summaries_.BuildLater(owner, body);
+      }
+    }
+    done(std::move(result));
+  };
 }
+
+namespace {
+
+bool FitsInMemory(const std::vector<NewMessage>& messages) {
+  std::size_t bytes = 0;
+  for (const NewMessage& message : messages) {
+    bytes += message.body.rest.size();
+  }
+  return messages.size() <= limits::kWriteInMemoryMessagesMax &&
+         bytes <= limits::kWriteInMemoryBytesMax;
+}
+
+bool FitsInMemory(const UidSet& uids) {
+  return uids.Count() <= limits::kWriteInMemoryMessagesMax;
+}
+
+}  // namespace
 
 void LocalMailStore::Append(MailboxRef mailbox, std::vector<AppendMessage> messages,
                             Done<AppendResult> done) {
-  // std::function wants copies: what can only move is shared.
-  auto shared = std::make_shared<std::vector<AppendMessage>>(std::move(messages));
-  PostWrite<AppendResult>(std::move(done), [this, mailbox, shared](const Done<AppendResult>& end) {
-    Result<std::vector<NewMessage>> ready = FinishStages(mailbox.owner, shared.get());
-    if (!ready.ok()) {
-      return end(ready.status());
-    }
-    if (const Status staged = StageLargeAppend(mailbox.owner, &*ready); !staged.ok()) {
+  Result<std::vector<NewMessage>> ready = FinishStages(mailbox.owner, &messages);
+  if (!ready.ok()) {
+    return done(ready.status());
+  }
+  const Done<AppendResult> noted = Summarized(mailbox.owner, std::move(done));
+  const auto append = [this, mailbox, noted](std::vector<NewMessage> added, Effort effort) {
+    return RunTxn<AppendResult>(
+        path_, mailbox.owner, Admission::kBodies, noted,
+        [&](StoreTxn& txn) {
+          return AppendMessages(txn, mailbox, std::move(added), proto::ORIGIN_APPEND);
+        },
+        effort);
+  };
+  if (FitsInMemory(*ready) && append(*ready, Effort::kInMemory) == Attempt::kAnswered) {
+    return;
+  }
+  // std::function wants copies: what is large is shared.
+  auto shared = std::make_shared<std::vector<NewMessage>>(*std::move(ready));
+  PostWrite<AppendResult>(noted, [this, mailbox, shared, append](const Done<AppendResult>& end) {
+    if (const Status staged = StageLargeAppend(mailbox.owner, shared.get()); !staged.ok()) {
       return end(staged);
     }
-    const Done<AppendResult> noted = [this, mailbox, end](Result<AppendResult> result) {
-      if (result.ok()) {
-        NoteArrivals(mailbox.owner, mailbox, result->uids);
-      }
-      end(std::move(result));
-    };
-    RunTxn<AppendResult>(path_, mailbox.owner, Admission::kBodies, noted, [&](StoreTxn& txn) {
-      return AppendMessages(txn, mailbox, std::move(*ready), proto::ORIGIN_APPEND);
-    });
+    append(std::move(*shared), Effort::kWait);
   });
 }
 
 void LocalMailStore::Deliver(DeliverRequest request, Done<DeliverResult> done) {
-  auto shared = std::make_shared<DeliverRequest>(std::move(request));
-  PostWrite<DeliverResult>(std::move(done), [this, shared](const Done<DeliverResult>& end) {
-    const UserId user = shared->user.id;
-    Result<StagedBody> body = FinishStage(user, shared->body.get());
-    if (!body.ok()) {
-      return end(body.status());
-    }
-    if (body->rest.size() > limits::kInlineBodyBytesMax) {
-      if (const Status staged = StageWhole(path_, user, &*body); !staged.ok()) {
+  const UserId user = request.user.id;
+  Result<StagedBody> ready = FinishStage(user, request.body.get());
+  if (!ready.ok()) {
+    return done(ready.status());
+  }
+  const auto deliver = [this, user, done, sender = std::move(request.sender),
+                        recipient = std::move(request.recipient)](StagedBody body, Effort effort) {
+    return RunTxn<DeliverResult>(
+        path_, user, Admission::kBodies, done,
+        [&](StoreTxn& txn) {
+          return DeliverMessage(txn, user, sender, recipient, std::move(body));
+        },
+        effort);
+  };
+  if (ready->rest.size() <= limits::kWriteInMemoryBytesMax &&
+      deliver(*ready, Effort::kInMemory) == Attempt::kAnswered) {
+    return;
+  }
+  auto shared = std::make_shared<StagedBody>(*std::move(ready));
+  PostWrite<DeliverResult>(done, [this, user, shared, deliver](const Done<DeliverResult>& end) {
+    if (shared->rest.size() > limits::kInlineBodyBytesMax) {
+      if (const Status staged = StageWhole(path_, user, shared.get()); !staged.ok()) {
         return end(staged);
       }
     }
-    RunTxn<DeliverResult>(
-        path_, user, Admission::kBodies, end, [&](StoreTxn& txn) -> Result<DeliverResult> {
-          return DeliverMessage(txn, user, shared->sender, shared->recipient, std::move(*body));
-        });
+    deliver(std::move(*shared), Effort::kWait);
   });
 }
 
+namespace {
+
+/// `request` and `found` outlive it.
+PartedWrite<StoreResult> StoreWrite(MailboxRef mailbox, const StoreRequest& request,
+                                    UidSet* found) {
+  PartedWrite<StoreResult> write;
+  write.user = mailbox.owner;
+  write.part = [mailbox, &request, found](StoreTxn& txn, Uid from,
+                                          StoreResult* result) -> Result<std::optional<Uid>> {
+    ASSIGN_OR_RETURN(const auto next, StorePart(txn, mailbox, request, from, result, found));
+    if (!next) {
+      result->missing = request.uids.Minus(*found);
+    }
+    return next;
+  };
+  return write;
+}
+
+/// `uids` outlives it.
+PartedWrite<ExpungeResult> ExpungeWrite(MailboxRef mailbox, const std::optional<UidSet>& uids) {
+  PartedWrite<ExpungeResult> write;
+  write.user = mailbox.owner;
+  write.part = [mailbox, &uids](StoreTxn& txn, Uid from, ExpungeResult* result) {
+    return ExpungePart(txn, mailbox, uids, from, result);
+  };
+  return write;
+}
+
+}  // namespace
+
 void LocalMailStore::StoreFlags(MailboxRef mailbox, StoreRequest request, Done<StoreResult> done) {
-  PostWrite<StoreResult>(std::move(done), [this, mailbox, request = std::move(request)](
-                                              const Done<StoreResult>& end) {
+  if (FitsInMemory(request.uids)) {
     UidSet found;
-    PartedWrite<StoreResult> write;
-    write.user = mailbox.owner;
-    write.part = [&](StoreTxn& txn, Uid from, StoreResult* result) -> Result<std::optional<Uid>> {
-      ASSIGN_OR_RETURN(const auto next, StorePart(txn, mailbox, request, from, result, &found));
-      if (!next) {
-        result->missing = request.uids.Minus(found);
-      }
-      return next;
-    };
-    write.Run(path_, StoreResult{}, end);
-  });
+    if (StoreWrite(mailbox, request, &found).RunInMemory(path_, done) == Attempt::kAnswered) {
+      return;
+    }
+  }
+  PostWrite<StoreResult>(
+      std::move(done), [this, mailbox, request = std::move(request)](const Done<StoreResult>& end) {
+        UidSet found;
+        StoreWrite(mailbox, request, &found).Run(path_, StoreResult{}, end);
+      });
 }
 
 void LocalMailStore::Expunge(MailboxRef mailbox, std::optional<UidSet> uids,
                              Done<ExpungeResult> done) {
+  if (uids && FitsInMemory(*uids) &&
+      ExpungeWrite(mailbox, uids).RunInMemory(path_, done) == Attempt::kAnswered) {
+    return;
+  }
   PostWrite<ExpungeResult>(std::move(done),
                            [this, mailbox, uids = std::move(uids)](const Done<ExpungeResult>& end) {
-                             PartedWrite<ExpungeResult> write;
-                             write.user = mailbox.owner;
-                             write.part = [&](StoreTxn& txn, Uid from, ExpungeResult* result) {
-                               return ExpungePart(txn, mailbox, uids, from, result);
-                             };
-                             write.Run(path_, ExpungeResult{}, end);
+                             ExpungeWrite(mailbox, uids).Run(path_, ExpungeResult{}, end);
                            });
 }
 

@@ -149,6 +149,7 @@ Result<AppendResult> AppendMessages(StoreTxn& txn, MailboxRef ref, std::vector<N
     record.set_origin(origin);
     ASSIGN_OR_RETURN(const BodyNo body, bodies.Add(std::move(message.body), modseq));
     record.set_body_no(body.value());
+    result.bodies.push_back(body);
     proto::RecordItem* item = txn.Add(ref.owner)->mutable_record();
     item->set_mailbox_id(std::string(ref.id.bytes()));
     item->set_uid(uid);

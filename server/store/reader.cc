@@ -5,6 +5,7 @@
 #include <map>
 
 #include "common/limits.h"
+#include "server/store/changed_pages.h"
 #include "server/store/engine.h"
 #include "server/store/gaps.h"
 #include "server/store/keyword_bits.h"
@@ -172,6 +173,53 @@ Result<std::optional<Uid>> StoreReader::AddPage(std::string_view octets, std::ui
   return std::optional<Uid>();
 }
 
+namespace {
+
+/// Numbers of the first and last page that a query may concern.
+std::pair<std::uint32_t, std::uint32_t> PagesOf(const IndexQuery& query) {
+  const std::uint32_t from = std::max(query.uids ? query.uids->Min() : 1u, query.from.value());
+  return {from >> kPageBits, (query.uids ? query.uids->Max() : UINT32_MAX) >> kPageBits};
+}
+
+}  // namespace
+
+Status StoreReader::AddPages(MailboxRef mailbox, const IndexQuery& query, IndexBatch* batch,
+                             UidSet* present) {
+  const auto [first, last] = PagesOf(query);
+  RowIterator it =
+      engine_.Iterate(Family::kIndex, {PageKey(mailbox.id, first), PrefixEnd(mailbox.id.bytes())},
+                      snapshot_, cached_only_);
+  for (it.SeekToFirst(); it.Valid() && !batch->next; it.Next()) {
+    const auto page = PageOfPageKey(it.key());
+    if (!page) {
+      return DataLoss("an index page of mailbox " + mailbox.id.ToHex() + " has a wrong key");
+    }
+    if (*page > last) {
+      break;
+    }
+    ASSIGN_OR_RETURN(batch->next, AddPage(it.value(), *page, query, batch, present));
+  }
+  return it.status();
+}
+
+Status StoreReader::AddChanged(MailboxRef mailbox, const std::vector<std::uint32_t>& pages,
+                               const IndexQuery& query, IndexBatch* batch) {
+  const auto [first, last] = PagesOf(query);
+  for (const std::uint32_t page : pages) {
+    if (page < first || page > last) {
+      continue;
+    }
+    ASSIGN_OR_RETURN(const auto row, Get(Family::kIndex, PageKey(mailbox.id, page)));
+    if (row) {
+      ASSIGN_OR_RETURN(batch->next, AddPage(*row, page, query, batch, nullptr));
+    }
+    if (batch->next) {
+      break;
+    }
+  }
+  return OkStatus();
+}
+
 Result<IndexBatch> StoreReader::ReadIndex(MailboxRef mailbox, const IndexQuery& given) {
   ASSIGN_OR_RETURN(Loaded loaded, Load(mailbox));
   IndexQuery query = given;
@@ -187,24 +235,12 @@ Result<IndexBatch> StoreReader::ReadIndex(MailboxRef mailbox, const IndexQuery& 
     batch.entries.reserve(std::min<std::size_t>(batch.state.exists, query.limit));
   }
   UidSet present;
-  const std::uint32_t first =
-      std::max(query.uids ? query.uids->Min() : 1u, query.from.value()) >> kPageBits;
-  const std::uint32_t last = (query.uids ? query.uids->Max() : UINT32_MAX) >> kPageBits;
-  RowIterator it =
-      engine_.Iterate(Family::kIndex, {PageKey(mailbox.id, first), PrefixEnd(mailbox.id.bytes())},
-                      snapshot_, cached_only_);
-  for (it.SeekToFirst(); it.Valid() && !batch.next; it.Next()) {
-    const auto page = PageOfPageKey(it.key());
-    if (!page) {
-      return DataLoss("an index page of mailbox " + mailbox.id.ToHex() + " has a wrong key");
-    }
-    if (*page > last) {
-      break;
-    }
-    ASSIGN_OR_RETURN(batch.next,
-                     AddPage(it.value(), *page, query, &batch, forgot ? &present : nullptr));
+  std::optional<std::vector<std::uint32_t>> changed;
+  if (!forgot && query.since > Modseq() && changed_ != nullptr) {
+    changed = changed_->Since(mailbox.id, query.since);
   }
-  TRY(it.status());
+  TRY(changed ? AddChanged(mailbox, *changed, query, &batch)
+              : AddPages(mailbox, query, &batch, forgot ? &present : nullptr));
   const std::uint32_t end = batch.next ? batch.next->value() : batch.state.uid_next.value();
   if (query.from.value() < end) {
     const UidSet span = UidSet::Of(std::max(query.from.value(), 1u), end - 1);

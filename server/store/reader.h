@@ -19,6 +19,7 @@
 
 namespace twinspool::store {
 
+class ChangedPages;
 class Engine;
 class Snapshot;
 
@@ -30,10 +31,15 @@ Result<std::optional<proto::UserHeader>> ReadUserHeader(Engine& engine, UserId u
 class StoreReader {
  public:
   /// With `cached_only` GetState, Find, ReadIndex and ReadUids answer kTimeout rather than touch
-  /// the disk. `snapshot` and the others outlive the reader.
+  /// the disk. `changed` may be null; it must know of everything in the snapshot. All outlive the
+  /// reader.
   StoreReader(Engine& engine, SummaryCache& summaries, const Snapshot* snapshot,
-              bool cached_only = false)
-      : engine_(engine), summaries_(summaries), snapshot_(snapshot), cached_only_(cached_only) {}
+              ChangedPages* changed, bool cached_only = false)
+      : engine_(engine),
+        summaries_(summaries),
+        snapshot_(snapshot),
+        changed_(changed),
+        cached_only_(cached_only) {}
 
   Result<MailboxState> GetState(MailboxRef mailbox);
   /// `name` canonical.
@@ -54,6 +60,12 @@ class StoreReader {
   };
   Result<std::optional<std::string>> Get(Family family, const std::string& key);
   Result<Loaded> Load(MailboxRef mailbox);
+  /// Adds the entries of all pages that the query concerns; `present`: every live UID is added
+  /// there, and no page is passed over.
+  Status AddPages(MailboxRef mailbox, const IndexQuery& query, IndexBatch* batch, UidSet* present);
+  /// The same, of `pages` alone.
+  Status AddChanged(MailboxRef mailbox, const std::vector<std::uint32_t>& pages,
+                    const IndexQuery& query, IndexBatch* batch);
   /// Adds a page's entries; answers the UID at which the batch was full.
   Result<std::optional<Uid>> AddPage(std::string_view octets, std::uint32_t page,
                                      const IndexQuery& query, IndexBatch* batch, UidSet* present);
@@ -70,6 +82,7 @@ class StoreReader {
   Engine& engine_;
   SummaryCache& summaries_;
   const Snapshot* snapshot_;
+  ChangedPages* changed_;
   const bool cached_only_;
 };
 

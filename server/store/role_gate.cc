@@ -9,6 +9,15 @@ RoleGate::Pass RoleGate::Enter() {
   return Pass(this);
 }
 
+std::optional<RoleGate::Pass> RoleGate::TryEnter() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (closed_) {
+    return std::nullopt;
+  }
+  ++inside_;
+  return Pass(this);
+}
+
 void RoleGate::Leave() {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (--inside_ == 0 && closed_) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "replica/ports.h"
 
@@ -39,6 +40,8 @@ class RoleGate {
   };
   /// Waits while the gate is closed.
   Pass Enter();
+  /// Nothing while the gate is closed.
+  std::optional<Pass> TryEnter();
 
   ServingPtr state() const;
   /// Publishes without closing: for what does not matter to transactions under way (reads, writes).

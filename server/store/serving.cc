@@ -43,7 +43,7 @@ void ServingControl::SetServing(const replica::ServingState& state) {
     if (!was) {
       path_.head.Clear();
       path_.visibility.Begin(
-          {last, path_.pipeline.last_ticket(), path_.engine.TakeSnapshot(), {}, {}, 0});
+          {last, path_.pipeline.last_ticket(), path_.engine.TakeSnapshot(), {}, {}, {}, 0});
     }
   }
   path_.gate.Open(state);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/executor.h"
+#include "common/failed_write.h"
 #include "common/log.h"
 #include "server/store/change_log.h"
 #include "server/store/change_sink.h"
@@ -80,7 +81,7 @@ Result<std::unique_ptr<Store>> Store::Open(const std::string& directory,
   engine_options.may_create = options.may_create;
   if (!options.on_failed_write) {
     // Of the standby's writes as of the primary's: whatever fails here ends the process.
-    engine_options.on_failed_write = EndProcess;
+    engine_options.on_failed_write = EndAfterFailedWrite;
   }
   ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, Engine::Open(directory, engine_options));
   ASSIGN_OR_RETURN(std::unique_ptr<OutboxLog> log, OutboxLog::Open(*engine));

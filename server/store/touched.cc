@@ -18,7 +18,6 @@ Result<std::optional<TouchedUser>> TouchedScan::Next() {
 }
 
 Status TouchedScan::Pass() {
-  ++passes_;
   stop_.reset();
   things_ = 0;
   RowIterator it = view_.engine().Iterate(

@@ -55,8 +55,6 @@ class TouchedScan {
 
   /// The next user in id order; nothing: that was all. kDataLoss: an entry is missing or damaged.
   Result<std::optional<TouchedUser>> Next();
-  /// Passes over the log so far.
-  int passes() const { return passes_; }
 
  private:
   Status Pass();
@@ -68,7 +66,6 @@ class TouchedScan {
   const CommitSeq after_;
   const CommitSeq upto_;
   const TouchedLimits limits_;
-  int passes_ = 0;
   std::optional<UserId> from_;  // users above this are still to come; nothing: all
   std::optional<UserId> stop_;  // this pass keeps users below this
   std::map<UserId, TouchedUser> users_;

@@ -8,11 +8,12 @@
 
 namespace twinspool::store {
 
-StoreTxn::StoreTxn(const WritePath& path, UserId user, std::optional<UserId> other)
+StoreTxn::StoreTxn(const WritePath& path, UserId user, std::optional<UserId> other, Effort effort)
     : path_(path),
-      pass_(path.gate.Enter()),
+      effort_(effort),
+      pass_(effort == Effort::kWait ? path.gate.Enter() : path.gate.TryEnter()),
       serving_(path.gate.state()),
-      lock_(std::in_place, path.head, user, other),
+      lock_(std::in_place, path.head, user, other, effort),
       edit_(*lock_),
       user_(user),
       now_ns_(path.clock.WallNs()),
@@ -121,6 +122,7 @@ Result<Ticket> StoreTxn::Commit() {
   queued.user = user_;
   TRY(ApplyAll(&queued));
   edit_.AppendRows(&queued.rows);
+  queued.pages = edit_.PageChanges();
   path_.visibility.AddPending(user_, queued.bytes());
   const Ticket ticket = path_.pipeline.Enqueue(std::move(queued));
   edit_.Publish(ticket);
@@ -128,14 +130,18 @@ Result<Ticket> StoreTxn::Commit() {
   return ticket;
 }
 
-void StoreTxn::CommitThen(std::function<void(Status)> done) {
+bool StoreTxn::CommitThen(std::function<void(Status)> done) {
   const Result<Ticket> ticket = Commit();
-  if (!ticket.ok()) {
-    lock_.reset();
-    done(ticket.status());
-    return;
+  if (ticket.ok()) {
+    path_.visibility.WhenAcked(*ticket, std::move(done));
+    return true;
   }
-  path_.visibility.WhenAcked(*ticket, std::move(done));
+  lock_.reset();
+  if (effort_ == Effort::kInMemory && ticket.status().Is(Code::kTimeout)) {
+    return false;
+  }
+  done(ticket.status());
+  return true;
 }
 
 void StoreTxn::RefuseThen(std::function<void(Status)> done) {

@@ -7,7 +7,7 @@
 //
 // Commit() runs Apply() on the items, publishes to HeadState, queues rows, items and outbox items
 // for the commit thread, and unlocks. A transaction that is destroyed without Commit() changed
-// nothing. Everything that answers a client, a refusal and a no-op too, waits for depends_on() or
+// nothing. Everything that answers a client, a refusal and a no-op too, waits for what it saw or
 // the commit's ticket, so that nobody learns what a failover could take back.
 //
 // Runs on any thread but the commit thread; never waits for a sync or a peer.
@@ -50,12 +50,18 @@ struct WritePath {
 
 class StoreTxn {
  public:
-  /// Locks the stripes of `user` and, if given, `other`; waits while the role is changing.
-  StoreTxn(const WritePath& path, UserId user, std::optional<UserId> other = std::nullopt);
+  /// Locks the stripes of `user` and, if given, `other`; waits while the role is changing. With
+  /// Effort::kInMemory it waits for nothing: when it is not ready(), or a call answers kTimeout, it
+  /// is to be dropped, and done again with kWait on a thread that may.
+  StoreTxn(const WritePath& path, UserId user, std::optional<UserId> other = std::nullopt,
+           Effort effort = Effort::kWait);
   ~StoreTxn();
   StoreTxn(const StoreTxn&) = delete;
   StoreTxn& operator=(const StoreTxn&) = delete;
 
+  Effort effort() const { return effort_; }
+  /// Whether there is anything to be done with it at all.
+  bool ready() const { return pass_.has_value() && lock_->held(); }
   /// kFenced: not primary; kUnavailable: writes blocked or the queue is full (nothing was done);
   /// kOverQuota: disk reserve. Call first.
   Status Admit(Admission admission);
@@ -76,15 +82,14 @@ class StoreTxn {
   /// knows than a forced promotion jumps (where the pair asks for that), or past the end of UIDs.
   Status CheckUidDistance(UserId owner, MailboxId mailbox, std::uint64_t count);
 
-  /// The ticket that a refusal or no-op decided now must wait for.
-  Ticket depends_on() const { return depends_on_; }
-  /// Without items nothing is queued and the answer is depends_on(). kLimit above
+  /// Without items nothing is queued and the answer is the ticket of what it saw. kLimit above
   /// limits::kTransactionBytesMax: nothing was done. Unlocks; what the answer is
   /// needed for (VisibilityControl::WhenAcked) is to be said before this object goes, so that a
   /// change of role cannot come between.
   Result<Ticket> Commit();
-  /// Commit(), then `done` once it is acked: with OK, or why not.
-  void CommitThen(std::function<void(Status)> done);
+  /// Commit(), then `done` once it is acked: with OK, or why not. False, without `done`, when
+  /// Commit() answers kTimeout (under Effort::kInMemory only).
+  bool CommitThen(std::function<void(Status)> done);
   /// For a refusal or a no-op: `done` once everything that led to it is acked. Unlocks.
   void RefuseThen(std::function<void(Status)> done);
 
@@ -92,7 +97,8 @@ class StoreTxn {
   Status ApplyAll(QueuedTxn* queued);
 
   const WritePath& path_;
-  RoleGate::Pass pass_;  // no change of role while this is under way
+  const Effort effort_;
+  std::optional<RoleGate::Pass> pass_;  // no change of role while this is under way
   const ServingPtr serving_;
   std::optional<StripeLock> lock_;
   HeadEdit edit_;

@@ -43,6 +43,9 @@ void VisibilityControl::ReleaseLocked(const DurableGroup& group) {
 }
 
 void VisibilityControl::OnDurable(DurableGroup group) {
+  for (const PageChange& change : group.pages) {
+    changed_pages_.Note(change);
+  }
   const CommitSeq seq = group.seq;
   bool acked = false;
   {
@@ -64,6 +67,7 @@ void VisibilityControl::OnDurable(DurableGroup group) {
 }
 
 void VisibilityControl::Begin(DurableGroup base) {
+  changed_pages_.Clear();
   const std::lock_guard<std::mutex> lock(mutex_);
   live_ = true;
   acked_ = CommitSeq();
@@ -184,11 +188,6 @@ std::shared_ptr<const View> VisibilityControl::view() {
 std::size_t VisibilityControl::waiting() {
   const std::lock_guard<std::mutex> lock(mutex_);
   return waiters_.size();
-}
-
-std::size_t VisibilityControl::unacked_groups() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return unacked_.size();
 }
 
 }  // namespace twinspool::store

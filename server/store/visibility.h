@@ -21,6 +21,7 @@
 #include "common/env.h"
 #include "common/status.h"
 #include "common/types.h"
+#include "server/store/changed_pages.h"
 #include "server/store/head.h"
 #include "server/store/serial_runner.h"
 #include "server/store/watchers.h"
@@ -43,6 +44,7 @@ struct DurableGroup {
   Ticket last_ticket;
   SnapshotPtr snapshot;
   std::vector<MailboxId> touched;
+  std::vector<PageChange> pages;
   /// Writes of this group, for the bounds on what is pending.
   std::vector<UserId> users;
   std::size_t bytes = 0;
@@ -81,8 +83,8 @@ class VisibilityControl {
   std::shared_ptr<const View> view();
 
   Watchers& watchers() { return watchers_; }
-  /// Durable groups that are not acked.
-  std::size_t unacked_groups();
+  /// As of every durable group, so of every view.
+  ChangedPages& changed_pages() { return changed_pages_; }
   /// Commands that wait for an ack.
   std::size_t waiting();
 
@@ -99,6 +101,7 @@ class VisibilityControl {
 
   Clock& clock_;
   Watchers watchers_;
+  ChangedPages changed_pages_;
   SerialRunner runner_;
 
   std::mutex mutex_;

@@ -11,10 +11,19 @@
 
 namespace twinspool::store {
 
+/// What an attempt in memory came to.
+enum class Attempt : std::uint8_t {
+  kAnswered,  // `done` is called or will be
+  kTooMuch,   // nothing was done: it takes a thread that may wait
+};
+
 /// Commits a decided transaction: `result` reaches `done` once the commit (for a refusal, all that
-/// led to it) is acked.
+/// led to it) is acked. kTooMuch under Effort::kInMemory only.
 template <typename T>
-void FinishTxn(StoreTxn& txn, Result<T> result, const Done<T>& done) {
+Attempt FinishTxn(StoreTxn& txn, Result<T> result, const Done<T>& done) {
+  if (txn.effort() == Effort::kInMemory && !result.ok() && result.status().Is(Code::kTimeout)) {
+    return Attempt::kTooMuch;
+  }
   auto answer = std::make_shared<Result<T>>(std::move(result));
   const auto complete = [answer, done](const Status& acked) {
     if (acked.ok()) {
@@ -23,26 +32,30 @@ void FinishTxn(StoreTxn& txn, Result<T> result, const Done<T>& done) {
       done(acked);
     }
   };
-  if (answer->ok()) {
-    txn.CommitThen(complete);
-  } else {
+  if (!answer->ok()) {
     txn.RefuseThen(complete);
+    return Attempt::kAnswered;
   }
+  return txn.CommitThen(complete) ? Attempt::kAnswered : Attempt::kTooMuch;
 }
 
 /// One whole write: admits, lets `decide` add items and say the result, commits. What is refused
 /// beforehand (role, blocked, full queues) is answered at once; nothing depends on it.
 template <typename T, typename Fn>
-void RunTxn(const WritePath& path, UserId user, Admission admission, const Done<T>& done,
-            Fn&& decide) {
-  StoreTxn txn(path, user);
+Attempt RunTxn(const WritePath& path, UserId user, Admission admission, const Done<T>& done,
+               Fn&& decide, Effort effort = Effort::kWait) {
+  StoreTxn txn(path, user, std::nullopt, effort);
+  if (!txn.ready()) {
+    return Attempt::kTooMuch;
+  }
   if (const Status admitted = txn.Admit(admission); !admitted.ok()) {
     if (admitted.Is(Code::kOverQuota)) {
       return FinishTxn<T>(txn, admitted, done);
     }
-    return done(admitted);
+    done(admitted);
+    return Attempt::kAnswered;
   }
-  FinishTxn<T>(txn, decide(txn), done);
+  return FinishTxn<T>(txn, decide(txn), done);
 }
 
 /// A write of several transactions, each `part(txn, from)` answering where the next goes on.
@@ -54,6 +67,23 @@ struct PartedWrite {
   std::optional<UserId> other;
   Admission admission = Admission::kSmall;
   std::function<Result<std::optional<Uid>>(StoreTxn&, Uid, T*)> part;
+
+  /// Only if all of it fits in one transaction for which everything is in memory.
+  Attempt RunInMemory(const WritePath& path, const Done<T>& done) const {
+    StoreTxn txn(path, user, other, Effort::kInMemory);
+    if (!txn.ready()) {
+      return Attempt::kTooMuch;
+    }
+    if (const Status admitted = txn.Admit(admission); !admitted.ok()) {
+      return Attempt::kTooMuch;  // Run says it
+    }
+    T result{};
+    const Result<std::optional<Uid>> next = part(txn, Uid(1), &result);
+    if (!next.ok() || next->has_value()) {
+      return Attempt::kTooMuch;
+    }
+    return FinishTxn<T>(txn, std::move(result), done);
+  }
 
   void Run(const WritePath& path, T result, const Done<T>& done) const {
     Uid from(1);
@@ -72,12 +102,14 @@ struct PartedWrite {
         }
       }
       if (!status.ok()) {
-        return FinishTxn<T>(
-            txn, first ? status : OutcomeUnknown("only a part was done: " + status.ToString()),
-            done);
+        FinishTxn<T>(txn,
+                     first ? status : OutcomeUnknown("only a part was done: " + status.ToString()),
+                     done);
+        return;
       }
       if (!next) {
-        return FinishTxn<T>(txn, std::move(result), done);
+        FinishTxn<T>(txn, std::move(result), done);
+        return;
       }
       if (const Result<Ticket> queued = txn.Commit(); !queued.ok()) {
         return done(first ? queued.status()

@@ -57,7 +57,6 @@ void Connection::Fill() {
     Die("the server closed the connection");
   }
   buffer_.resize(had + static_cast<std::size_t>(n));
-  bytes_read_ += static_cast<std::uint64_t>(n);
 }
 
 std::string_view Connection::ReadLine() {
@@ -112,7 +111,6 @@ void ImapClient::Append(std::string_view mailbox, std::string_view octets) {
 }
 
 void ImapClient::Untagged(std::string_view line) {
-  ++untagged_;
   if (line.starts_with("* SEARCH")) {
     search_line_ = std::string(line.substr(8));
   } else if (line.ends_with(" EXISTS")) {
@@ -121,7 +119,6 @@ void ImapClient::Untagged(std::string_view line) {
 }
 
 std::string ImapClient::Finish(const std::string& tag, std::string_view what, bool must) {
-  untagged_ = 0;
   while (true) {
     const std::string_view line = connection_.ReadLine();
     if (line.starts_with("* ")) {

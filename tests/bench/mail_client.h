@@ -25,7 +25,6 @@ class Connection {
   std::string_view ReadLine();
   /// Skips octets of a literal.
   void Skip(std::uint64_t octets);
-  std::uint64_t bytes_read() const { return bytes_read_; }
 
  private:
   void Fill();
@@ -33,7 +32,6 @@ class Connection {
   int fd_;
   std::string buffer_;
   std::size_t position_ = 0;
-  std::uint64_t bytes_read_ = 0;
 };
 
 class ImapClient {
@@ -45,7 +43,6 @@ class ImapClient {
   std::string Run(std::string_view command, bool must = true);
   void Append(std::string_view mailbox, std::string_view octets);
   /// Untagged lines of the last command.
-  std::uint64_t untagged() const { return untagged_; }
   /// Numbers of the last "* SEARCH" line.
   const std::string& search_line() const { return search_line_; }
   std::uint64_t exists() const { return exists_; }
@@ -58,7 +55,6 @@ class ImapClient {
 
   Connection connection_;
   std::uint64_t tag_ = 0;
-  std::uint64_t untagged_ = 0;
   std::uint64_t exists_ = 0;
   std::string search_line_;
 };

@@ -11,9 +11,9 @@ TEST(Codec, BigEndianKeepsNumberOrderInBytes) {
   PutBe64(&low, 255);
   PutBe64(&high, 256);
   EXPECT_LT(low, high);
-  EXPECT_EQ(std::string("\x01\x02", 2), [] {
+  EXPECT_EQ(std::string("\x01\x02\x03\x04", 4), [] {
     std::string s;
-    PutBe16(&s, 0x0102);
+    PutBe32(&s, 0x01020304);
     return s;
   }());
 }

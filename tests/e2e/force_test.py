@@ -161,6 +161,34 @@ class Forced(harness.PairTest):
         self.assertEqual({subject: uid for subject, uid in subjects(self.pair, "b").items() if subject != "after"}, found)
 
 
+class UidDistance(harness.PairTest):
+    def test_a_primary_alone_stops_before_the_uids_that_a_forced_peer_would_give(self):
+        client = harness.login(self.pair, "a")
+        client.create("Full")
+        append(client, "on both", "Full")
+        for number in range(16):
+            append(client, f"{number}")
+        self.pair.kill("b")
+        self.pair.ctl("a", "solo", "--peer-fenced")
+        client.select("INBOX")
+        for _ in range(13):  # 2^17 messages
+            self.assertEqual(client.copy("1:*", "INBOX")[0], "OK")
+            client.noop()
+        answer = "OK"
+        while answer == "OK":
+            given = state_of(client, "Full")["UIDNEXT"] - 1
+            answer, data = client.copy("1:*", "Full")
+        self.assertIn(b"[LIMIT]", data[0])
+        self.assertGreaterEqual(given, JUMP)
+        answer, data = client.append("Full", None, None, b"Subject: x\r\n\r\nx\r\n")
+        self.assertEqual((answer, data[0][:7]), ("NO", b"[LIMIT]"))
+        append(client, "other mailboxes go on")
+        self.pair.kill("a")
+        self.pair.start("b")
+        self.pair.ctl("b", "promote", "--allow-data-loss", "--peer-fenced")
+        self.assertGreater(append(harness.login(self.pair, "b"), "forced", "Full"), given)
+
+
 class OutboxDropped(harness.PairTest):
     up_arguments = ("--set", "outbox-bytes-max=1M")
 

@@ -210,6 +210,8 @@ class CutWire:
         self.target = target
         self.open = threading.Event()
         self.open.set()
+        self.held = threading.Event()  # something waits to be let through
+        self.budget = None             # octets that pass before the wire closes by itself
         self.server = socket.create_server(("127.0.0.1", 0))
         self.port = self.server.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -225,10 +227,25 @@ class CutWire:
             threading.Thread(target=self.pump, args=(near, far, False), daemon=True).start()
             threading.Thread(target=self.pump, args=(far, near, True), daemon=True).start()
 
+    def hold_after(self, octets):
+        """Lets that much through, then holds back what follows until `open` is set."""
+        self.held.clear()
+        self.budget = octets
+
+    def spend(self, octets):
+        if self.budget is not None:
+            self.budget -= octets
+            if self.budget < 0:
+                self.budget = None
+                self.open.clear()
+
     def pump(self, source, sink, held):
         try:
             while data := source.recv(1 << 16):
+                if held:
+                    self.spend(len(data))
                 while held and not self.open.wait(0.02):
+                    self.held.set()
                     if source.fileno() < 0:
                         return
                 sink.sendall(data)

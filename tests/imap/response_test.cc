@@ -126,8 +126,6 @@ TEST(Response, UnknownOutcomesGetNoTaggedAnswer) {
   }
 }
 
-const std::vector<Uid> kView = {Uid(2), Uid(3), Uid(7), Uid(9)};
-
 TEST(Sequence, Uids) {
   const auto resolve = [](std::vector<SequenceRange> ranges, std::uint32_t max) {
     return ResolveUids(SequenceSet{std::move(ranges)}, Uid(max)).ToString();
@@ -152,18 +150,6 @@ TEST(Sequence, Numbers) {
   EXPECT_EQ(resolve({{5, kStar}}, 4), "bad");
   EXPECT_EQ(resolve({{kStar, kStar}}, 0), "bad");
   EXPECT_EQ(resolve({{1, kStar}}, 0), "bad");
-}
-
-TEST(Sequence, BothNumberings) {
-  EXPECT_EQ(SequenceToUids(UidSet::Of(2, 4), kView).ToString(), "3,7,9");
-  EXPECT_EQ(SequenceToUids(UidSet::Of(4, UINT32_MAX), kView).ToString(), "9");
-  EXPECT_EQ(UidsToSequence(UidSet::Of(3, 8), kView).ToString(), "2:3");
-  EXPECT_EQ(UidsToSequence(UidSet::Of(1, UINT32_MAX), kView).ToString(), "1:4");
-  EXPECT_EQ(ExistingUids(UidSet::Of(3, 8), kView).ToString(), "3,7");
-  EXPECT_EQ(ExistingUids(UidSet::Of(4, 6), kView).ToString(), "");
-  EXPECT_EQ(SequenceOf(Uid(7), kView), 3u);
-  EXPECT_EQ(SequenceOf(Uid(8), kView), 0u);
-  EXPECT_EQ(SequenceOf(Uid(10), {}), 0u);
 }
 
 TEST(Sequence, ManyUnorderedRangesStayCheap) {

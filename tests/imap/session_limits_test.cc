@@ -54,6 +54,18 @@ class ImapLimits : public ::testing::Test {
     return std::exchange(session.output(), "");
   }
 
+  void CollectAside() {
+    options_.aside = [this](std::function<void()> work) {
+      aside_.push_back(std::move(work));
+      return true;
+    };
+  }
+  void RunAside() {
+    for (const std::function<void()>& work : std::exchange(aside_, {})) {
+      work();
+    }
+  }
+
   MailboxRef Inbox() {
     MailboxRef inbox;
     store_.FindMailbox(user_.id, "INBOX",
@@ -84,6 +96,7 @@ class ImapLimits : public ::testing::Test {
   SeededRandom random_{7};
   testing::MemoryMailStore store_{clock_, random_};
   UserRef user_;
+  std::vector<std::function<void()>> aside_;
   imap::SessionOptions options_;
 };
 
@@ -155,14 +168,14 @@ TEST_F(ImapLimits, LargeMessagesAreLoadedWithinOneBudgetOfAllSessions) {
   auto reader = Selected();
   auto searcher = Selected();
   const int reads = store_.calls("ReadBody");
-  EXPECT_EQ(Say(*reader, "f FETCH 1 BODY.PEEK[2]"), "* 1 FETCH (");
   EXPECT_EQ(Say(*searcher, "s SEARCH BODY needle"), "");
-  EXPECT_EQ(store_.calls("ReadBody"), reads) << "they wait in line";
-  EXPECT_NE(Say(*Selected(), "f FETCH 1 BODY.PEEK[]<0.10>").find("f OK"), std::string::npos)
-      << "what is not held whole needs no place";
+  EXPECT_EQ(store_.calls("ReadBody"), reads) << "it waits in line";
+  for (const char* section : {"[]<0.10>", "[2]", "[1]<5.10>", "[2.MIME]"}) {
+    EXPECT_NE(Say(*reader, std::string("f FETCH 1 BODY.PEEK") + section).find("f OK"),
+              std::string::npos)
+        << section << " is not held whole and needs no place";
+  }
   taken.reset();
-  Settle(*reader);
-  EXPECT_EQ(reader->output(), "BODY[2] {6}\r\nneedle)\r\nf OK FETCH completed\r\n");
   Settle(*searcher);
   EXPECT_EQ(searcher->output(), "* SEARCH 1\r\ns OK SEARCH completed\r\n");
 }
@@ -173,14 +186,80 @@ TEST_F(ImapLimits, ASessionThatEndsInTheLineHoldsUpNobody) {
   imap::LoadBudget::PlacePtr taken;
   options_.loads->Ask(3u << 20, [&](Result<imap::LoadBudget::PlacePtr> place) { taken = *place; });
   auto gone = Selected();
-  Say(*gone, "f FETCH 1 BODY.PEEK[2]");
+  Say(*gone, "s SEARCH BODY needle");
   auto next = Selected();
-  Say(*next, "f FETCH 1 BODY.PEEK[2]");
+  Say(*next, "s SEARCH BODY needle");
   gone->Drop();
   taken.reset();
   Settle(*gone);
   Settle(*next);
-  EXPECT_NE(next->output().find("f OK"), std::string::npos);
+  EXPECT_NE(next->output().find("s OK"), std::string::npos);
+}
+
+// --- long computations
+
+TEST_F(ImapLimits, OthersOnTheThreadAreAnsweredWhileALargeMessageIsFolded) {
+  CollectAside();
+  Append(Large("needle"));
+  auto searcher = Selected();
+  auto other = Selected();
+  EXPECT_EQ(Say(*searcher, "s SEARCH BODY needle"), "");
+  ASSERT_EQ(aside_.size(), 1U);
+  EXPECT_EQ(Say(*other, "n NOOP"), "n OK NOOP completed\r\n");
+  EXPECT_EQ(searcher->output(), "");
+  RunAside();
+  Settle(*searcher);
+  EXPECT_EQ(searcher->output(), "* SEARCH 1\r\ns OK SEARCH completed\r\n");
+}
+
+TEST_F(ImapLimits, SmallMessagesAreNotWorthTheWay) {
+  CollectAside();
+  Append("Subject: small\r\n\r\nneedle\r\n");
+  EXPECT_NE(Say(*Selected(), "s SEARCH TEXT needle").find("* SEARCH 1\r\n"), std::string::npos);
+  EXPECT_TRUE(aside_.empty());
+}
+
+// A piece at a time, and between the pieces the thread is free for others.
+TEST_F(ImapLimits, PartsOfALargeMessageAreFoundPieceByPiece) {
+  Append(Large("needle"));
+  store_.set_complete_later(true);
+  auto reader = Selected();
+  auto other = Selected();
+  const int reads = store_.calls("ReadBody");
+  reader->Send("f FETCH 1 BODY.PEEK[2]\r\n");
+  while (store_.calls("ReadBody") == reads) {
+    ASSERT_TRUE(reader->Run() || store_.RunCompletions() > 0);
+  }
+  EXPECT_EQ(Say(*other, "n NOOP"), "n OK NOOP completed\r\n");
+  Settle(*reader);
+  EXPECT_TRUE(reader->output().ends_with("BODY[2] {6}\r\nneedle)\r\nf OK FETCH completed\r\n"));
+  EXPECT_GE(store_.calls("ReadBody"), reads + 3);
+  const int found = store_.calls("ReadBody");
+  EXPECT_TRUE(Say(*reader, "g FETCH 1 BODY.PEEK[2]<1.2>")
+                  .ends_with("{2}\r\nee)\r\ng OK FETCH completed\r\n"));
+  EXPECT_EQ(store_.calls("ReadBody"), found + 1) << "now it is known where they lie";
+}
+
+TEST_F(ImapLimits, WhatNobodyTakesIsDoneInPlace) {
+  options_.aside = [](const std::function<void()>&) { return false; };
+  Append(Large("needle"));
+  EXPECT_NE(Say(*Selected(), "s SEARCH BODY needle").find("* SEARCH 1\r\n"), std::string::npos);
+}
+
+TEST_F(ImapLimits, ASessionThatEndsDuringItsScanGivesItsPlaceBack) {
+  CollectAside();
+  options_.loads = std::make_shared<imap::LoadBudget>(3u << 20);
+  Append(Large("needle"));
+  auto gone = Selected();
+  Say(*gone, "s SEARCH BODY needle");
+  ASSERT_EQ(aside_.size(), 1U);
+  gone->Drop();
+  bool free = false;
+  options_.loads->Ask(3u << 20, [&](const Result<imap::LoadBudget::PlacePtr>&) { free = true; });
+  EXPECT_FALSE(free) << "the octets are still held";
+  RunAside();
+  Settle(*gone);
+  EXPECT_TRUE(free);
 }
 
 TEST(LoadBudgetTest, ServesInOrderAndSurvivesPlacesDroppedAtOnce) {

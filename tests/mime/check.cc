@@ -76,6 +76,25 @@ int DepthOf(const Structure& structure, PartIndex index) {
   return depth;
 }
 
+bool SamePart(const Part& a, const Part& b) {
+  return a.kind == b.kind && a.parent == b.parent && a.first_child == b.first_child &&
+         a.next_sibling == b.next_sibling && a.header == b.header && a.body == b.body &&
+         a.body_lines == b.body_lines && a.type == b.type && a.subtype == b.subtype &&
+         a.fields.encoding == b.fields.encoding && a.fields.id == b.fields.id;
+}
+
+/// It is the same when the message comes in pieces of 1 to `longest` octets.
+bool SameInPieces(const Structure& structure, std::string_view message, std::size_t longest) {
+  StructureScanner scanner;
+  for (std::size_t length = 1; !message.empty(); length = length % longest + 1) {
+    scanner.Feed(message.substr(0, length));
+    message.remove_prefix(std::min(length, message.size()));
+  }
+  const Structure again = scanner.Finish();
+  return std::equal(structure.parts.begin(), structure.parts.end(), again.parts.begin(),
+                    again.parts.end(), SamePart);
+}
+
 /// One string, number or NIL at *pos; false if there is none.
 bool SkipAtom(std::string_view wire, std::size_t* pos) {
   if (wire[*pos] == '"') {
@@ -192,6 +211,11 @@ std::vector<std::uint32_t> NumbersOf(const Structure& structure, PartIndex index
 }
 
 std::string StructureFault(const Structure& structure, std::string_view message) {
+  for (const std::size_t longest : {1U, 3U, 1000U}) {
+    if (!SameInPieces(structure, message, longest)) {
+      return "another structure when it comes in pieces";
+    }
+  }
   if (structure.parts.empty() ||
       structure.parts.size() > static_cast<std::size_t>(limits::kMimePartsMax)) {
     return "number of parts";

@@ -330,5 +330,18 @@ TEST(Structure, LastPartKeepsWhatIsLeftAtTheLimitOfParts) {
   EXPECT_EQ(s.parts.back().body.end, m.size());
 }
 
+TEST(Structure, OfAnEndlessHeaderTheBeginningIsLookedAt) {
+  const std::string filler = "X-Filler: " + std::string(90, 'x') + "\r\n";
+  std::string m = "Content-Type: text/html\r\n";
+  while (m.size() < 2u << 20) {
+    m += filler;
+  }
+  m += "Content-ID: <late>\r\n\r\nbody";
+  const Structure s = Scan(m);
+  EXPECT_EQ(s.root().subtype, "html");
+  EXPECT_EQ(s.root().fields.id, "");
+  EXPECT_EQ(Body(s, 0, m), "body");
+}
+
 }  // namespace
 }  // namespace twinspool::mime

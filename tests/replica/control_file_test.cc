@@ -36,7 +36,8 @@ ControlRecord Sample(std::uint32_t epoch) {
   record.identity.peer_address = "peer.example:7143";
   record.identity.join_secret_hash = std::string("\0\1\2", 3);
   record.history = {{Epoch(2), CommitSeq(1)}, {Epoch(epoch), CommitSeq(40)}};
-  record.Remember({5, "fenced", "primary", Epoch(epoch), "promote", "root"});
+  record.Remember(
+      {5, "fenced", "primary", Epoch(epoch), core::Failover::kForced, "forced promotion", "root"});
   return record;
 }
 
@@ -156,10 +157,23 @@ TEST(ControlFormat, ValuesThatWeNeverWriteAreRefused) {
   EXPECT_EQ(DecodeControl(EncodeControl(record, 1)).code(), Code::kDataLoss);
 }
 
+TEST(ControlFormat, AFileThatTellsNoKindOfFailoverIsRead) {
+  ControlRecord record = Sample(5);
+  record.transitions[0].failover = core::Failover::kNone;
+  const std::string older = EncodeControl(record, 1);  // as before the kind was written
+  EXPECT_EQ(EncodeControl(Sample(5), 1).size(), older.size() + 2);
+  ASSERT_TRUE(DecodeControl(older).ok());
+  EXPECT_EQ(DecodeControl(older)->record, record);
+  ControlRecord newer = record;
+  newer.transitions[0].failover = static_cast<core::Failover>(99);
+  ASSERT_TRUE(DecodeControl(EncodeControl(newer, 1)).ok());
+  EXPECT_EQ(DecodeControl(EncodeControl(newer, 1))->record, record);
+}
+
 TEST(ControlFormat, RemembersTheNewestTransitions) {
   ControlRecord record;
   for (int i = 0; i < 25; ++i) {
-    record.Remember({i, "fenced", "standby", Epoch(2), "", ""});
+    record.Remember({i, "fenced", "standby", Epoch(2), core::Failover::kNone, "", ""});
   }
   ASSERT_EQ(record.transitions.size(), limits::kTransitionsKept);
   EXPECT_EQ(record.transitions.front().wall_ns, 5);

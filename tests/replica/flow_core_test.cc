@@ -29,8 +29,6 @@ TEST(History, BeginReplacesPeriodsThatWroteNothing) {
   EXPECT_EQ(history.EpochOf(CommitSeq(10)), Epoch(2));
   EXPECT_EQ(history.EpochOf(CommitSeq(11)), Epoch(4));
   EXPECT_EQ(history.EpochOf(CommitSeq(0)), std::nullopt);
-  history.CutAfter(CommitSeq(10));
-  EXPECT_EQ(history, History({{2, 1}}));
 }
 
 TEST(History, CommonPointIsTheSmallerEndOfTheLastSharedEpoch) {
@@ -63,6 +61,34 @@ TEST(History, EpochWithoutEntriesIsNoCommonEpoch) {
   const LogEnd a{History({{2, 1}, {4, 11}}), CommitSeq(10)};
   const LogEnd b{History({{2, 1}, {4, 6}}), CommitSeq(20)};
   EXPECT_EQ(FindCommon(a, b).seq, CommitSeq(5));
+}
+
+EntryId Entry(std::uint32_t epoch, std::uint64_t incarnation, std::uint64_t seq) {
+  return {Epoch(epoch), Incarnation(incarnation), CommitSeq(seq)};
+}
+
+// The writer of epoch 4 is at 20, which it wrote in its 7th life.
+TEST(LostEntries, ShownByAnEntryOfTheSameEpochAboveTheEnd) {
+  const PlaceInLog nothing_there{Epoch(4), CommitSeq(20), std::nullopt};
+  EXPECT_TRUE(ShowsLostEntries(nothing_there, Entry(4, 7, 21)));
+  EXPECT_TRUE(ShowsLostEntries({Epoch(4), CommitSeq(0), std::nullopt}, Entry(4, 7, 1)));
+  EXPECT_FALSE(ShowsLostEntries(nothing_there, Entry(3, 7, 21))) << "a tail to rewind";
+  EXPECT_FALSE(ShowsLostEntries(nothing_there, Entry(5, 7, 21))) << "not this node's to judge";
+}
+
+TEST(LostEntries, ShownByAnotherEntryInItsPlace) {
+  const auto mine = [](const EntryId& id) { return PlaceInLog{Epoch(4), CommitSeq(20), id}; };
+  EXPECT_FALSE(ShowsLostEntries(mine(Entry(4, 7, 20)), Entry(4, 7, 20))) << "equal to the end";
+  EXPECT_FALSE(ShowsLostEntries(mine(Entry(4, 6, 15)), Entry(4, 6, 15))) << "of a former life";
+  EXPECT_TRUE(ShowsLostEntries(mine(Entry(4, 7, 20)), Entry(4, 6, 20))) << "lost, then written";
+  EXPECT_TRUE(ShowsLostEntries(mine(Entry(2, 1, 20)), Entry(4, 7, 20)));
+  EXPECT_FALSE(ShowsLostEntries(mine(Entry(4, 7, 15)), Entry(3, 5, 15))) << "a tail to rewind";
+}
+
+TEST(LostEntries, NotShownByWhatNobodyKnowsAnyMore) {
+  EXPECT_FALSE(ShowsLostEntries({Epoch(4), CommitSeq(20), std::nullopt}, Entry(4, 7, 5)));
+  EXPECT_FALSE(ShowsLostEntries({Epoch(4), CommitSeq(20), std::nullopt}, Entry(4, 0, 0)));
+  EXPECT_FALSE(ShowsLostEntries({Epoch(0), CommitSeq(0), std::nullopt}, Entry(0, 0, 0)));
 }
 
 TEST(FrameParts, CutAndPutTogether) {
@@ -178,6 +204,25 @@ TEST(FrameParts, WhatIsAboveTheLimitIsRefusedAndNotBuffered) {
   part.set_octets(std::string(limits::kFramePartBytes + 1, 'x'));
   EXPECT_EQ(assembler.Take(part).code(), Code::kLimit);
   EXPECT_EQ(assembler.held_bytes(), 0U);
+}
+
+TEST(Shipper, SaysWhenMoreIsAtHand) {
+  ShipperCore shipper({.ring_bytes = 1 << 20, .window_bytes = 250});
+  shipper.Reset(CommitSeq(0));
+  shipper.StartTail(CommitSeq(0));
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) {
+    shipper.Push({Epoch(2), Incarnation(1), CommitSeq(seq)},
+                 std::make_shared<const std::string>(100, 'x'), Instant());
+  }
+  EXPECT_TRUE(shipper.nothing_in_flight());
+  EXPECT_TRUE(shipper.HasMore());
+  EXPECT_TRUE((*shipper.Next())->more());
+  EXPECT_FALSE((*shipper.Next())->more()) << "the window has no room for the third";
+  EXPECT_FALSE(shipper.HasMore());
+  EXPECT_FALSE(shipper.nothing_in_flight());
+  ASSERT_TRUE(shipper.OnAck(CommitSeq(2)).ok());
+  EXPECT_TRUE(shipper.nothing_in_flight());
+  EXPECT_FALSE((*shipper.Next())->more()) << "the last";
 }
 
 TEST(Shipper, AFrameThatCanNeverTravelLeavesTheTailToAnotherWay) {

@@ -41,6 +41,36 @@ TEST(Promote, PeerFencedPromotesAndGrantsInOneStep) {
   EXPECT_EQ(Find<Transition>(actions)->actor, "tester");
 }
 
+TEST(Failover, EachWayToAnEpochHasItsKind) {
+  Rig rig;
+  rig.Give(0, Switchover{});
+  rig.Do(0, Drained{});
+  EXPECT_EQ(rig.failover, Failover::kSwitchover);
+  Rig alone;
+  alone.Cut();
+  alone.Give(0, Solo{.peer_fenced = true});
+  EXPECT_EQ(alone.failover, Failover::kSolo);
+  Rig promoted;
+  promoted.Cut();
+  promoted.Give(1, Promote{});
+  EXPECT_EQ(promoted.failover, Failover::kPromote);
+  Rig forced;
+  forced.Power(1);
+  forced.Give(1, Promote{.peer_fenced = true, .allow_data_loss = true});
+  EXPECT_EQ(forced.failover, Failover::kForced);
+}
+
+TEST(Failover, FollowingAndResumingOpenNoEpoch) {
+  Rig rig;
+  rig.Power(0);
+  rig.Power(1);
+  rig.Mend();
+  ASSERT_TRUE(rig.Writes(0));
+  rig.Give(1, Demote{});
+  rig.Give(0, Fence{});
+  EXPECT_EQ(rig.failover, Failover::kNone);
+}
+
 TEST(Promote, PlainBlocksAndSaysWhatComesNext) {
   Rig rig;
   rig.Cut();

@@ -110,8 +110,12 @@ class Rig {
   /// The answer to the last order of this node, wherever it came.
   std::optional<Refuse> refused;
   std::optional<Done> done;
+  /// How the last epoch was opened, wherever.
+  Failover failover = Failover::kNone;
 
  private:
+  static bool IsOpening(const Transition& t) { return t.failover != Failover::kNone; }
+
   void Carry(std::size_t who, const Actions& actions) {
     for (const Action& action : actions) {
       if (const auto* persist = std::get_if<Persist>(&action)) {
@@ -126,6 +130,8 @@ class Rig {
       } else if (const auto* d = std::get_if<Done>(&action)) {
         done = *d;
         refused.reset();
+      } else if (const auto* t = std::get_if<Transition>(&action); t && IsOpening(*t)) {
+        failover = t->failover;
       }
     }
   }

@@ -45,6 +45,7 @@ TEST_F(Replication, ReopeningBetweenFramesChangesNothing) {
   ExpectEqual();
 }
 
+// R24: by position, without gaps.
 TEST_F(Replication, FramesAreSkippedOrRefusedByNumber) {
   writer_.Steps(20);
   const auto& frames = writer_.frames();
@@ -58,6 +59,7 @@ TEST_F(Replication, FramesAreSkippedOrRefusedByNumber) {
   EXPECT_EQ(standby_.sink().last().seq, CommitSeq(4));
 }
 
+// R24: a frame is applied whole or not at all.
 TEST_F(Replication, WrongDigestKeepsNothingOfTheFrame) {
   writer_.CreateUser();
   const UserId user = writer_.Users()[0];
@@ -260,6 +262,27 @@ TEST_F(Replication, RefillBrokenOffKeepsTheBodies) {
   ExpectEqual(kNoOutbox);
 }
 
+// R25: what a frame brings is checked, not believed.
+TEST_F(Replication, OctetsThatDoNotHaveTheirHashAreNotKept) {
+  writer_.CreateUser();
+  const UserId user = writer_.Users()[0];
+  writer_.Append(user, writer_.Mailboxes(user)[0], "body");
+  std::vector<proto::Frame> frames = writer_.frames();
+  for (proto::ChangeItem& item : *frames.back().mutable_changes(0)->mutable_items()) {
+    if (item.has_body()) {
+      item.mutable_body()->set_octets("bodu");
+    }
+  }
+  const auto outcome = standby_.sink().Apply(frames);
+  ASSERT_TRUE(outcome.ok()) << outcome.status().ToString();
+  ASSERT_TRUE(outcome.value().mismatch);
+  EXPECT_THAT(outcome.value().mismatch->reason, HasSubstr("do not have that hash"));
+  EXPECT_EQ(outcome.value().last.seq.value() + 1, frames.back().seq()) << "not acknowledged";
+  Stream(frames.size() - 1);
+  ExpectEqual();
+}
+
+// R25: nor is a body believed to be here.
 TEST_F(Replication, ClaimOfABodyThatIsNotHereIsRefused) {
   writer_.CreateUser();
   const UserId user = writer_.Users()[0];

@@ -68,8 +68,15 @@ class StorePair : public ::testing::Test {
     return message;
   }
 
-  StoreBox primary_;
-  StoreBox standby_;
+  static BoxOptions On(Clock* clock) {
+    BoxOptions options;
+    options.clock = clock;
+    return options;
+  }
+
+  ManualClock clock_;
+  StoreBox primary_{On(&clock_)};
+  StoreBox standby_{On(&clock_)};
   std::size_t sent_ = 0;
 };
 
@@ -103,6 +110,35 @@ TEST_F(StorePair, FramesOfTheCommitThreadGiveAnEqualCopy) {
   StreamAll();
   ExpectEqualDigests();
   EXPECT_EQ(standby_.store().ports().sink->last(), primary_.store().ports().log->last());
+}
+
+// R20, R21: a purge is a change like others, so both nodes have one floor; a standby that has the
+// same mail, as old, does nothing by itself.
+TEST_F(StorePair, APurgeTravelsAndAStandbyPurgesNothingByItself) {
+  constexpr std::int64_t kDayMs = 24ll * 3600 * 1000;
+  const UserRef ann = primary_.AddUser("ann");
+  const MailboxRef inbox = primary_.Inbox(ann).ref;
+  FlagList gone;
+  gone.system = kDeleted;
+  ASSERT_TRUE(primary_.Append(inbox, "one", gone).ok());
+  ASSERT_TRUE(primary_.Append(inbox, "two").ok());
+  const Modseq known = primary_.State(inbox).highest_modseq;
+  ASSERT_TRUE(primary_.Expunge(inbox).ok());
+  StreamAll();
+  clock_.AdvanceMs(8 * kDayMs);
+  const Result<JobReport> nothing = standby_.store().RunJobsNow();
+  EXPECT_TRUE(!nothing.ok() || nothing->purged + nothing->collected == 0);
+  ExpectEqualDigests();
+  ASSERT_EQ(primary_.store().RunJobsNow()->purged, 1U);
+  StreamAll();
+  ExpectEqualDigests();
+  const Modseq floor = primary_.State(inbox).purge_floor;
+  EXPECT_GT(floor, known);
+  standby_.BePrimary(3);
+  EXPECT_EQ(standby_.State(inbox).purge_floor, floor);
+  IndexQuery query;
+  query.since = known;
+  EXPECT_EQ(standby_.Index(inbox, query)->vanished.ToString(), "1");
 }
 
 /// Fields that nothing of this version writes: reserved ones, and one of a later version.
