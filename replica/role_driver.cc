@@ -157,7 +157,7 @@ void RoleDriver::Do(const core::SendMessage& action) {
   shared_.out.Push(std::move(message));
 }
 
-void RoleDriver::Do(const core::AdvanceVisible& action) const {
+void RoleDriver::Do(const core::AdvanceVisible& action) {
   shared_.ports.visibility->AdvanceTo(action.seq);
 }
 

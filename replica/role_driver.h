@@ -75,7 +75,7 @@ class RoleDriver {
   void Do(const core::Persist& action);
   void Do(const core::Serving& action);
   void Do(const core::SendMessage& action);
-  void Do(const core::AdvanceVisible& action) const;
+  void Do(const core::AdvanceVisible& action);
   void Do(const core::PeerDurable& action);
   void Do(const core::StartRewind& action);
   void Do(const core::JumpUids& action);

@@ -23,10 +23,6 @@ bool IsNameChar(char c) {
          c == '-';
 }
 
-bool IsDigit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 }  // namespace
 
 bool IsAtomChar(char c) {

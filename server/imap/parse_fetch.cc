@@ -68,10 +68,6 @@ Status ParseSectionText(Cursor* in, Section* section) {
   return OkStatus();
 }
 
-bool IsDigit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 // After '[': "1.2.HEADER]" and the like.
 Result<Section> ParseSection(Cursor* in) {
   Section section;

@@ -35,7 +35,7 @@ Connection::~Connection() {
   close(fd_);
 }
 
-void Connection::Send(std::string_view bytes) const {
+void Connection::Send(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (n <= 0) {

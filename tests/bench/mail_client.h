@@ -20,7 +20,7 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  void Send(std::string_view bytes) const;
+  void Send(std::string_view bytes);
   /// One line without its CRLF; valid until the next read.
   std::string_view ReadLine();
   /// Skips octets of a literal.
