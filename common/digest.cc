@@ -10,9 +10,9 @@ namespace {
 
 // Fetching the algorithm costs more than hashing a short row, so it is done once.
 const EVP_MD* Algorithm() {
-  static const EVP_MD* const md = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  TWINSPOOL_CHECK(md != nullptr, "OpenSSL offers no SHA-256");
-  return md;
+  static const EVP_MD* const kSha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  TWINSPOOL_CHECK(kSha256 != nullptr, "OpenSSL offers no SHA-256");
+  return kSha256;
 }
 
 Digest128 HashTerm(std::string_view octets) {

@@ -1,54 +1,34 @@
 #include "common/json.h"
 
+#include <cstdint>
 #include <cstdio>
+
+#include "common/utf8.h"
 
 namespace twinspool {
 namespace {
 
-/// Length of the well-formed UTF-8 sequence at the start of `s`, or 0.
-std::size_t Utf8Length(std::string_view s) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(s[i]); };
-  const unsigned char lead = byte(0);
-  const std::size_t length = lead < 0x80   ? 1
-                             : lead < 0xc2 ? 0
-                             : lead < 0xe0 ? 2
-                             : lead < 0xf0 ? 3
-                             : lead < 0xf5 ? 4
-                                           : 0;
-  if (length == 0 || length > s.size()) {
-    return 0;
-  }
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) {
-      return 0;
-    }
-  }
-  const bool overlong = (lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xf0 && byte(1) < 0x90);
-  const bool surrogate = lead == 0xed && byte(1) >= 0xa0;
-  const bool too_high = lead == 0xf4 && byte(1) >= 0x90;
-  return overlong || surrogate || too_high ? 0 : length;
-}
+constexpr char kHexDigits[] = "0123456789abcdef";
 
 }  // namespace
 
 std::string JsonString(std::string_view text) {
   std::string out = "\"";
-  while (!text.empty()) {
-    const std::size_t length = Utf8Length(text);
-    const auto c = static_cast<unsigned char>(text[0]);
-    if (length == 0) {
+  for (std::size_t pos = 0; pos < text.size();) {
+    const std::size_t start = pos;
+    const std::int32_t c = NextUtf8(text, &pos);
+    if (c == kNotUtf8) {
       out += "\\ufffd";
     } else if (c == '"' || c == '\\') {
       out.push_back('\\');
-      out.push_back(text[0]);
+      out.push_back(static_cast<char>(c));
     } else if (c < 0x20) {
-      char escaped[8];
-      std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(c));
-      out += escaped;
+      out += "\\u00";
+      out.push_back(kHexDigits[c >> 4]);
+      out.push_back(kHexDigits[c & 0xf]);
     } else {
-      out += text.substr(0, length);
+      out += text.substr(start, pos - start);
     }
-    text.remove_prefix(length == 0 ? 1 : length);
   }
   return out + '"';
 }

@@ -16,7 +16,7 @@ namespace {
 class CounterImpl final : public Counter {
  public:
   explicit CounterImpl(prometheus::Counter& counter) : counter_(counter) {}
-  void Add(double amount) override { counter_.Increment(amount); }
+  void Increment() override { counter_.Increment(); }
   double value() const override { return counter_.Value(); }
 
  private:

@@ -14,7 +14,7 @@ namespace twinspool {
 class Counter {
  public:
   virtual ~Counter() = default;
-  virtual void Add(double amount = 1) = 0;
+  virtual void Increment() = 0;
   virtual double value() const = 0;
 };
 

@@ -102,7 +102,9 @@ void CatchUpSender::SendUserPage() {
   shared_.Send(std::move(message));
 }
 
-Status CatchUpSender::StartWork(Work work) {
+Status CatchUpSender::StartWork() {
+  Work work = std::move(work_.front());
+  work_.pop_front();
   walking_ = true;
   if (!work.mailbox.nil()) {
     return picture_->StartMailbox(work.mailbox);
@@ -113,29 +115,32 @@ Status CatchUpSender::StartWork(Work work) {
   return picture_->StartSince(plan_.after);
 }
 
-Result<bool> CatchUpSender::PumpUnit() {
-  while (true) {
+Result<std::optional<proto::CatchUpUnit>> CatchUpSender::NextUnit() {
+  while (walking_ || !work_.empty()) {
     if (!walking_) {
-      if (work_.empty()) {
-        return false;
-      }
-      Work next = std::move(work_.front());
-      work_.pop_front();
-      TRY(StartWork(std::move(next)));
+      TRY(StartWork());
     }
     ASSIGN_OR_RETURN(std::optional<proto::CatchUpUnit> unit, picture_->NextUnit());
-    if (!unit) {
-      walking_ = false;
-      continue;
+    if (unit) {
+      return unit;
     }
-    unit->set_number(next_number_++);
-    const std::string octets = unit->SerializeAsString();
-    ASSIGN_OR_RETURN(auto parts, core::CutIntoParts(octets, unit->number(), true));
-    in_flight_[unit->number()] = octets.size();
-    in_flight_bytes_ += octets.size();
-    parts_.assign(std::make_move_iterator(parts.begin()), std::make_move_iterator(parts.end()));
-    return true;
+    walking_ = false;
   }
+  return std::optional<proto::CatchUpUnit>();
+}
+
+Status CatchUpSender::MakeParts() {
+  ASSIGN_OR_RETURN(std::optional<proto::CatchUpUnit> unit, NextUnit());
+  if (!unit) {
+    return OkStatus();
+  }
+  unit->set_number(next_number_++);
+  const std::string octets = unit->SerializeAsString();
+  ASSIGN_OR_RETURN(auto parts, core::CutIntoParts(octets, unit->number(), true));
+  in_flight_[unit->number()] = octets.size();
+  in_flight_bytes_ += octets.size();
+  parts_.assign(std::make_move_iterator(parts.begin()), std::make_move_iterator(parts.end()));
+  return OkStatus();
 }
 
 Result<bool> CatchUpSender::Pump() {
@@ -147,7 +152,7 @@ Result<bool> CatchUpSender::Pump() {
     return true;
   }
   if (parts_.empty() && in_flight_bytes_ < shared_.options.unit_window_bytes) {
-    ASSIGN_OR_RETURN([[maybe_unused]] const bool made, PumpUnit());
+    TRY(MakeParts());
   }
   if (!parts_.empty()) {
     proto::PeerMessage message;

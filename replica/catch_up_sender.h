@@ -56,8 +56,12 @@ class CatchUpSender {
     UserId user;        // not nil: whole user
     std::vector<proto::BodyRef> have;
   };  // both nil: everything since plan_.after
-  Status StartWork(Work work);
-  Result<bool> PumpUnit();
+  /// Takes the first of work_ and begins to walk it.
+  Status StartWork();
+  /// The next unit of the work at hand, or of the first after it that has one; none: all is walked.
+  Result<std::optional<proto::CatchUpUnit>> NextUnit();
+  /// Cuts the next unit, if there is one, into parts_.
+  Status MakeParts();
   void SendUserPage();
   bool Finished() const;
 

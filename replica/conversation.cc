@@ -274,8 +274,8 @@ bool Conversation::WantsToSend() const {
   if (!gate_.empty() || !link_up_) {
     return !gate_.empty();
   }
-  const bool more = role_.role() == core::Role::kPrimary ? primary_.WantsToSend()
-                                                         : give_back_.WantsToSend();
+  const bool more =
+      role_.role() == core::Role::kPrimary ? primary_.WantsToSend() : give_back_.WantsToSend();
   return more || !shared_.out.empty() || !shared_.drop.ok();
 }
 

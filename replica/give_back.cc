@@ -88,10 +88,9 @@ void GiveBackSender::TakeOwn(const proto::SalvageItem& item) {
   if (!octets.ok()) {
     return PutOff(true, octets.status().ToString(), shared_.clock.Now());
   }
-  const std::string token = item.token();
   shared_.ports.take_back->Take(
       Describe(item), std::move(octets).value(),
-      [this, token](const Result<proto::GivenBack>& result) {
+      [this, token = item.token()](const Result<proto::GivenBack>& result) {
         const proto::GivenBack given = ToGivenBack(token, result);
         shared_.post([this, given] { OnGivenBack(given, shared_.clock.Now()); });
       });

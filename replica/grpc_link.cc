@@ -112,6 +112,8 @@ class Dialer : public PeerLink {
     tls.pem_cert_chain = certificates.certificate;
     channel_ = grpc::CreateCustomChannel(address_, grpc::SslCredentials(tls), ClientArguments());
   }
+  Dialer(const Dialer&) = delete;
+  Dialer& operator=(const Dialer&) = delete;
   ~Dialer() override { Dialer::Stop(); }
 
   void Start(LinkListener* listener) override {
@@ -266,6 +268,8 @@ class Server : public PeerServer {
  public:
   Server(std::unique_ptr<grpc::Server> server, int port)
       : server_(std::move(server)), port_(port) {}
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
   ~Server() override { Server::Stop(); }
   int port() const override { return port_; }
   void Stop() override {
@@ -280,7 +284,7 @@ class Server : public PeerServer {
 
 }  // namespace
 
-std::unique_ptr<PeerLink> DialPeer(std::string address, LinkCertificates certificates,
+std::unique_ptr<PeerLink> DialPeer(std::string address, const LinkCertificates& certificates,
                                    PairId pair_id, Random& random) {
   return std::make_unique<Dialer>(std::move(address), certificates, pair_id, random);
 }

@@ -37,7 +37,7 @@ inline constexpr const char* kPeerDnsName = "twinspool-node";
 
 /// Node 1's end: dials `address` (host:port) from a thread of its own, again and again with a
 /// jittered wait between limits::kRedialMsMin and kRedialMsMax.
-std::unique_ptr<PeerLink> DialPeer(std::string address, LinkCertificates certificates,
+std::unique_ptr<PeerLink> DialPeer(std::string address, const LinkCertificates& certificates,
                                    PairId pair_id, Random& random);
 
 /// Answers Replication.Join: checks the one-time secret and makes a certificate. Any thread.

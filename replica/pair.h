@@ -7,8 +7,8 @@
 //   the store's commit thread sends what it has committed when that can lead to nothing else
 //
 // So in a quiet pair a write changes threads as little as possible: every change costs more than
-// the work itself. One mutex serialises the conversation; the commit thread only tries it. While one
-// step takes long (undoing, recounting), ship-send goes on with heartbeats.
+// the work itself. One mutex serialises the conversation; the commit thread only tries it. While
+// one step takes long (undoing, recounting), ship-send goes on with heartbeats.
 //
 // Lock order: sending, conversation, queue, gate; the store's locks come after all of them.
 #pragma once

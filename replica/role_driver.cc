@@ -28,9 +28,9 @@ void RoleDriver::Start(const core::Control& stored, core::EpochHistory history, 
   history_ = std::move(history);
   running_ = true;
   gate_.Close();
-  core::Started started = core::Start(settings(), stored, log_end);
+  const core::Started started = core::Start(settings(), stored, log_end);
   state_ = started.state;
-  CarryOut(std::move(started.actions));
+  CarryOut(started.actions);
   if (state_.role != core::Role::kPrimary) {
     // The store may have served a moment ago, alone: `pair join`.
     Do(core::ServingOf(settings(), state_));
@@ -92,7 +92,7 @@ void RoleDriver::Run(const core::Event& event) {
   }
 }
 
-void RoleDriver::CarryOut(core::Actions actions) {
+void RoleDriver::CarryOut(const core::Actions& actions) {
   for (const core::Action& action : actions) {
     std::visit([this](const auto& what) { Do(what); }, action);
   }

@@ -71,7 +71,7 @@ class RoleDriver {
   void Work();
   void Run(const core::Event& event);
   void TakeFromGate();
-  void CarryOut(core::Actions actions);
+  void CarryOut(const core::Actions& actions);
   void Do(const core::Persist& action);
   void Do(const core::Serving& action);
   void Do(const core::SendMessage& action);

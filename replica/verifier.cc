@@ -77,26 +77,29 @@ void Verifier::Note(const proto::MailboxDigest* here, const proto::MailboxDigest
                                  .there = Describe(there)});
 }
 
+Status Verifier::CompareMailbox(const proto::MailboxDigest& theirs) {
+  ++result_.compared;
+  ASSIGN_OR_RETURN(bool have, FillOwn());
+  while (have && own_.front().mailbox_id() < theirs.mailbox_id()) {
+    ++result_.compared;
+    Note(&own_.front(), nullptr);
+    own_.pop_front();
+    ASSIGN_OR_RETURN(have, FillOwn());
+  }
+  if (!have || own_.front().mailbox_id() != theirs.mailbox_id()) {
+    Note(nullptr, &theirs);
+    return OkStatus();
+  }
+  if (own_.front().digest() != theirs.digest()) {
+    Note(&own_.front(), &theirs);
+  }
+  own_.pop_front();
+  return OkStatus();
+}
+
 Status Verifier::CompareMailboxes(const proto::DigestReply& reply) {
   for (const proto::MailboxDigest& theirs : reply.mailboxes()) {
-    ++result_.compared;
-    while (true) {
-      ASSIGN_OR_RETURN(const bool have, FillOwn());
-      if (!have || own_.front().mailbox_id() > theirs.mailbox_id()) {
-        Note(nullptr, &theirs);
-        break;
-      }
-      if (own_.front().mailbox_id() == theirs.mailbox_id()) {
-        if (own_.front().digest() != theirs.digest()) {
-          Note(&own_.front(), &theirs);
-        }
-        own_.pop_front();
-        break;
-      }
-      ++result_.compared;
-      Note(&own_.front(), nullptr);
-      own_.pop_front();
-    }
+    TRY(CompareMailbox(theirs));
   }
   return OkStatus();
 }

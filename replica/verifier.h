@@ -51,6 +51,7 @@ class Verifier {
   void OnTick(Instant now);
 
  private:
+  Status CompareMailbox(const proto::MailboxDigest& theirs);
   Status CompareMailboxes(const proto::DigestReply& reply);
   /// Mailboxes and users that only this node has. After the last reply.
   Status NoteMissing();

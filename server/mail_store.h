@@ -230,8 +230,8 @@ struct AppendMessage {
 
 struct AppendResult {
   UidValidity uid_validity;
-  UidSet uids;    // in the order of the messages, rising
-  Modseq modseq;  // the highest of them
+  UidSet uids;                 // in the order of the messages, rising
+  Modseq modseq;               // the highest of them
   std::vector<BodyNo> bodies;  // of the messages, where the store says so
 };
 

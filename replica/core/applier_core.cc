@@ -27,7 +27,7 @@ Result<ApplierCore::Taken> ApplierCore::Take(const proto::FramePart& part, Epoch
     return Taken::kMore;
   }
   if (!whole->unit) {
-    return TakeFrame(*std::move(whole), epoch);
+    return TakeFrame(*whole, epoch);
   }
   unit_.Clear();
   if (!unit_.ParseFromString(whole->octets) || (whole->seq != 0 && unit_.number() != whole->seq)) {
@@ -36,7 +36,7 @@ Result<ApplierCore::Taken> ApplierCore::Take(const proto::FramePart& part, Epoch
   return Taken::kUnit;
 }
 
-Result<ApplierCore::Taken> ApplierCore::TakeFrame(PartAssembler::Whole whole, Epoch epoch) {
+Result<ApplierCore::Taken> ApplierCore::TakeFrame(const PartAssembler::Whole& whole, Epoch epoch) {
   const EntryId end = QueueEnd();
   proto::Frame frame;
   if (!frame.ParseFromString(whole.octets) || (whole.seq != 0 && frame.seq() != whole.seq)) {

@@ -47,7 +47,7 @@ class ApplierCore {
   EntryId last() const { return last_; }
 
  private:
-  Result<Taken> TakeFrame(PartAssembler::Whole whole, Epoch epoch);
+  Result<Taken> TakeFrame(const PartAssembler::Whole& whole, Epoch epoch);
   EntryId QueueEnd() const;
 
   PartAssembler assembler_;

@@ -22,9 +22,11 @@ constexpr std::size_t kOwnBlockBytesMin = 512;
 /// stops at what does not read.
 template <typename Fn>
 void ForEachField(std::string_view message, int field, Fn&& fn) {
+  const std::uint64_t wanted = static_cast<std::uint64_t>(field) << 3 | 2;
   Reader reader(message);
   while (reader.ok() && !reader.AtEnd()) {
     const std::uint64_t tag = reader.Varint();
+    std::string_view octets;
     switch (tag & 7) {
       case 0:
         reader.Varint();
@@ -32,34 +34,36 @@ void ForEachField(std::string_view message, int field, Fn&& fn) {
       case 1:
         reader.Bytes(8);
         break;
-      case 2: {
-        const std::string_view octets = reader.String();
-        if (reader.ok() && tag >> 3 == static_cast<std::uint64_t>(field)) {
-          fn(octets);
-        }
+      case 2:
+        octets = reader.String();
         break;
-      }
       case 5:
         reader.Bytes(4);
         break;
       default:
         return;
     }
+    if (reader.ok() && tag == wanted) {
+      fn(octets);
+    }
   }
+}
+
+/// Adds the octets of large bodies inside an encoded ChangeItem.
+void AddBodies(std::string_view item, std::vector<std::string_view>* bodies) {
+  ForEachField(item, proto::ChangeItem::kBodyFieldNumber, [&](std::string_view body) {
+    ForEachField(body, proto::BodyItem::kOctetsFieldNumber, [&](std::string_view octets) {
+      if (octets.size() >= kOwnBlockBytesMin) {
+        bodies->push_back(octets);
+      }
+    });
+  });
 }
 
 /// The octets of large bodies inside an encoded Frame or CatchUpUnit, in order.
 std::vector<std::string_view> BodiesIn(std::string_view whole, bool unit) {
   std::vector<std::string_view> bodies;
-  const auto from_item = [&](std::string_view item) {
-    ForEachField(item, proto::ChangeItem::kBodyFieldNumber, [&](std::string_view body) {
-      ForEachField(body, proto::BodyItem::kOctetsFieldNumber, [&](std::string_view octets) {
-        if (octets.size() >= kOwnBlockBytesMin) {
-          bodies.push_back(octets);
-        }
-      });
-    });
-  };
+  const auto from_item = [&](std::string_view item) { AddBodies(item, &bodies); };
   if (unit) {
     ForEachField(whole, proto::CatchUpUnit::kItemsFieldNumber, from_item);
     return bodies;

@@ -27,7 +27,7 @@ std::size_t CountOf(const std::map<std::string, std::size_t>& counts, const std:
 }  // namespace
 
 std::string ClientNetwork(std::string_view address) {
-  const std::string text(address);
+  std::string text(address);
   std::array<unsigned char, 16> octets{};
   if (inet_pton(AF_INET6, text.c_str(), octets.data()) != 1) {
     return text;

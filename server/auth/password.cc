@@ -53,12 +53,12 @@ Result<std::string> NewSetting(Random& random, unsigned long cost) {
 
 // What passwords of unknown users are compared with: a hash that no password of a client has.
 const std::string& DummyHash() {
-  static const std::string hash = [] {
+  static const std::string kHash = [] {
     const std::string secret = SystemRandom().NewId<PairId>().ToHex();
     const auto made = HashPassword(secret, SystemRandom());
     return made.ok() ? *made : std::string();
   }();
-  return hash;
+  return kHash;
 }
 
 }  // namespace

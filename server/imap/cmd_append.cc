@@ -31,7 +31,7 @@ class AppendTask : public Task {
 
   bool hungry() const override { return !waiting_ && !finished_; }
 
-  void OnEvent(Event event) override {
+  void OnEvent(Event&& event) override {
     if (auto* begin = std::get_if<AppendMessageBegin>(&event)) {
       OnMessage(std::move(*begin));
     } else if (const auto* data = std::get_if<AppendData>(&event)) {
@@ -127,7 +127,7 @@ class AppendTask : public Task {
 
 }  // namespace
 
-std::unique_ptr<Task> RunAppend(Core& core, AppendBegin begin) {
+std::unique_ptr<Task> RunAppend(Core& core, const AppendBegin& begin) {
   auto task = std::make_unique<AppendTask>(core);
   task->Begin(begin.mailbox);
   return task;

@@ -71,7 +71,7 @@ class PlainTask : public LoginTask {
 
   bool hungry() const override { return !asking() && !finished_; }
 
-  void OnEvent(Event event) override {
+  void OnEvent(Event&& event) override {
     if (const auto* line = std::get_if<RawLine>(&event)) {
       return OnResponse(line->text);
     }

@@ -23,7 +23,7 @@ class IdleTask : public Task {
 
   bool hungry() const override { return !finished_; }
 
-  void OnEvent(Event event) override {
+  void OnEvent(Event&& event) override {
     finished_ = true;
     core().host().SetTimeout(limits::kIdleMs);
     const auto* line = std::get_if<RawLine>(&event);

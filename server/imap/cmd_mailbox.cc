@@ -43,7 +43,7 @@ class DeleteTask : public Task {
 
 }  // namespace
 
-std::unique_ptr<Task> Run(Core& core, cmd::Create command) {
+std::unique_ptr<Task> Run(Core& core, const cmd::Create& command) {
   if (command.unknown_use) {
     // RFC 6154 §3: a special use that is not supported.
     core.No("[USEATTR] Special uses here are All Archive Drafts Flagged Junk Sent Trash");
@@ -61,13 +61,13 @@ std::unique_ptr<Task> Run(Core& core, cmd::Create command) {
   return task;
 }
 
-std::unique_ptr<Task> Run(Core& core, cmd::Delete command) {
+std::unique_ptr<Task> Run(Core& core, const cmd::Delete& command) {
   auto task = std::make_unique<DeleteTask>(core);
   task->Begin(NormalName(command.mailbox));
   return task;
 }
 
-std::unique_ptr<Task> Run(Core& core, cmd::Rename command) {
+std::unique_ptr<Task> Run(Core& core, const cmd::Rename& command) {
   auto task = std::make_unique<Task>(core);
   core.store().RenameMailbox(core.user().id, NormalName(command.from), NormalName(command.to),
                              task->Then<Unit>([&core](const Result<Unit>& result) {
@@ -76,7 +76,7 @@ std::unique_ptr<Task> Run(Core& core, cmd::Rename command) {
   return task;
 }
 
-std::unique_ptr<Task> Run(Core& core, cmd::Subscribe command) {
+std::unique_ptr<Task> Run(Core& core, const cmd::Subscribe& command) {
   auto task = std::make_unique<Task>(core);
   const char* done = command.subscribed ? "SUBSCRIBE completed" : "UNSUBSCRIBE completed";
   core.store().Subscribe(core.user().id, NormalName(command.mailbox), command.subscribed,
@@ -86,7 +86,7 @@ std::unique_ptr<Task> Run(Core& core, cmd::Subscribe command) {
   return task;
 }
 
-std::unique_ptr<Task> Run(Core& core, cmd::Status command) {
+std::unique_ptr<Task> Run(Core& core, const cmd::Status& command) {
   if ((command.items & kStatusHighestModseq) != 0) {
     core.EnableCondstore();
   }

@@ -30,7 +30,7 @@ std::unique_ptr<Task> Run(Core& core, cmd::Logout) {
   return nullptr;
 }
 
-std::unique_ptr<Task> Run(Core& core, cmd::Id) {
+std::unique_ptr<Task> Run(Core& core, const cmd::Id&) {
   std::string line = "ID (\"name\" ";
   AppendString(&line, core.options().product);
   line += " \"version\" ";
@@ -40,7 +40,7 @@ std::unique_ptr<Task> Run(Core& core, cmd::Id) {
   return nullptr;
 }
 
-std::unique_ptr<Task> Run(Core& core, cmd::Enable command) {
+std::unique_ptr<Task> Run(Core& core, const cmd::Enable& command) {
   std::string enabled;
   for (const std::string& extension : command.extensions) {
     // Each name at most once, and only what was not in force before (RFC 5161 §3.2).

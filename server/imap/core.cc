@@ -159,8 +159,8 @@ void Core::Handle(Event event) {
     out_ += "+ Ready for the literal\r\n";
   } else if (auto* ready = std::get_if<CommandReady>(&event)) {
     StartCommand(std::move(ready->command));
-  } else if (auto* append = std::get_if<AppendBegin>(&event)) {
-    StartAppend(std::move(*append));
+  } else if (const auto* append = std::get_if<AppendBegin>(&event)) {
+    StartAppend(*append);
   } else if (const auto* bad = std::get_if<BadLine>(&event)) {
     Refuse(bad->tag, Condition::kBad, "", bad->text);
   } else if (const auto* big = std::get_if<LiteralTooBig>(&event)) {
@@ -193,16 +193,17 @@ void Core::StartCommand(Command command) {
   traits_ = TraitsOf(command);
   busy_ = true;
   if (Allowed(traits_)) {
-    task_ = std::visit([this](auto&& body) { return Run(*this, std::move(body)); },
-                       std::move(command.body));
+    task_ =
+        std::visit([this](auto&& body) { return Run(*this, std::forward<decltype(body)>(body)); },
+                   std::move(command.body));
   }
 }
 
-void Core::StartAppend(AppendBegin begin) {
+void Core::StartAppend(const AppendBegin& begin) {
   tag_ = begin.tag;
   traits_ = AppendTraits();
   busy_ = true;
-  task_ = RunAppend(*this, std::move(begin));
+  task_ = RunAppend(*this, begin);
 }
 
 bool Core::Allowed(const CommandTraits& traits) {

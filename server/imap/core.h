@@ -55,7 +55,7 @@ class Task {
 
   /// Whether the reader's next events belong to this command (APPEND, IDLE, AUTHENTICATE).
   virtual bool hungry() const { return false; }
-  virtual void OnEvent(Event event) { static_cast<void>(event); }
+  virtual void OnEvent(Event&& event) { static_cast<void>(event); }
   /// The client took its output; go on producing.
   virtual void OnDrained() {}
   /// The selected mailbox has news.
@@ -179,7 +179,7 @@ class Core : public net::Session {
   bool PumpOnce();
   void Handle(Event event);
   void StartCommand(Command command);
-  void StartAppend(AppendBegin begin);
+  void StartAppend(const AppendBegin& begin);
   bool Allowed(const CommandTraits& traits);
   void Refuse(const std::string& tag, Condition condition, std::string_view code,
               std::string_view text);

@@ -23,10 +23,6 @@ bool IsNameChar(char c) {
          c == '-';
 }
 
-bool IsDigit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 }  // namespace
 
 bool IsAtomChar(char c) {
@@ -78,7 +74,7 @@ Status Cursor::Expect(char c) {
   return Expected(c == ' ' ? std::string("a space") : std::string("'") + c + "'");
 }
 
-Status Cursor::End() {
+Status Cursor::End() const {
   return AtEnd() ? OkStatus() : Expected("the end of the command");
 }
 

@@ -16,6 +16,9 @@ namespace twinspool::imap {
 
 /// True for the characters of an atom: printable ASCII without specials.
 bool IsAtomChar(char c);
+inline bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
 /// Upper case of an ASCII letter; other octets stay.
 char AsciiUpper(char c);
 std::string AsciiUpper(std::string_view text);
@@ -44,7 +47,7 @@ class Cursor {
   Status Expect(char c);
   Status Space() { return Expect(' '); }
   /// Nothing more may follow.
-  Status End();
+  Status End() const;
 
   /// One or more atom characters.
   Result<std::string> Atom();

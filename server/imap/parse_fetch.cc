@@ -47,7 +47,7 @@ Status ParseFieldNames(Cursor* in, Section* section) {
 }
 
 Status ParseSectionText(Cursor* in, Section* section) {
-  const Status unknown =
+  Status unknown =
       in->Expected("HEADER, HEADER.FIELDS, HEADER.FIELDS.NOT, TEXT, or MIME after a part");
   ASSIGN_OR_RETURN(const std::string name, in->Name());
   if (name == "HEADER") {
@@ -66,10 +66,6 @@ Status ParseSectionText(Cursor* in, Section* section) {
     return unknown;
   }
   return OkStatus();
-}
-
-bool IsDigit(char c) {
-  return c >= '0' && c <= '9';
 }
 
 // After '[': "1.2.HEADER]" and the like.

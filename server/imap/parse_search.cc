@@ -170,7 +170,7 @@ class ProgramParser {
   }
 
   Status TakeDate(SearchKey* key) {
-    const Status expected = in_->Expected("a date such as 1-Feb-2024");
+    Status expected = in_->Expected("a date such as 1-Feb-2024");
     ASSIGN_OR_RETURN(const std::string text, in_->Astring());
     const std::optional<std::int32_t> day = ParseDate(text);
     if (!day) {

@@ -107,7 +107,7 @@ Status ParseAppendOptions(Cursor* in, AppendPrefix* prefix) {
     TRY(in->Space());
   }
   if (in->Peek() == '"') {
-    const Status expected = in->Expected("a date-time such as \"17-Jul-1996 02:44:25 -0700\"");
+    Status expected = in->Expected("a date-time such as \"17-Jul-1996 02:44:25 -0700\"");
     ASSIGN_OR_RETURN(const std::string text, in->String());
     prefix->date = ParseDateTime(text);
     if (!prefix->date) {

@@ -5,15 +5,13 @@
 #include <limits>
 #include <utility>
 
+#include "server/imap/cursor.h"
+
 namespace twinspool::imap {
 namespace {
 
 // An empty buffer keeps no more memory than this: most connections idle.
 constexpr std::size_t kIdleBufferBytes = 16u << 10;
-
-bool IsDigit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 // Whether a quoted string is open at the end of `line`, which begins outside of one.
 bool EndsInsideQuotes(std::string_view line) {

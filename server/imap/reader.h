@@ -29,6 +29,7 @@ namespace twinspool::imap {
 class CommandReader {
  public:
   CommandReader() = default;
+  ~CommandReader() = default;
   CommandReader(const CommandReader&) = delete;
   CommandReader& operator=(const CommandReader&) = delete;
 

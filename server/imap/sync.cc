@@ -25,7 +25,7 @@ class SyncTask : public Task {
     query.limit = std::exchange(first_, false) ? limits::kSyncFirstEntries : view_.SliceEntries();
     core().store().ReadIndex(
         view_.ref(), std::move(query),
-        Then<IndexBatch>([this](Result<IndexBatch> batch) { OnBatch(batch); }));
+        Then<IndexBatch>([this](const Result<IndexBatch>& batch) { OnBatch(batch); }));
   }
 
   void OnDrained() override {

@@ -23,8 +23,8 @@ std::unique_ptr<Task> Run(Core& core, cmd::Capability command);
 std::unique_ptr<Task> Run(Core& core, cmd::Noop command);
 std::unique_ptr<Task> Run(Core& core, cmd::Check command);
 std::unique_ptr<Task> Run(Core& core, cmd::Logout command);
-std::unique_ptr<Task> Run(Core& core, cmd::Id command);
-std::unique_ptr<Task> Run(Core& core, cmd::Enable command);
+std::unique_ptr<Task> Run(Core& core, const cmd::Id& command);
+std::unique_ptr<Task> Run(Core& core, const cmd::Enable& command);
 std::unique_ptr<Task> Run(Core& core, cmd::Namespace command);
 // cmd_auth.cc
 std::unique_ptr<Task> Run(Core& core, cmd::StartTls command);
@@ -35,16 +35,16 @@ std::unique_ptr<Task> Run(Core& core, cmd::Select command);
 std::unique_ptr<Task> Run(Core& core, cmd::Close command);
 std::unique_ptr<Task> Run(Core& core, cmd::Unselect command);
 // cmd_mailbox.cc
-std::unique_ptr<Task> Run(Core& core, cmd::Create command);
-std::unique_ptr<Task> Run(Core& core, cmd::Delete command);
-std::unique_ptr<Task> Run(Core& core, cmd::Rename command);
-std::unique_ptr<Task> Run(Core& core, cmd::Subscribe command);
-std::unique_ptr<Task> Run(Core& core, cmd::Status command);
+std::unique_ptr<Task> Run(Core& core, const cmd::Create& command);
+std::unique_ptr<Task> Run(Core& core, const cmd::Delete& command);
+std::unique_ptr<Task> Run(Core& core, const cmd::Rename& command);
+std::unique_ptr<Task> Run(Core& core, const cmd::Subscribe& command);
+std::unique_ptr<Task> Run(Core& core, const cmd::Status& command);
 // cmd_list.cc
 std::unique_ptr<Task> Run(Core& core, cmd::List command);
 std::unique_ptr<Task> Run(Core& core, cmd::Lsub command);
 // cmd_append.cc
-std::unique_ptr<Task> RunAppend(Core& core, AppendBegin begin);
+std::unique_ptr<Task> RunAppend(Core& core, const AppendBegin& begin);
 // cmd_fetch.cc
 std::unique_ptr<Task> Run(Core& core, cmd::Fetch command);
 // cmd_store.cc

@@ -28,12 +28,12 @@ constexpr std::array<char, 128> MakeAsciiFold() {
 constexpr std::array<char, 128> kAsciiFold = MakeAsciiFold();
 
 const UNormalizer2* Nfkd() {
-  static const UNormalizer2* const shared = [] {
+  static const UNormalizer2* const kShared = [] {
     UErrorCode error = U_ZERO_ERROR;
     const UNormalizer2* instance = unorm2_getNFKDInstance(&error);
     return U_SUCCESS(error) != 0 ? instance : nullptr;
   }();
-  return shared;
+  return kShared;
 }
 
 void AppendFolded(UChar32 c, const UNormalizer2* nfkd, std::string* out) {

@@ -42,7 +42,7 @@ struct TlsEngine::BioFunctions {
   }
 
   static const BIO_METHOD* Method() {
-    static const BIO_METHOD* const method = [] {
+    static const BIO_METHOD* const kMethod = [] {
       BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "engine");
       TWINSPOOL_CHECK(made != nullptr, "OpenSSL has no memory for a BIO method");
       BIO_meth_set_read(made, Read);
@@ -50,7 +50,7 @@ struct TlsEngine::BioFunctions {
       BIO_meth_set_ctrl(made, Control);
       return made;
     }();
-    return method;
+    return kMethod;
   }
 };
 

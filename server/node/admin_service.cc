@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -163,7 +164,7 @@ class AdminService final : public proto::Admin::Service {
   template <typename Work>
   grpc::Status List(const grpc::ServerContext& context, const char* what, Work&& work) {
     proto::UserReply outcome;
-    const grpc::Status guarded = Guard(context, what, [&] { outcome = work(); });
+    grpc::Status guarded = Guard(context, what, [&] { outcome = work(); });
     if (!guarded.ok() || outcome.outcome() == proto::DONE) {
       return guarded;
     }
@@ -175,6 +176,14 @@ class AdminService final : public proto::Admin::Service {
   Operations& operations_;
   const std::string admin_uri_;
 };
+
+std::optional<gid_t> GroupNamed(const char* name) {
+  group entry{};
+  group* found = nullptr;
+  char room[16384];  // for the names of its members
+  getgrnam_r(name, &entry, room, sizeof room, &found);
+  return found != nullptr ? std::optional(entry.gr_gid) : std::nullopt;
+}
 
 }  // namespace
 
@@ -195,8 +204,8 @@ Result<std::unique_ptr<AdminSocket>> AdminSocket::Open(const std::string& path,
     return IoError("cannot listen on the administration socket " + path +
                    ": its directory must exist and be writable here (option admin-socket)");
   }
-  if (const group* owners = getgrnam("twinspool");
-      owners != nullptr && chown(path.c_str(), static_cast<uid_t>(-1), owners->gr_gid) != 0) {
+  if (const std::optional<gid_t> owners = GroupNamed("twinspool");
+      owners && chown(path.c_str(), static_cast<uid_t>(-1), *owners) != 0) {
     LogWarn("admin_socket_group", {{"path", path}, {"what", "cannot give it to group twinspool"}});
   }
   if (chmod(path.c_str(), 0660) != 0) {

@@ -24,6 +24,8 @@ class AdminSocket {
  public:
   /// A stale socket file is replaced: the data directory's lock has shown that nobody lives here.
   static Result<std::unique_ptr<AdminSocket>> Open(const std::string& path, Operations& operations);
+  AdminSocket(const AdminSocket&) = delete;
+  AdminSocket& operator=(const AdminSocket&) = delete;
   ~AdminSocket();
   /// Refuses new calls and cancels those that are still there after a second. Idempotent.
   void Stop();

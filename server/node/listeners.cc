@@ -69,16 +69,17 @@ Listeners::Listeners(std::size_t threads)
     : scans_("scan", kScanThreads, kScansWaitingMax), pool_(threads) {}
 
 Result<std::unique_ptr<Listeners>> Listeners::Open(const NodeConfig& config,
-                                                   std::shared_ptr<TlsSource> tls, MailStore& store,
-                                                   Operations& operations, Clock& clock) {
+                                                   const std::shared_ptr<TlsSource>& tls,
+                                                   MailStore& store, Operations& operations,
+                                                   Clock& clock) {
   std::unique_ptr<Listeners> listeners(new Listeners(static_cast<std::size_t>(config.net_threads)));
-  TRY(listeners->OpenImap(config, std::move(tls), store, clock));
+  TRY(listeners->OpenImap(config, tls, store, clock));
   TRY(listeners->OpenLmtp(config, store));
   TRY(listeners->OpenHttp(config, operations));
   return listeners;
 }
 
-Status Listeners::OpenImap(const NodeConfig& config, std::shared_ptr<TlsSource> tls,
+Status Listeners::OpenImap(const NodeConfig& config, const std::shared_ptr<TlsSource>& tls,
                            MailStore& store, Clock& clock) {
   const auto factory = [&store, &clock, options = ImapOptions(scans_)](net::SessionHost& host) {
     return imap::MakeSession(host, store, clock, options);

@@ -24,8 +24,9 @@ class Listeners {
   /// Binds everything that `config` names; the error names the address that could not be had. All
   /// references outlive this object.
   static Result<std::unique_ptr<Listeners>> Open(const NodeConfig& config,
-                                                 std::shared_ptr<TlsSource> tls, MailStore& store,
-                                                 Operations& operations, Clock& clock);
+                                                 const std::shared_ptr<TlsSource>& tls,
+                                                 MailStore& store, Operations& operations,
+                                                 Clock& clock);
 
   /// Says goodbye to every mail client; new connections go on being greeted (by BYE, while the node
   /// is not primary). Does not wait.
@@ -36,7 +37,7 @@ class Listeners {
 
  private:
   explicit Listeners(std::size_t threads);
-  Status OpenImap(const NodeConfig& config, std::shared_ptr<TlsSource> tls, MailStore& store,
+  Status OpenImap(const NodeConfig& config, const std::shared_ptr<TlsSource>& tls, MailStore& store,
                   Clock& clock);
   Status OpenLmtp(const NodeConfig& config, MailStore& store);
   Status OpenHttp(const NodeConfig& config, Operations& operations);

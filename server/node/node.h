@@ -37,6 +37,8 @@ class Node final : public Operations {
   /// Everything runs when this returns. Errors name what could not be had and what to do; nothing
   /// on disk was overwritten then.
   static Result<std::unique_ptr<Node>> Start(const NodeConfig& config);
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
   ~Node() override;
 
   /// Graceful: a primary resigns to its standby, a standby steps back, clients are told goodbye.

@@ -326,15 +326,15 @@ proto::UserReply Node::UserAdd(const proto::UserRequest& request) {
 }
 
 proto::UserReply Node::UserPassword(const proto::UserRequest& request) {
-  const auto set = Await<Unit>([&](Done<Unit> done) {
-    store_->users().SetPassword(request.name(), request.password(), std::move(done));
+  const auto set = Await<Unit>([&](const Done<Unit>& done) {
+    store_->users().SetPassword(request.name(), request.password(), done);
   });
   return ReplyFor<UserReply>(set.status(), "password of " + request.name() + " set");
 }
 
 proto::UserReply Node::UserDelete(const proto::UserRequest& request) {
-  const auto deleted = Await<Unit>(
-      [&](Done<Unit> done) { store_->users().Delete(request.name(), std::move(done)); });
+  const auto deleted =
+      Await<Unit>([&](const Done<Unit>& done) { store_->users().Delete(request.name(), done); });
   return ReplyFor<UserReply>(deleted.status(), "user " + request.name() + " deleted");
 }
 

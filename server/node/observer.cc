@@ -43,12 +43,12 @@ void NodeObserver::OnTransition(const replica::core::Transition& transition) {
   metrics_
       .GetCounter("twinspool_role_changes_total", "changes of this node's role",
                   {{"to", RoleName(transition.to)}})
-      .Add();
+      .Increment();
   if (transition.failover != Failover::kNone) {
     metrics_
         .GetCounter("twinspool_failovers_total", "epochs that this node opened, by what led to it",
                     {{"kind", FailoverName(transition.failover)}})
-        .Add();
+        .Increment();
   }
   NotifyServiceManager("STATUS=" + RoleName(transition.to) + ", epoch " +
                        std::to_string(transition.epoch.value()));
@@ -59,14 +59,14 @@ void NodeObserver::OnTransition(const replica::core::Transition& transition) {
 
 void NodeObserver::OnDigestMismatch(UserId user, const std::string& reason) {
   LogError("digest_mismatch", {{"user", user.ToHex()}, {"reason", reason}});
-  mismatches_.Add();
+  mismatches_.Increment();
 }
 
 void NodeObserver::OnCatchUp(const std::string& kind) {
   LogInfo("catch_up", {{"kind", kind}});
   metrics_
       .GetCounter("twinspool_catch_ups_total", "catch-ups, rewinds and repairs", {{"kind", kind}})
-      .Add();
+      .Increment();
 }
 
 void NodeObserver::OnAcknowledged(std::int64_t ns) {

@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <system_error>
 
 #include <sys/stat.h>
 
@@ -15,7 +15,7 @@ namespace twinspool::node {
 namespace {
 
 Status Errno(const std::string& what) {
-  return IoError(what + ": " + std::strerror(errno));
+  return IoError(what + ": " + std::generic_category().message(errno));
 }
 
 CertificateSpec NodeSpec(PairId pair, int index) {

@@ -20,6 +20,19 @@ std::string Name(const TouchedDigest& touched) {
                                : "mailbox " + touched.mailbox.ToHex();
 }
 
+/// Calls fn(user, item) for every change of these frames.
+template <typename Fn>
+void ForEachItem(const std::vector<const proto::Frame*>& frames, Fn&& fn) {
+  for (const proto::Frame* frame : frames) {
+    for (const proto::UserChanges& changes : frame->changes()) {
+      const UserId user = UserId::FromBytes(changes.user_id());
+      for (const proto::ChangeItem& item : changes.items()) {
+        fn(user, item);
+      }
+    }
+  }
+}
+
 /// What is to be replaced when these changes of the frame can't be applied to what is here.
 replica::ApplyOutcome::Mismatch Unfit(const proto::Frame& frame, const proto::UserChanges& changes,
                                       const Status& why) {
@@ -163,15 +176,11 @@ Result<StoreSink::Run> StoreSink::ApplyRun(const std::vector<const proto::Frame*
 }
 
 void StoreSink::NoteBodies(const std::vector<const proto::Frame*>& frames) {
-  for (const proto::Frame* frame : frames) {
-    for (const proto::UserChanges& changes : frame->changes()) {
-      for (const proto::ChangeItem& item : changes.items()) {
-        if (item.has_body()) {
-          arriving_.Add(UserId::FromBytes(changes.user_id()), item.body());
-        }
-      }
+  ForEachItem(frames, [&](UserId user, const proto::ChangeItem& item) {
+    if (item.has_body()) {
+      arriving_.Add(user, item.body());
     }
-  }
+  });
 }
 
 Status StoreSink::ApplyFrame(const proto::Frame& frame, HeadEdit& edit, RowBatch* batch, Run* run) {
@@ -205,18 +214,13 @@ void StoreSink::TellBodies(const std::vector<const proto::Frame*>& frames) {
     return;
   }
   std::vector<std::pair<UserId, BodyNo>> bodies;
-  for (const proto::Frame* frame : frames) {
-    for (const proto::UserChanges& changes : frame->changes()) {
-      const UserId user = UserId::FromBytes(changes.user_id());
-      for (const proto::ChangeItem& item : changes.items()) {
-        if (item.has_body() && !item.body().guid().empty()) {
-          bodies.emplace_back(user, BodyNo(item.body().body_no()));
-        } else if (item.has_copy_body()) {
-          bodies.emplace_back(user, BodyNo(item.copy_body().body_no()));
-        }
-      }
+  ForEachItem(frames, [&](UserId user, const proto::ChangeItem& item) {
+    if (item.has_body() && !item.body().guid().empty()) {
+      bodies.emplace_back(user, BodyNo(item.body().body_no()));
+    } else if (item.has_copy_body()) {
+      bodies.emplace_back(user, BodyNo(item.copy_body().body_no()));
     }
-  }
+  });
   if (!bodies.empty()) {
     body_listener_(std::move(bodies));
   }

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <system_error>
 
@@ -38,7 +37,7 @@ Status MakeBallast(const std::string& directory, std::uint64_t bytes) {
   const std::string path = BallastPath(directory);
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) {
-    return IoError("cannot make " + path + ": " + std::strerror(errno));
+    return IoError("cannot make " + path + ": " + std::generic_category().message(errno));
   }
   const int error = ::posix_fallocate(fd, 0, static_cast<off_t>(bytes));
   ::close(fd);
@@ -47,14 +46,14 @@ Status MakeBallast(const std::string& directory, std::uint64_t bytes) {
   }
   ::unlink(path.c_str());
   const std::string text = "cannot allocate " + std::to_string(bytes) + " bytes for " + path +
-                           ": " + std::strerror(error);
+                           ": " + std::generic_category().message(error);
   return error == ENOSPC || error == EFBIG ? OverQuota(text) : IoError(text);
 }
 
 Status DropBallast(const std::string& directory) {
   const std::string path = BallastPath(directory);
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
-    return IoError("cannot remove " + path + ": " + std::strerror(errno));
+    return IoError("cannot remove " + path + ": " + std::generic_category().message(errno));
   }
   return OkStatus();
 }

@@ -71,6 +71,8 @@ using SnapshotPtr = std::shared_ptr<const Snapshot>;
 /// Walks rows of one family in key order inside [lower, upper). Starts nowhere: Seek first.
 class RowIterator {
  public:
+  RowIterator(const RowIterator&) = delete;
+  RowIterator& operator=(const RowIterator&) = delete;
   RowIterator(RowIterator&&) noexcept;
   RowIterator& operator=(RowIterator&&) noexcept;
   ~RowIterator();

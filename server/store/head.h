@@ -101,6 +101,8 @@ class HeadState {
 
   /// `engine` must outlive this.
   explicit HeadState(Engine& engine, HeadOptions options = {});
+  HeadState(const HeadState&) = delete;
+  HeadState& operator=(const HeadState&) = delete;
   ~HeadState();
 
   /// Everything up to `ticket` is in the engine, synced: it need not be pinned any more. Any

@@ -427,9 +427,10 @@ ItemSources SourcesOfTouched(const RowView& view, TouchedUser touched) {
                                             [&view, user](const auto& chunk, Items* out) {
                                               return AddTouchedChunk(view, user, chunk, out);
                                             });
-  for (auto& [mailbox, what] : touched.mailboxes) {
+  for (auto& mailbox : touched.mailboxes) {
+    auto& what = mailbox.second;
     if (!what.entries.empty()) {
-      AddMessages(&sources, view, mailbox, std::move(what.records), std::move(what.entries));
+      AddMessages(&sources, view, mailbox.first, std::move(what.records), std::move(what.entries));
     }
   }
   AddEach<std::string>(&sources, {touched.misc.begin(), touched.misc.end()},

@@ -39,6 +39,8 @@ class LocalMailStore final : public MailStore {
   /// Nothing is owned; all outlive this.
   LocalMailStore(const WritePath& path, SummaryCache& summaries, PasswordCheck& passwords,
                  const Credentials& credentials, MailStoreOptions options);
+  LocalMailStore(const LocalMailStore&) = delete;
+  LocalMailStore& operator=(const LocalMailStore&) = delete;
   ~LocalMailStore() override;
   /// Runs what is queued, then stops the pools: later calls answer kUnavailable.
   void Stop();

@@ -18,8 +18,8 @@ constexpr std::string_view kInbox = "INBOX";
 /// who list names.
 bool IsText(std::string_view name) {
   for (std::size_t pos = 0; pos < name.size();) {
-    const std::int32_t c = NextUtf8(name, &pos);
-    if (c == kNotUtf8 || c < 0x20 || (c >= 0x7f && c < 0xa0)) {
+    const std::int32_t c = NextUtf8(name, &pos);  // kNotUtf8 is below zero
+    if (c < 0x20 || (c >= 0x7f && c < 0xa0)) {
       return false;
     }
   }

@@ -41,7 +41,7 @@ Result<PasswordCheck::Login> PasswordCheck::Find(const View& view, LoginRequest 
   return login;
 }
 
-void PasswordCheck::Check(const View& view, LoginRequest request, Done<UserRef> done) {
+void PasswordCheck::Check(const View& view, LoginRequest request, const Done<UserRef>& done) {
   Result<Login> login = Find(view, std::move(request));
   if (!login.ok()) {
     return done(login.status());

@@ -24,7 +24,7 @@ class PasswordCheck {
 
   /// kUnauthenticated: unknown user, wrong password or no login allowed; all take equally long.
   /// kLimit, kUnavailable: see MailStore::Authenticate.
-  void Check(const View& view, LoginRequest request, Done<UserRef> done);
+  void Check(const View& view, LoginRequest request, const Done<UserRef>& done);
   /// Answers what waits, then refuses with kUnavailable.
   void Stop() { pool_.Stop(); }
 

@@ -23,6 +23,8 @@ class RoleGate {
   /// Being inside; short, and never while waiting for a sync or a peer.
   class Pass {
    public:
+    Pass(const Pass&) = delete;
+    Pass& operator=(const Pass&) = delete;
     Pass(Pass&& other) noexcept : gate_(other.gate_) { other.gate_ = nullptr; }
     Pass& operator=(Pass&&) = delete;
     ~Pass() {

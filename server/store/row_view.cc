@@ -11,7 +11,7 @@ namespace {
 
 /// The ids at the end of keys 'letter' + id.
 template <typename IdType>
-Result<std::vector<IdType>> Ids(const RowView& view, Family family, std::string prefix) {
+Result<std::vector<IdType>> Ids(const RowView& view, Family family, const std::string& prefix) {
   std::vector<IdType> ids;
   TRY(view.Scan(family, prefix, [&](std::string_view key, std::string_view) -> Result<bool> {
     if (key.size() == prefix.size() + IdType::kSize) {

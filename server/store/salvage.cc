@@ -116,16 +116,17 @@ class SalvageReader {
     }
     Status status;
     uids.ForEach([&](std::uint32_t uid) {
-      if (status.ok()) {
-        SalvageRecord record = start;
-        record.uid = Uid(uid);
-        for (const auto& [set, line] : before) {
-          if (set.Contains(uid)) {
-            record.previous = line->entry();
-          }
-        }
-        status = AddMessage(std::move(record));
+      if (!status.ok()) {
+        return;
       }
+      SalvageRecord record = start;
+      record.uid = Uid(uid);
+      for (const auto& [set, line] : before) {
+        if (set.Contains(uid)) {
+          record.previous = line->entry();
+        }
+      }
+      status = AddMessage(std::move(record));
     });
     return status;
   }

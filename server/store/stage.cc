@@ -92,7 +92,7 @@ Status LocalStage::StartChunk(const std::shared_ptr<State>& state, const Done<Un
       return Flush(state, done);
     }
     state->failed = acked;
-    done(acked);
+    done(std::move(acked));
   });
   return OkStatus();
 }

@@ -31,6 +31,8 @@ class LocalStage final : public BodyStage {
  public:
   /// Chunks are written on `pool`. `bytes_max`: kLimit beyond. Neither is owned.
   LocalStage(const WritePath& path, Executor& pool, UserId owner, std::uint64_t bytes_max);
+  LocalStage(const LocalStage&) = delete;
+  LocalStage& operator=(const LocalStage&) = delete;
   ~LocalStage() override;
 
   void Write(std::string octets, Done<Unit> done) override;

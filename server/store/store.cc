@@ -95,7 +95,7 @@ Result<std::unique_ptr<Store>> Store::Open(const std::string& directory,
 Store::Store(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {
   Parts& p = *parts_;
   p.log->SetBarrier([&p](std::function<void(EntryId)> fn) { p.pipeline.AtBarrier(std::move(fn)); });
-  p.sink.SetBodyListener([&p](std::vector<std::pair<UserId, BodyNo>> bodies) {
+  p.sink.SetBodyListener([&p](const std::vector<std::pair<UserId, BodyNo>>& bodies) {
     if (p.options.mail.summarize_on_arrival) {
       for (const auto& [user, body] : bodies) {
         p.summaries.BuildLater(user, body);

@@ -42,6 +42,7 @@ std::vector<Result<std::string>> SummaryCache::Get(UserId user, const std::vecto
     return std::vector<Result<std::string>>(bodies.size(), std::string());
   }
   std::vector<std::string> keys;
+  keys.reserve(bodies.size());
   for (const BodyNo body : bodies) {
     keys.push_back(SummaryKey(user, body));
   }

@@ -111,7 +111,8 @@ void UserAdmin::Add(const std::string& name, const std::string& password, Done<U
                   [&](StoreTxn& txn) { return MakeUser(txn, user, *login); });
 }
 
-void UserAdmin::SetPassword(const std::string& name, const std::string& password, Done<Unit> done) {
+void UserAdmin::SetPassword(const std::string& name, const std::string& password,
+                            const Done<Unit>& done) {
   const Result<UserRef> user = Find(name);
   if (!user.ok()) {
     return done(user.status());
@@ -130,7 +131,7 @@ void UserAdmin::SetPassword(const std::string& name, const std::string& password
   });
 }
 
-void UserAdmin::Delete(const std::string& name, Done<Unit> done) {
+void UserAdmin::Delete(const std::string& name, const Done<Unit>& done) {
   const Result<UserRef> user = Find(name);
   if (!user.ok()) {
     return done(user.status());

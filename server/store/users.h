@@ -34,8 +34,8 @@ class UserAdmin {
   /// password.
   void Add(const std::string& name, const std::string& password, Done<UserRef> done);
   /// An empty password allows no login from now on. kNotFound, kInvalidArgument.
-  void SetPassword(const std::string& name, const std::string& password, Done<Unit> done);
-  void Delete(const std::string& name, Done<Unit> done);
+  void SetPassword(const std::string& name, const std::string& password, const Done<Unit>& done);
+  void Delete(const std::string& name, const Done<Unit>& done);
   /// In the order of names, as visible now; kUnavailable while nothing is.
   Result<std::vector<UserListing>> List();
 

@@ -16,7 +16,7 @@ namespace twinspool::bench {
 
 void Die(const std::string& text) {
   std::fprintf(stderr, "load: %s\n", text.c_str());
-  std::exit(1);
+  std::_Exit(1);  // other threads are still at work
 }
 
 Connection::Connection(std::uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {

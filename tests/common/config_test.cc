@@ -14,7 +14,7 @@ Result<CommandLine> Parse(std::vector<const char*> args) {
 }
 
 std::string WriteFile(const std::string& name, const std::string& text) {
-  const std::string path = testing::TempDir() + name;
+  std::string path = testing::TempDir() + name;
   std::ofstream(path) << text;
   return path;
 }

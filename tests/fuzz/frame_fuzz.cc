@@ -37,6 +37,8 @@ struct Standby {
     log = *OutboxLog::Open(*engine);
     sink = std::make_unique<StoreSink>(*engine, *head, *log, clock);
   }
+  Standby(const Standby&) = delete;
+  Standby& operator=(const Standby&) = delete;
   ~Standby() {
     sink.reset();
     log.reset();

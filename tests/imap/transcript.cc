@@ -410,7 +410,7 @@ std::vector<std::string> ReadAll(std::string_view input, std::size_t piece,
 }
 
 std::vector<std::string> ReadEveryWay(std::string_view input, const ReadOptions& options) {
-  const std::vector<std::string> whole = ReadAll(input, 0, options);
+  std::vector<std::string> whole = ReadAll(input, 0, options);
   for (const std::size_t piece : {1u, 2u, 3u, 7u, 64u}) {
     TWINSPOOL_CHECK(ReadAll(input, piece, options) == whole, "the cut of the input shows");
   }

@@ -14,7 +14,7 @@ constexpr char kMessage[] =
     "--i\r\n\r\ntwo-one\r\n--i\r\nContent-Type: message/rfc822\r\n\r\n"
     "Subject: deep\r\n\r\ndeep body\r\n--i--\r\n--o--\r\n";
 
-std::optional<std::string> Get(std::string_view message, SectionSpec spec) {
+std::optional<std::string> Get(std::string_view message, const SectionSpec& spec) {
   const Structure structure = Scan(message);
   const auto data = ResolveSection(structure, message, spec);
   return data ? std::optional<std::string>(data->Octets(message)) : std::nullopt;

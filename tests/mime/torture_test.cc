@@ -21,7 +21,7 @@ fs::path FindCollection() {
     return named;
   }
   for (fs::path at = TWINSPOOL_SOURCE_DIR; at.has_relative_path(); at = at.parent_path()) {
-    const fs::path candidate = at.parent_path() / "shared" / "corpus" / "torture";
+    fs::path candidate = at.parent_path() / "shared" / "corpus" / "torture";
     if (fs::is_directory(candidate)) {
       return candidate;
     }

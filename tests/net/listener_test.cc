@@ -20,7 +20,7 @@ class ListenerTest : public NetTest {
   ListenerTest()
       : path_(std::filesystem::temp_directory_path() /
               ("net-" + SystemRandom().NewId<PairId>().ToHex())) {}
-  ~ListenerTest() override { unlink(path_.c_str()); }
+  void TearDown() override { unlink(path_.c_str()); }
 
   const std::string path_;
 };

@@ -75,6 +75,8 @@ class LambdaSession final : public Session {
       : host_(host), behaviour_(behaviour), log_(log) {
     log_.Add("made");
   }
+  LambdaSession(const LambdaSession&) = delete;
+  LambdaSession& operator=(const LambdaSession&) = delete;
   ~LambdaSession() override { log_.Add("gone"); }
 
   void Start() override { Run(behaviour_.start, "start"); }

@@ -14,7 +14,7 @@ namespace twinspool::replica::core::explore {
 namespace {
 
 std::size_t StatesMax(std::size_t fallback) {
-  const char* text = std::getenv("TWINSPOOL_EXPLORE_STATES");  // NOLINT(concurrency-mt-unsafe)
+  const char* text = std::getenv("TWINSPOOL_EXPLORE_STATES");
   return text == nullptr ? fallback : std::strtoull(text, nullptr, 10);
 }
 

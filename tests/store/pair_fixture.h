@@ -30,6 +30,8 @@ namespace twinspool::store {
 class TestNode {
  public:
   explicit TestNode(rocksdb::Env* env = nullptr) : env_(env) { Reopen(); }
+  TestNode(const TestNode&) = delete;
+  TestNode& operator=(const TestNode&) = delete;
   ~TestNode() { Close(); }
 
   /// As after a crash of the process. False: the store could not be opened.

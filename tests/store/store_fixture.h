@@ -81,6 +81,8 @@ struct BoxOptions {
 class StoreBox {
  public:
   explicit StoreBox(BoxOptions options = {});
+  StoreBox(const StoreBox&) = delete;
+  StoreBox& operator=(const StoreBox&) = delete;
   ~StoreBox();
 
   void Open();

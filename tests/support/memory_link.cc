@@ -8,6 +8,8 @@ namespace twinspool::test {
 class MemoryLink::End : public replica::PeerLink {
  public:
   End(MemoryLink* link, int index) : link_(link), index_(index) {}
+  End(const End&) = delete;
+  End& operator=(const End&) = delete;
   ~End() override { End::Stop(); }
 
   void Start(replica::LinkListener* listener) override {

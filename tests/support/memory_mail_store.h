@@ -48,7 +48,9 @@ class MemoryMailStore : public MailStore {
   std::size_t RunCompletions();
   std::size_t completions_waiting() const { return waiting_.size(); }
   /// The next call of this name ("StoreFlags", "Append", …) does nothing and answers `status`.
-  void FailNext(std::string call, Status status) { failures_.emplace(std::move(call), status); }
+  void FailNext(std::string call, Status status) {
+    failures_.emplace(std::move(call), std::move(status));
+  }
   /// The octets of this message cannot be read any more.
   void DamageBody(MailboxRef mailbox, Uid uid);
   /// Every write answers this until it is set to OK again.

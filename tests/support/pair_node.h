@@ -52,6 +52,8 @@ class PairNode {
  public:
   PairNode(int index, std::filesystem::path dir,
            replica::core::Mode mode = replica::core::Mode::kAvailable);
+  PairNode(const PairNode&) = delete;
+  PairNode& operator=(const PairNode&) = delete;
   ~PairNode() { Stop(); }
 
   /// A process that begins with what control and store hold.

@@ -27,6 +27,8 @@ namespace twinspool::testing {
 class UnsyncedFs : public rocksdb::FileSystemWrapper {
  public:
   UnsyncedFs();
+  UnsyncedFs(const UnsyncedFs&) = delete;
+  UnsyncedFs& operator=(const UnsyncedFs&) = delete;
   ~UnsyncedFs() override;
 
   static const char* kClassName() { return "UnsyncedFs"; }
