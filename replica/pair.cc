@@ -440,4 +440,9 @@ Status Pair::WaitFor(const std::function<bool(const PairStatus&)>& wanted,
   return OkStatus();
 }
 
+std::vector<proto::SalvageItem> Pair::ListSalvage() {
+  const std::lock_guard lock(mutex_);
+  return salvage_->List();
+}
+
 }  // namespace twinspool::replica

@@ -76,6 +76,8 @@ class Pair : private LinkListener {
   PairStatus LastSnapshot();
   /// Waits until `wanted` holds. kTimeout, or kUnavailable when the pair stops.
   Status WaitFor(const std::function<bool(const PairStatus&)>& wanted, std::int64_t timeout_ms);
+  /// What the salvage folder holds.
+  std::vector<proto::SalvageItem> ListSalvage();
 
  private:
   struct Incoming {
