@@ -2,7 +2,6 @@
 #include <signal.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,9 +36,6 @@ void PrepareProcess() {
   }
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a failed write like any other
-  // gRPC's threads poll their own few sockets. By default all share one epoll set, and what arrives
-  // is taken by whichever of them polls and handed on to the one that waits for it.
-  setenv("GRPC_POLL_STRATEGY", "poll", 0);  // NOLINT(concurrency-mt-unsafe): no thread is there yet
 }
 
 sigset_t BlockSignals() {
