@@ -338,7 +338,9 @@ TEST_F(PairTest, TheStandbyTellsHowFarItIsBehind) {
           .WaitFor([](const auto& s) { return s.lag_records == 1 && s.lag_bytes > 0; }, 10'000)
           .ok());
   EXPECT_EQ(b_->pair().Snapshot().peer.role, "primary");
-  EXPECT_EQ(a_->pair().Snapshot().peer.role, "standby");
+  // … and the primary learns with the next heartbeat that it is one.
+  EXPECT_TRUE(
+      a_->pair().WaitFor([](const auto& s) { return s.peer.role == "standby"; }, 10'000).ok());
 }
 
 TEST_F(PairTest, AStoreThatServedBeforeIsClosedAtTheStartOfAMember) {
