@@ -331,7 +331,7 @@ void Pair::SendLoop() {
 
 /// What a graceful stop has to say must not stay behind: the peer goes on without a pause then.
 bool Pair::StoppedGracefully() {
-  const std::unique_lock lock(mutex_, std::try_to_lock);
+  const std::unique_lock lock(mutex_, milliseconds(limits::kLastWordMs));
   return lock.owns_lock() && talk_->state().stopping;
 }
 

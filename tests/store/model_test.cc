@@ -91,16 +91,7 @@ class Twins {
     forgotten_ += report->tombstones;
   }
 
-  void Stream() {
-    const auto frames = box_.pair().frames();
-    std::vector<proto::Frame> parsed;
-    for (; sent_ < frames.size(); ++sent_) {
-      ASSERT_TRUE(parsed.emplace_back().ParseFromString(*frames[sent_]));
-    }
-    const auto outcome = standby_.store().ports().sink->Apply(parsed);
-    ASSERT_TRUE(outcome.ok()) << outcome.status().ToString();
-    ASSERT_FALSE(outcome.value().mismatch) << outcome.value().mismatch->reason;
-  }
+  void Stream() { SendFrames(box_, standby_, &sent_); }
 
   void CompareStandby() {
     box_.path().pipeline.Drain();

@@ -1,5 +1,7 @@
 #include "tests/store/store_fixture.h"
 
+#include "proto/types.pb.h"
+
 namespace twinspool::store {
 
 void FakePair::OnCommitted(replica::CommittedGroup group) {
@@ -246,6 +248,17 @@ std::string StoreBox::Octets(MailboxRef mailbox, std::uint32_t uid) {
   });
   EXPECT_TRUE(octets.ok()) << octets.status().ToString();
   return octets.ok() ? *octets : "";
+}
+
+void SendFrames(StoreBox& primary, StoreBox& standby, std::size_t* sent) {
+  const auto frames = primary.pair().frames();
+  std::vector<proto::Frame> parsed;
+  for (; *sent < frames.size(); ++*sent) {
+    ASSERT_TRUE(parsed.emplace_back().ParseFromString(*frames[*sent]));
+  }
+  const auto outcome = standby.store().ports().sink->Apply(parsed);
+  ASSERT_TRUE(outcome.ok()) << outcome.status().ToString();
+  ASSERT_FALSE(outcome.value().mismatch) << outcome.value().mismatch->reason;
 }
 
 }  // namespace twinspool::store

@@ -138,4 +138,7 @@ class StoreBox {
   std::uint64_t incarnation_ = 0;
 };
 
+/// Applies the primary's frames from `*sent` on to the standby, which must agree with all of them.
+void SendFrames(StoreBox& primary, StoreBox& standby, std::size_t* sent);
+
 }  // namespace twinspool::store

@@ -55,33 +55,40 @@ std::optional<EntryId> MemoryStore::Write(UserId user, std::vector<proto::Change
   return Commit(user, std::move(items), as.epoch, as.incarnation);
 }
 
-std::optional<EntryId> MemoryStore::WriteMisc(UserId user, const std::string& key,
-                                              const std::string& value,
-                                              std::function<void(bool)> done) {
+std::optional<EntryId> MemoryStore::WriteOne(UserId user,
+                                             const std::function<proto::ChangeItem(Modseq)>& make,
+                                             std::function<void(bool)> done) {
   const Guard commit(commit_mutex_);
   const replica::ServingState as = serving();
   if (!as.primary || !as.writes.ok()) {
     return std::nullopt;
   }
-  proto::ChangeItem item;
-  item.mutable_misc()->set_kind(proto::MiscItem::SUBSCRIPTION);
-  item.mutable_misc()->set_key(key);
-  item.mutable_misc()->set_value(value);
-  item.mutable_misc()->set_modseq(NextModseq(as.epoch).value());
-  return Write(user, {item}, as, std::move(done));
+  return Write(user, {make(NextModseq(as.epoch))}, as, std::move(done));
+}
+
+std::optional<EntryId> MemoryStore::WriteMisc(UserId user, const std::string& key,
+                                              const std::string& value,
+                                              std::function<void(bool)> done) {
+  const auto make = [&](Modseq modseq) {
+    proto::ChangeItem item;
+    item.mutable_misc()->set_kind(proto::MiscItem::SUBSCRIPTION);
+    item.mutable_misc()->set_key(key);
+    item.mutable_misc()->set_value(value);
+    item.mutable_misc()->set_modseq(modseq.value());
+    return item;
+  };
+  return WriteOne(user, make, std::move(done));
 }
 
 std::optional<EntryId> MemoryStore::ForgetMisc(UserId user, const std::string& key,
                                                std::function<void(bool)> done) {
-  const Guard commit(commit_mutex_);
-  const replica::ServingState as = serving();
-  if (!as.primary || !as.writes.ok()) {
-    return std::nullopt;
-  }
-  proto::ChangeItem item;
-  item.mutable_forget()->set_key(std::string(1, proto::MiscItem::SUBSCRIPTION) + key);
-  item.mutable_forget()->set_modseq(NextModseq(as.epoch).value());
-  return Write(user, {item}, as, std::move(done));
+  const auto make = [&](Modseq modseq) {
+    proto::ChangeItem item;
+    item.mutable_forget()->set_key(std::string(1, proto::MiscItem::SUBSCRIPTION) + key);
+    item.mutable_forget()->set_modseq(modseq.value());
+    return item;
+  };
+  return WriteOne(user, make, std::move(done));
 }
 
 std::uint32_t MemoryStore::NextUid(UserId user, MailboxId mailbox) const {

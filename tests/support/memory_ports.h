@@ -176,6 +176,9 @@ class MemoryStore final : public replica::Visibility,
   };
   void MaybeCrash();
   Modseq NextModseq(Epoch epoch) const;
+  /// A client's write of the one item that `make` makes; nothing while writes are refused.
+  std::optional<EntryId> WriteOne(UserId user, const std::function<proto::ChangeItem(Modseq)>& make,
+                                  std::function<void(bool)> done);
   std::optional<EntryId> Write(UserId user, std::vector<proto::ChangeItem> items,
                                const replica::ServingState& as, std::function<void(bool)> done);
   std::vector<proto::ChangeItem> MessageItems(UserId user, MailboxId mailbox,
