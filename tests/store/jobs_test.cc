@@ -98,9 +98,12 @@ TEST_F(Jobs, OfADeletedUserNoMailIsLeft) {
       Await<Unit>([&](Done<Unit> done) { box_.store().users().Delete("anna", done); }).ok());
   EXPECT_EQ(Round().purged, 0u);
   clock_.AdvanceMs(8 * kDayMs);
-  EXPECT_EQ(Round().purged, 20u);
-  clock_.AdvanceMs(2 * kHourMs);
-  EXPECT_EQ(Round().collected, 20u);
+  // The bodies of a deleted user wait for no term: they go in this round, or in the next if what
+  // refers to them is not durably gone yet.
+  const JobReport first = Round();
+  EXPECT_EQ(first.purged, 20u);
+  box_.path().pipeline.Drain();
+  EXPECT_EQ(first.collected + Round().collected, 20u);
   EXPECT_EQ(Bodies(user), 0);
   EXPECT_EQ(Rows(Family::kGuids, user.id.bytes()), 0);
 }
