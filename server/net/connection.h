@@ -33,8 +33,8 @@ struct Peer {
   bool loopback = false;
   /// What per-address limits count; empty: none.
   const std::string& key() const {
-    static const std::string none;
-    return local ? none : address;
+    static const std::string kNone;
+    return local ? kNone : address;
   }
 };
 

@@ -198,8 +198,8 @@ class HeadEdit {
   Result<Page*> EditPage(UserId owner, MailboxId mailbox, std::uint32_t page);
   void NoteEntry(MailboxId mailbox, Uid uid);
   void NoteWhole(MailboxId mailbox, std::uint32_t page);
-  void Put(UserId owner, Family family, std::string key, std::string value);
-  void Delete(UserId owner, Family family, std::string key);
+  void Put(UserId owner, Family family, std::string_view key, std::string value);
+  void Delete(UserId owner, Family family, std::string_view key);
 
   /// Adds every change as rows: headers and derived state once each (those of a user or mailbox
   /// whose header was taken away are deleted), pages as operands or whole (a page is written whole

@@ -279,11 +279,11 @@ Status HeadEdit::ScanRows(
   return it.status();
 }
 
-void HeadEdit::Put(UserId owner, Family family, std::string key, std::string value) {
+void HeadEdit::Put(UserId owner, Family family, std::string_view key, std::string value) {
   work_->rows.insert_or_assign(OverlayKey(family, key), RowSlot{owner, std::move(value)});
 }
 
-void HeadEdit::Delete(UserId owner, Family family, std::string key) {
+void HeadEdit::Delete(UserId owner, Family family, std::string_view key) {
   work_->rows.insert_or_assign(OverlayKey(family, key), RowSlot{owner, std::nullopt});
 }
 

@@ -36,7 +36,7 @@ class UserJobs {
   Status Run() {
     Tombstones tombstones(path_, user_, deadline_s_);
     ASSIGN_OR_RETURN(whole_user_, tombstones.UserIsDue());
-    const Status status = Take(tombstones);
+    Status status = Take(tombstones);
     report_->tombstones += tombstones.forgotten();
     return status;
   }

@@ -21,7 +21,7 @@ LocalMailStore::LocalMailStore(const WritePath& path, SummaryCache& summaries,
       summaries_(summaries),
       passwords_(passwords),
       credentials_(credentials),
-      options_(std::move(options)),
+      options_(options),
       reads_("read", options_.read_threads, options_.queue_max),
       txns_("txn", options_.txn_threads, options_.queue_max) {}
 
@@ -64,7 +64,7 @@ void LocalMailStore::Authenticate(LoginRequest login, Done<UserRef> done) {
   if (!held.ok()) {
     return done(held.status());
   }
-  passwords_.Check(*held->view, std::move(login), std::move(done));
+  passwords_.Check(*held->view, std::move(login), done);
 }
 
 void LocalMailStore::FindRecipient(std::string address, Done<UserRef> done) {

@@ -146,7 +146,7 @@ Result<AppendResult> AppendMessages(StoreTxn& txn, MailboxRef ref, std::vector<N
     record.set_zone_minutes(message.zone_minutes);
     record.set_save_date_ns(txn.now_ns());
     record.set_created_modseq(modseq.value());
-    record.set_origin(origin);
+    record.set_origin(static_cast<std::uint32_t>(origin));
     ASSIGN_OR_RETURN(const BodyNo body, bodies.Add(std::move(message.body), modseq));
     record.set_body_no(body.value());
     result.bodies.push_back(body);

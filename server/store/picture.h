@@ -20,6 +20,16 @@
 
 namespace twinspool::store {
 
+/// The user (or mailbox) whose units are being made.
+struct PictureInWork {
+  UserId user;
+  MailboxId only_mailbox;  // nil: the whole user
+  bool replace = false;
+  bool begun = false;
+  ItemSources sources;
+  std::deque<proto::ChangeItem> items;  // read and not yet sent
+};
+
 class StorePicture final : public replica::Picture {
  public:
   /// kDataLoss when the end of the log can't be read.
@@ -39,15 +49,6 @@ class StorePicture final : public replica::Picture {
   StorePicture(Engine& engine, SnapshotPtr snapshot, TouchedLimits limits)
       : snapshot_(std::move(snapshot)), limits_(limits), view_(engine, snapshot_.get()) {}
 
-  /// The user (or mailbox) whose units are being made.
-  struct Current {
-    UserId user;
-    MailboxId only_mailbox;  // nil: the whole user
-    bool replace = false;
-    bool begun = false;
-    ItemSources sources;
-    std::deque<proto::ChangeItem> items;  // read and not yet sent
-  };
   Status NextUser();
   /// Reads items until the unit is full; true: nothing is left of the current user.
   Result<bool> FillUnit(proto::CatchUpUnit* unit);
@@ -59,7 +60,7 @@ class StorePicture final : public replica::Picture {
   EntryId position_;
   CommitSeq low_;
   std::unique_ptr<TouchedScan> scan_;
-  std::optional<Current> current_;
+  std::optional<PictureInWork> current_;
   std::uint64_t number_ = 0;
 };
 

@@ -88,7 +88,7 @@ class BigWrite {
   RowBatch* batch() { return &batch_; }
   Status Step() { return batch_.bytes() < limits::kCommitGroupBytesMax ? OkStatus() : Flush(); }
   Status Flush() {
-    const Status status = engine_.Write(batch_, WriteMode::kNoSync);
+    Status status = engine_.Write(batch_, WriteMode::kNoSync);
     batch_.Clear();
     return status;
   }
@@ -235,39 +235,45 @@ Status Refill::DropMailboxRows(UserId user, MailboxId mailbox) {
 }
 
 Status Refill::ApplyItems(UserId user, const proto::CatchUpUnit& unit) {
-  RowBatch batch;
-  {
-    std::vector<UserId> users{user};
-    for (const proto::ChangeItem& item : unit.items()) {
-      if (item.has_copy_body()) {
-        users.push_back(UserId::FromBytes(item.copy_body().from_user()));
-      }
+  std::vector<UserId> users{user};
+  for (const proto::ChangeItem& item : unit.items()) {
+    if (item.has_copy_body()) {
+      users.push_back(UserId::FromBytes(item.copy_body().from_user()));
     }
-    const StripeLock lock(head_, users);
-    HeadEdit edit(lock);
-    proto::UserChanges changes;
-    changes.set_user_id(unit.user_id());
-    for (const proto::ChangeItem& item : unit.items()) {
-      if (IsClaim(user, item)) {
-        TRY(Claim(user, item.copy_body(), edit));
-      } else {
-        if (item.has_body()) {
-          TRY(DropAside(user, BodyNo(item.body().body_no()), edit));
-        }
-        *changes.add_items() = item;
-      }
-    }
-    ApplyOptions options;
-    options.now_s = clock_.WallSeconds();
-    options.from_peer = true;
-    options.outbox = false;
-    ApplyResult ignored;
-    TRY(Apply(changes, options, edit, &ignored));
-    edit.AppendRows(&batch);
-    TRY(engine_.Write(batch, unit.last() ? WriteMode::kNoSync : WriteMode::kSync));
-    edit.Publish(Ticket(0));
   }
+  const StripeLock lock(head_, users);
+  HeadEdit edit(lock);
+  ASSIGN_OR_RETURN(const proto::UserChanges changes, TakeBodies(user, unit, edit));
+  ApplyOptions options;
+  options.now_s = clock_.WallSeconds();
+  options.from_peer = true;
+  options.outbox = false;
+  ApplyResult ignored;
+  TRY(Apply(changes, options, edit, &ignored));
+  RowBatch batch;
+  edit.AppendRows(&batch);
+  TRY(engine_.Write(batch, unit.last() ? WriteMode::kNoSync : WriteMode::kSync));
+  edit.Publish(Ticket(0));
   return OkStatus();
+}
+
+// Claims bodies that are here already and makes room for those that come; the rest is to be
+// applied.
+Result<proto::UserChanges> Refill::TakeBodies(UserId user, const proto::CatchUpUnit& unit,
+                                              HeadEdit& edit) {
+  proto::UserChanges changes;
+  changes.set_user_id(unit.user_id());
+  for (const proto::ChangeItem& item : unit.items()) {
+    if (IsClaim(user, item)) {
+      TRY(Claim(user, item.copy_body(), edit));
+      continue;
+    }
+    if (item.has_body()) {
+      TRY(DropAside(user, BodyNo(item.body().body_no()), edit));
+    }
+    *changes.add_items() = item;
+  }
+  return changes;
 }
 
 Status Refill::DropAside(UserId user, BodyNo body, HeadEdit& edit) {

@@ -44,6 +44,8 @@ class Refill {
   Status DropRows(UserId user);
   Status DropMailboxRows(UserId user, MailboxId mailbox);
   Status ApplyItems(UserId user, const proto::CatchUpUnit& unit);
+  Result<proto::UserChanges> TakeBodies(UserId user, const proto::CatchUpUnit& unit,
+                                        HeadEdit& edit);
   /// Octets under a number come anew: what was set aside under it goes.
   Status DropAside(UserId user, BodyNo body, HeadEdit& edit);
   Status Claim(UserId user, const proto::CopyBodyItem& item, HeadEdit& edit);

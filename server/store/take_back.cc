@@ -230,7 +230,7 @@ Status TakeOne(const WritePath& path, const proto::GiveBack& message, std::strin
   TRY(txn.Admit(Admission::kBodies));
   TRY(work.Add(txn));
   ASSIGN_OR_RETURN(const Ticket ticket, txn.Commit());
-  path.visibility.WhenAcked(ticket, [done, result = work.result()](Status acked) {
+  path.visibility.WhenAcked(ticket, [done, result = work.result()](const Status& acked) {
     done(acked.ok() ? Result<proto::GivenBack>(result) : Result<proto::GivenBack>(acked));
   });
   return OkStatus();

@@ -82,7 +82,7 @@ int Main(int argc, char** argv) {
   const int count = std::atoi(argv[2]);
   const std::string login = std::string("a1 LOGIN ") + argv[3] + " " + argv[4] + "\r\n";
   std::vector<SslPointer> sessions;
-  sessions.reserve(static_cast<std::size_t>(100 + count));
+  sessions.reserve(100 + static_cast<std::size_t>(count));
   for (int i = 0; i < 100; ++i) {  // whatever is allocated once is not counted
     sessions.push_back(OpenSession(context, port, login));
   }

@@ -222,6 +222,7 @@ TEST_P(ImapRandom, EveryClientKeepsTheServersPicture) {
   store.AddUser("test", "pass");
   store.set_complete_later(seed % 2 == 1);
   std::vector<std::unique_ptr<Client>> clients;
+  clients.reserve(3);
   for (int i = 0; i < 3; ++i) {
     clients.push_back(std::make_unique<Client>(store, clock, i == 2));
   }

@@ -45,7 +45,7 @@ class Obedient : public Operations {
   }
   std::string Metrics() override { return ""; }
 
-  int calls_ = 0;
+  int calls() const { return calls_; }
 
  private:
   template <typename Reply>
@@ -56,6 +56,8 @@ class Obedient : public Operations {
   proto::RoleReply Role() { return Count(proto::RoleReply()); }
   proto::PairReply Pair() { return Count(proto::PairReply()); }
   proto::UserReply User() { return Count(proto::UserReply()); }
+
+  int calls_ = 0;
 };
 
 const PairId kPair = PairId::FromBytes(std::string(PairId::kSize, 'p'));
@@ -119,10 +121,10 @@ TEST_F(RemoteAdminTest, TheAdministratorIsObeyed) {
   const auto stub = Client(AdminUri(kPair));
   EXPECT_TRUE(Call(*stub, &proto::Admin::Stub::Status).ok());
   EXPECT_TRUE(Call(*stub, &proto::Admin::Stub::Switchover).ok());
-  EXPECT_EQ(operations_.calls_, 2);
+  EXPECT_EQ(operations_.calls(), 2);
   EXPECT_EQ(Call(*stub, &proto::Admin::Stub::PairInit).error_code(),
             grpc::StatusCode::PERMISSION_DENIED);
-  EXPECT_EQ(operations_.calls_, 2);
+  EXPECT_EQ(operations_.calls(), 2);
 }
 
 TEST_F(RemoteAdminTest, NobodyElseIs) {
@@ -139,7 +141,7 @@ TEST_F(RemoteAdminTest, NobodyElseIs) {
           << uri.value_or("no certificate") << ": " << status.error_message();
     }
   }
-  EXPECT_EQ(operations_.calls_, 0);
+  EXPECT_EQ(operations_.calls(), 0);
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 namespace twinspool::replica::core {
 namespace {
 
-EpochHistory History(std::vector<std::pair<std::uint32_t, std::uint64_t>> periods) {
+EpochHistory History(const std::vector<std::pair<std::uint32_t, std::uint64_t>>& periods) {
   std::vector<EpochStart> starts;
   for (const auto& [epoch, first] : periods) {
     starts.push_back({Epoch(epoch), CommitSeq(first)});
