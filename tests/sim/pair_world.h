@@ -129,7 +129,7 @@ class PairWorld {
   void Force(SimNode& node);
 
   // Invariants.
-  void OnAcked(SimNode& node, Epoch epoch, std::uint64_t number, const std::string& id);
+  void OnAcked(SimNode& node, std::uint64_t number, const std::string& id);
   bool CheckShown(SimNode& node);
   bool Check();
   bool CheckServing(SimNode& node);

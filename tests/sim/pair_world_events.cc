@@ -36,10 +36,9 @@ void PairWorld::Write() {
     const UserId user = UserNo(Roll(3));
     changes_[id] = {user, id, message};
     SimNode* raw = &writer;
-    const Epoch epoch = writer.store.serving().epoch;
-    const auto done = [this, raw, epoch, number, id](bool acked) {
+    const auto done = [this, raw, number, id](bool acked) {
       if (acked) {
-        OnAcked(*raw, epoch, number, id);
+        OnAcked(*raw, number, id);
       } else {
         Count("outcome unknown");
       }
@@ -66,10 +65,9 @@ void PairWorld::Forget() {
     const std::string id = "forget-" + std::to_string(number);
     changes_[id] = {old.user, old.key, false, true};
     SimNode* raw = &writer;
-    const Epoch epoch = writer.store.serving().epoch;
-    const auto done = [this, raw, epoch, number, id](bool acked) {
+    const auto done = [this, raw, number, id](bool acked) {
       if (acked) {
-        OnAcked(*raw, epoch, number, id);
+        OnAcked(*raw, number, id);
         Count("forgotten");
       }
     };
@@ -193,10 +191,12 @@ void PairWorld::OrderOn(SimNode& target, decltype(core::Order::what) what,
 void PairWorld::Force(SimNode& forced) {
   SimNode& other = node(static_cast<std::size_t>(1 - forced.index));
   Kill(other);
+  const core::Control before = forced.control.control;
   const bool was_primary =
       forced.talk == nullptr || forced.talk->state().role == core::Role::kPrimary;
   OrderOn(forced, core::Promote{.peer_fenced = true, .allow_data_loss = true}, "force");
-  if (was_primary || forced.talk == nullptr || forced.talk->state().role != core::Role::kPrimary) {
+  const core::Control& after = forced.control.control;  // it may have died behind its decision
+  if (was_primary || !after.last_primary || after.epoch <= before.epoch) {
     return;
   }
   // The declared loss: what was acknowledged and is not here.
@@ -294,7 +294,9 @@ bool PairWorld::Holds(const SimNode& holder, const Change& change) const {
                         : holder.store.HasMisc(change.user, change.key) != change.forgotten;
 }
 
-void PairWorld::OnAcked(SimNode& by, Epoch epoch, std::uint64_t number, const std::string& id) {
+// A change may be acknowledged in a later epoch of its node than it was accepted in.
+void PairWorld::OnAcked(SimNode& by, std::uint64_t number, const std::string& id) {
+  const Epoch epoch = by.store.serving().epoch;
   Count("acked");
   if (!told_.insert(id).second) {
     Fail(id + " was acknowledged twice");
