@@ -63,6 +63,11 @@ void ManualClock::AdvanceMs(std::int64_t ms) {
   wall_ns_ += ms * 1'000'000;
 }
 
+void ManualClock::JumpWall(std::int64_t ms) {
+  const std::lock_guard lock(mutex_);
+  wall_ns_ += ms * 1'000'000;
+}
+
 std::uint64_t Random::Next() {
   std::uint8_t bytes[8];
   Fill(bytes, sizeof bytes);

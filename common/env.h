@@ -37,6 +37,8 @@ class ManualClock : public Clock {
   Instant Now() override;
   std::int64_t WallNs() override;
   void AdvanceMs(std::int64_t ms);
+  /// The wall clock alone is set, forward or back.
+  void JumpWall(std::int64_t ms);
 
  private:
   std::mutex mutex_;

@@ -187,6 +187,12 @@ void Conversation::OnHeartbeat(const proto::Heartbeat& heartbeat) {
   peer_.certificate_expires_ns = heartbeat.certificate_expires_ns();
 }
 
+bool Conversation::Counts(const proto::PeerMessage& message) const {
+  return core::CountsNow(role_.state(), Epoch(message.epoch()),
+                         Incarnation(message.from_incarnation()),
+                         Incarnation(message.to_incarnation()));
+}
+
 void Conversation::Dispatch(const proto::PeerMessage& message) {
   if (message.has_heartbeat()) {
     OnHeartbeat(message.heartbeat());
@@ -197,12 +203,12 @@ void Conversation::Dispatch(const proto::PeerMessage& message) {
       return;  // sent before the standby heard of the catch-up: it proves nothing any more
     }
     role_.Step(*role_message);
+    if (message.has_ack() && Counts(message)) {
+      primary_.OnAck(CommitSeq(message.ack().durable_upto()));
+    }
     return;
   }
-  const bool counts = core::CountsNow(role_.state(), Epoch(message.epoch()),
-                                      Incarnation(message.from_incarnation()),
-                                      Incarnation(message.to_incarnation()));
-  if (!counts) {
+  if (!Counts(message)) {
     return;
   }
   if (role_.role() == core::Role::kPrimary) {

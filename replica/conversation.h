@@ -108,6 +108,7 @@ class Conversation : private RoleListener {
   void OnHello(const proto::PeerMessage& message);
   std::string WhyRefused(const proto::PeerMessage& message) const;
   void Refuse(const std::string& why);
+  bool Counts(const proto::PeerMessage& message) const;
   void Dispatch(const proto::PeerMessage& message);
   void DispatchToPrimary(const proto::PeerMessage& message);
   void DispatchToStandby(const proto::PeerMessage& message);

@@ -31,11 +31,18 @@ void PrimarySide::OnPeerDurable(CommitSeq seq, Instant now) {
   }
 }
 
+// The first ack of a standby after a catch-up, whatever it covers, says that the end was reached.
+void PrimarySide::OnAck(CommitSeq seq) {
+  if (phase_ == Phase::kTail && ending_ && seq >= *ending_) {
+    ending_.reset();
+  }
+}
+
 void PrimarySide::Reset() {
   phase_ = Phase::kIdle;
   facts_.reset();
   held_.reset();
-  settles_at_ = CommitSeq(0);
+  ending_.reset();
   catch_up_.Cancel();
   shipper_.StopTail();
 }
@@ -77,7 +84,7 @@ void PrimarySide::OnPeerFacts(const proto::Hello& hello, Instant now) {
       phase_ == Phase::kTail || (phase_ == Phase::kCatchUp && !catch_up_.asked_only());
   const bool troubled = hello.rewinding() || hello.incomplete_target() > 0;
   // Until the end of a catch-up is acknowledged, trouble that the standby tells of is from before.
-  const bool settled = phase_ == Phase::kTail && shipper_.acked() >= settles_at_;
+  const bool settled = phase_ == Phase::kTail && !ending_;
   if (busy && !(settled && troubled)) {
     return;
   }
@@ -244,7 +251,7 @@ Result<bool> PrimarySide::PumpCatchUp(Instant now) {
   }
   // The end is on its way: from its target on, the standby takes the tail, or catches up again.
   const CommitSeq target = catch_up_.target().seq;
-  settles_at_ = target;
+  ending_ = target;
   if (shipper_.CanTail(target)) {
     Enter(Phase::kTail, now);
     shipper_.StartTail(target);

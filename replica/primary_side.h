@@ -25,6 +25,8 @@ class PrimarySide {
   void OnPrimaryBegins(CommitSeq log_end);
   void OnGroup(const CommittedGroup& group, Instant at);
   void OnPeerDurable(CommitSeq seq, Instant now);
+  /// An ack that counts, also one that says nothing new.
+  void OnAck(CommitSeq seq);
 
   /// The link is gone, or this node is not primary any more.
   void Reset();
@@ -77,7 +79,8 @@ class PrimarySide {
   proto::RewindTo rewind_;
   Instant progress_at_;
   std::optional<Instant> acked_at_;
-  CommitSeq settles_at_;  // target of the last catch-up: acked from there on, it is over
+  /// Target of a catch-up whose end was sent and is not acknowledged yet.
+  std::optional<CommitSeq> ending_;
   std::optional<proto::PeerMessage> held_;
   CommitSeq hold_at_;
 };

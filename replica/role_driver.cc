@@ -170,6 +170,11 @@ void RoleDriver::Do(const core::StartRewind& /*action*/) {
   listener_.OnStartRewind();
 }
 
+// Settings::arbiter is never set: there is none to ask yet.
+void RoleDriver::Do(const core::AskArbiter&) {
+  TWINSPOOL_CHECK(false, "no arbiter is configured");
+}
+
 void RoleDriver::Do(const core::JumpUids& action) {
   BeginPrimaryTime();
   const Status jumped = shared_.ports.uid_jump->JumpUids(

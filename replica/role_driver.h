@@ -79,6 +79,7 @@ class RoleDriver {
   void Do(const core::PeerDurable& action);
   void Do(const core::StartRewind& action);
   void Do(const core::JumpUids& action);
+  void Do(const core::AskArbiter& action);
   void Do(const core::Done& action);
   void Do(const core::Refuse& action);
   void Do(const core::Transition& action);

@@ -11,11 +11,13 @@ namespace twinspool::replica::core {
 // --- moves -----------------------------------------------------------------------------
 
 Epoch Machine::NextEpoch(std::uint32_t leap) const {
-  std::uint32_t epoch = c_.epoch.value() + leap + 1;
-  if (epoch % 2 != settings_.node_index) {
-    ++epoch;
-  }
-  return Epoch(epoch);
+  return NextEpochAbove(Epoch(c_.epoch.value() + leap));
+}
+
+// Parity: no two nodes can open the same epoch.
+Epoch Machine::NextEpochAbove(Epoch epoch) const {
+  const Epoch next = epoch.Next();
+  return next.value() % 2 == settings_.node_index ? next : next.Next();
 }
 
 bool Machine::MayResume() const {
@@ -27,6 +29,7 @@ void Machine::StopServing() {
   s_.eligible = s_.complete = s_.grant_usable = s_.reads = s_.peer_acked = false;
   s_.readmitting = s_.in_sync_sent = s_.revoke_wanted = s_.drained = s_.asking = false;
   s_.visible = s_.reads_need = s_.peer_pos = s_.readmit_at = s_.waited_upto = CommitSeq();
+  s_.ask = Ask::kNone;
 }
 
 // The same epoch may go on later, so the numbering of InSync and Revoke must go on too.
@@ -155,7 +158,7 @@ void Machine::Advance() {
 // off the disk): from now on only the peer's acks acknowledge. Once the peer has all that was in
 // the log at that moment, it has everything ever acknowledged; the grant goes durably, then InSync.
 void Machine::MaybeReadmit() {
-  if (!Primary() || !HasPeer() || !s_.confirmed || !s_.peer_acked || s_.in_sync_sent ||
+  if (!Primary() || !HasPeer() || !s_.confirmed || !s_.peer_acked || PeerToldInSync() ||
       s_.mode_differs || s_.handover != Handover::kNone || c_.uid_jump != UidJump::kNone) {
     return;
   }
@@ -169,6 +172,10 @@ void Machine::MaybeReadmit() {
     s_.grant_usable = false;
   }
   if (s_.peer_pos < s_.readmit_at) {
+    return;
+  }
+  if (settings_.arbiter) {
+    AskToReadmit();
     return;
   }
   c_.grant = Grant::kNone;
@@ -192,8 +199,8 @@ void Machine::AbortReadmission() {
 // Rule 8.
 void Machine::MaybeRevoke() {
   if (Primary() && s_.revoke_wanted && s_.confirmed && HasPeer() && c_.grant == Grant::kNone &&
-      s_.peer_incarnation != Incarnation() && settings_.mode != Mode::kStrict && s_.link_up &&
-      s_.handover == Handover::kNone) {
+      !settings_.arbiter && s_.peer_incarnation != Incarnation() &&
+      settings_.mode != Mode::kStrict && s_.link_up && s_.handover == Handover::kNone) {
     s_.in_sync_sent = false;
     Send(Revoke{AskingCfgno()});
   }
@@ -317,6 +324,9 @@ Actions Machine::Finish(const RoleState& before) && {
   }
   for (const Message& message : sent_) {
     actions.emplace_back(SendMessage{message});
+  }
+  if (ask_) {
+    actions.emplace_back(*ask_);
   }
   if (Primary() && s_.peer_pos > before.peer_pos) {
     actions.emplace_back(PeerDurable{s_.peer_pos});

@@ -42,7 +42,7 @@ enum class Grant : std::uint8_t {
   kFence,     // an operator said that the peer is switched off
   kResign,    // the former primary resigned to this node
   kStanding,  // `single`: there is no peer
-  kArbiter,   // kept for a later mode; never set without an arbiter
+  kArbiter,   // the arbiter took the peer out of those that may be promoted
 };
 
 /// A UIDNEXT jump that a forced promotion owes to the store.
@@ -60,6 +60,9 @@ enum class Handover : std::uint8_t { kNone, kSwitchover, kDemote, kStop, kDissol
 
 /// What led a node to open an epoch of its own; kNone: the transition opened none.
 enum class Failover : std::uint8_t { kNone, kPromote, kSwitchover, kForced, kSolo };
+
+/// What a node asks of the arbiter. All but kRead swap what it keeps, if that is still as it was.
+enum class Ask : std::uint8_t { kNone, kRead, kPromote, kDegrade, kReadmit, kResume };
 
 /// Exit codes of twinspoolctl; the numbers are fixed.
 enum class Outcome : std::uint8_t {
@@ -81,6 +84,8 @@ struct Settings {
   Mode mode = Mode::kAvailable;
   /// async: an entry waits for the peer until Ack or WaitOver covers it.
   bool async_waits = false;
+  /// A third party keeps a PairConfig: it decides who is promoted and who goes on alone.
+  bool arbiter = false;
 };
 
 // --- state -----------------------------------------------------------------------------
@@ -105,6 +110,18 @@ struct Control {
 };
 static_assert(std::has_unique_object_representations_v<Control>);
 
+/// What the arbiter keeps of a pair: one value, changed by compare-and-swap on its revision alone.
+struct PairConfig {
+  std::uint64_t revision = 0;  // of the last change; 0: not read yet
+  Epoch epoch;                 // the leader's
+  std::uint8_t leader = 0;     // node index
+  std::uint8_t in_sync = 0;    // a bit per node index: holds every acknowledged entry
+  std::array<std::uint8_t, 2> spare{};
+
+  bool operator==(const PairConfig&) const = default;
+};
+static_assert(std::has_unique_object_representations_v<PairConfig>);
+
 /// All that the machine knows. A plain value without padding: comparable and hashable as bytes.
 struct RoleState {
   Control control;
@@ -113,10 +130,12 @@ struct RoleState {
   CommitSeq visible;  // acknowledged, hence shown; meaningful while `reads`
   /// Reads open when the peer has acknowledged up to here under this epoch.
   CommitSeq reads_need;
-  CommitSeq peer_pos;            // what the peer has durably, by its acks of this epoch
-  CommitSeq readmit_at;          // with `readmitting`: the log's end when the grant went out of use
-  CommitSeq waited_upto;         // async_waits: entries that have waited long enough
-  Incarnation peer_incarnation;  // 0: not met since the start
+  CommitSeq peer_pos;     // what the peer has durably, by its acks of this epoch
+  CommitSeq readmit_at;   // with `readmitting`: the log's end when the grant went out of use
+  CommitSeq waited_upto;  // async_waits: entries that have waited long enough
+  PairConfig config;      // arbiter: as last seen
+  std::uint64_t ask_expected = 0;  // arbiter, with `ask`: the revision that it is to replace
+  Incarnation peer_incarnation;    // 0: not met since the start
   std::uint32_t cfgno =
       0;                 // orders InSync, Revoke, Resign, Reclaim, Expel between two incarnations
   Epoch peer_epoch;      // as last told; 0: not met
@@ -142,7 +161,8 @@ struct RoleState {
   bool stopping = false;      // a graceful stop is done: every event is ignored
   bool mode_differs = false;  // the peer acknowledges by other rules: a mistake in a configuration
   bool asking = false;        // the newest cfgno is a Revoke or Expel that waits for its answer
-  std::array<std::uint8_t, 7> spare{};
+  Ask ask = Ask::kNone;       // arbiter: the question that waits for its answer
+  std::array<std::uint8_t, 6> spare{};
 
   bool operator==(const RoleState&) const = default;
 };
@@ -267,6 +287,19 @@ struct Drained {};
 /// What JumpUids asked for is durable.
 struct UidsJumped {};
 
+/// Arbiter: what came of the question of that kind that expected that revision. `written`: the swap
+/// took place; `now`: the value after it. It counts only while that very question is open.
+struct ArbiterAnswer {
+  Ask what = Ask::kNone;
+  std::uint64_t expected = 0;
+  bool written = false;
+  PairConfig now;
+};
+/// Arbiter: no answer in time. What was asked may still happen.
+struct ArbiterSilent {};
+/// Arbiter: the leader's lease has run out. Again with each tick while that is so.
+struct LeaderGone {};
+
 /// Orders of an operator. Exactly one Done or Refuse answers each, perhaps in a later Step.
 struct Promote {
   bool peer_fenced = false;        // claim: the peer is switched off
@@ -301,9 +334,10 @@ struct Order {
 /// The driver waits no longer for the order under way: it is called off where that is possible.
 struct OrderTimedOut {};
 
-using Event = std::variant<Message, LinkUp, LinkDown, Tick, Committed, Applied, WaitOver,
-                           PeerBehind, RewindStarted, RewindFinished, CatchUpStarted,
-                           CatchUpFinished, Drained, UidsJumped, Order, OrderTimedOut>;
+using Event =
+    std::variant<Message, LinkUp, LinkDown, Tick, Committed, Applied, WaitOver, PeerBehind,
+                 RewindStarted, RewindFinished, CatchUpStarted, CatchUpFinished, Drained,
+                 UidsJumped, ArbiterAnswer, ArbiterSilent, LeaderGone, Order, OrderTimedOut>;
 
 // --- actions ---------------------------------------------------------------------------
 
@@ -339,6 +373,12 @@ struct StartRewind {};
 struct JumpUids {
   bool renumber = false;
 };
+/// Read the arbiter's value, or replace it by `want` if its revision is still `expected`.
+struct AskArbiter {
+  Ask what = Ask::kNone;
+  std::uint64_t expected = 0;
+  PairConfig want;  // without a revision
+};
 struct Done {
   Outcome code = Outcome::kDone;  // kDone or kWritesBlocked
   std::string text;
@@ -360,7 +400,7 @@ struct Transition {
 };
 
 using Action = std::variant<Persist, Serving, SendMessage, AdvanceVisible, PeerDurable, StartRewind,
-                            JumpUids, Done, Refuse, Transition>;
+                            JumpUids, AskArbiter, Done, Refuse, Transition>;
 using Actions = std::vector<Action>;
 
 // --- the machine -----------------------------------------------------------------------
@@ -378,7 +418,8 @@ Control NewSingle(const Settings& settings);
 Control NewMember();
 
 /// One step. Order of the answer: a Serving that closes something; Persist; UID jump; Serving;
-/// Transition; StartRewind; messages; positions; Done or Refuse. Only what is needed is there.
+/// Transition; StartRewind; messages; question to the arbiter; positions; Done or Refuse. Only what
+/// is needed is there.
 Actions Step(const Settings& settings, RoleState& state, const Event& event);
 
 // --- questions -------------------------------------------------------------------------
@@ -387,8 +428,11 @@ Actions Step(const Settings& settings, RoleState& state, const Event& event);
 bool CountsNow(const RoleState& state, Epoch epoch, Incarnation from, Incarnation to);
 /// A frame with this envelope may be applied now.
 bool MayApply(const RoleState& state, Epoch epoch, Incarnation from, Incarnation to);
-/// Frames, rewinds and catch-ups may be sent to the peer now.
+/// Frames may be sent to the peer now.
 bool MayShip(const RoleState& state);
+/// … and so may a rewind or a catch-up. With an arbiter only under a grant: whoever comes behind it
+/// must not be promotable any more, nor a promotion of it be under way.
+bool MayBringBack(const Settings& settings, const RoleState& state);
 /// `single`: there is no peer.
 bool IsSingle(const RoleState& state);
 /// Acknowledges under a grant.

@@ -35,6 +35,9 @@ void Machine::On(const LinkDown&) {
 }
 
 void Machine::On(const Tick&) {
+  if (settings_.arbiter) {
+    TickArbiter();
+  }
   if (!s_.link_up || !HasPeer()) {
     return;
   }

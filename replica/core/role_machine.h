@@ -1,7 +1,7 @@
 // One Step of the role machine at work: the rules as small functions on one state. Internal to
 // replica/core; users know role.h alone.
 //
-// The rules' numbers in the comments are those of ARCHITECTURE.md, "Rules of the pair".
+// The rules' numbers in the comments are those of docs/rules.md.
 #pragma once
 
 #include <optional>
@@ -87,6 +87,22 @@ class Machine {
   void Follow();
   bool Believable(Epoch epoch);
 
+  // The arbiter (role_arbiter.cc).
+  void On(const ArbiterAnswer& answer);
+  void On(const ArbiterSilent&);
+  void On(const LeaderGone&);
+  void TickArbiter();
+  void AskFor(Ask what, Epoch epoch = {}, std::uint8_t in_sync = 0);
+  void AskToLead();
+  void AskToReadmit();
+  void AskToGoOnAlone();
+  void Swapped(Ask what);
+  bool MayLead() const;
+  bool ConfigNamesMe() const;
+  bool ConfigHas(std::uint32_t node) const;
+  std::uint8_t Only(std::uint32_t node) const { return static_cast<std::uint8_t>(1u << node); }
+  bool PeerToldInSync() const;
+
   // Orders (role_orders.cc).
   void On(const Order& order);
   void Do(const Promote& order);
@@ -100,6 +116,7 @@ class Machine {
   void Do(const Dissolve& order);
   void Do(const AcceptEpoch& order);
   bool RefusedBeforehand(const Order& order);
+  bool RefusedWithArbiter(const Order& order);
   bool Promotable() const;
   void PromoteAgain(const Promote& order);
   bool PeerForbids(const Promote& order);
@@ -114,6 +131,7 @@ class Machine {
 
   // What several of them need (role.cc).
   Epoch NextEpoch(std::uint32_t leap = 0) const;
+  Epoch NextEpochAbove(Epoch epoch) const;
   bool WholeStore() const { return !c_.rewinding && !c_.incomplete; }
   bool MayResume() const;
   bool Primary() const { return s_.role == Role::kPrimary; }
@@ -149,6 +167,7 @@ class Machine {
   Control& c_;
 
   std::vector<Message> sent_;
+  std::optional<AskArbiter> ask_;
   std::optional<Action> answer_;
   std::string_view reason_;
   std::string actor_;

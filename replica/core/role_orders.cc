@@ -59,11 +59,33 @@ bool Machine::RefusedBeforehand(const Order& order) {
     const std::string epoch = std::to_string(s_.refused_epoch.value());
     Reject(Outcome::kPeerReachable, "the peer claims epoch " + epoch + ", which is far above ours",
            "twinspoolctl accept-epoch " + epoch);
+  } else if (settings_.arbiter && RefusedWithArbiter(order)) {
+    return true;
   } else if (s_.handover != Handover::kNone && !stop) {
     Reject(Outcome::kTimeoutUnchanged, "another order is still under way; try again", kStatus);
   } else {
     return false;
   }
+  return true;
+}
+
+// What the arbiter decides, no operator does; `solo` has a form of its own.
+bool Machine::RefusedWithArbiter(const Order& order) {
+  const bool allowed = std::holds_alternative<Fence>(order.what) ||
+                       std::holds_alternative<Undemote>(order.what) ||
+                       std::holds_alternative<StopGracefully>(order.what) ||
+                       std::holds_alternative<AcceptEpoch>(order.what);
+  const auto* solo = std::get_if<Solo>(&order.what);
+  if (allowed || (solo != nullptr && !solo->peer_fenced && Primary() && c_.grant != Grant::kNone)) {
+    return false;
+  }
+  if (solo != nullptr && !solo->peer_fenced && Primary()) {
+    AskToGoOnAlone();
+    Reject(Outcome::kTimeoutUnchanged,
+           "the arbiter is asked to let this node go on alone; try again in a moment", kSolo);
+    return true;
+  }
+  Reject(Outcome::kNotEligible, "the arbiter of this pair decides that", kStatus);
   return true;
 }
 
@@ -331,7 +353,7 @@ void Machine::Do(const Undemote&) {
 }
 
 void Machine::Do(const StopGracefully&) {
-  if (Primary() && HasPeer() && s_.link_up && s_.confirmed && s_.peer_acked) {
+  if (Primary() && HasPeer() && s_.link_up && s_.confirmed && s_.peer_acked && !settings_.arbiter) {
     BeginHandover(Handover::kStop);
     return;
   }
@@ -345,7 +367,7 @@ void Machine::Do(const StopGracefully&) {
   if (s_.role == Role::kPrimary || steps_back) {
     StepDown();
   }
-  if (steps_back && s_.link_up) {
+  if (steps_back && s_.link_up && !settings_.arbiter) {
     Send(Revoked{s_.cfgno});
   }
   s_.stopping = true;

@@ -73,6 +73,9 @@ void Machine::OnHello(const Message& message, const Hello& hello) {
 
 // Rules 3, 9, 10: the peer answered this start and knows no higher epoch.
 void Machine::OnContact() {
+  if (settings_.arbiter) {
+    return;  // rule 15: only a swap in this incarnation proves it
+  }
   if (MayResume()) {
     Say("the peer knows no higher epoch: resumed");
     Resume(true);
@@ -134,9 +137,10 @@ void Machine::Get(const Revoke& revoke) {
   Send(Revoked{revoke.cfgno});
 }
 
-// Only the newest configuration counts: an InSync sent later may still be on its way.
+// Only the newest configuration counts: an InSync sent later may still be on its way. With an
+// arbiter the peer's word is worth nothing: a promotion that it asked for may be under way.
 void Machine::Get(const Revoked& revoked) {
-  if (!Primary() || revoked.cfgno != s_.cfgno) {
+  if (!Primary() || settings_.arbiter || revoked.cfgno != s_.cfgno) {
     return;
   }
   s_.revoke_wanted = s_.readmitting = s_.in_sync_sent = s_.peer_acked = s_.asking = false;

@@ -37,6 +37,10 @@ bool MayShip(const RoleState& state) {
          state.link_up;
 }
 
+bool MayBringBack(const Settings& settings, const RoleState& state) {
+  return MayShip(state) && (!settings.arbiter || state.control.grant != Grant::kNone);
+}
+
 bool IsSingle(const RoleState& state) {
   return state.control.grant == Grant::kStanding;
 }

@@ -30,7 +30,7 @@ constexpr const char* kMustFire[] = {"append",
                                      "catch-up rewind",
                                      "bit rot",
                                      "digest mismatch",
-                                     "black hole",
+                                     "clock jump",
                                      "both crash",
                                      "crash",
                                      "crash inside a step",
@@ -38,7 +38,9 @@ constexpr const char* kMustFire[] = {"append",
                                      "dropped by a node",
                                      "graceful stop",
                                      "message doubled",
+                                     "message delayed",
                                      "message lost",
+                                     "one-way cut",
                                      "order demote done",
                                      "order force done",
                                      "order promote done",
@@ -47,7 +49,10 @@ constexpr const char* kMustFire[] = {"append",
                                      "order solo fenced done",
                                      "order stop done",
                                      "order switchover done",
+                                     "pause",
                                      "restart",
+                                     "shown positions checked",
+                                     "slow disk",
                                      "stalled time",
                                      "undo spoiled",
                                      "forget",
@@ -57,8 +62,8 @@ constexpr const char* kMustFire[] = {"append",
 
 TEST(PairSim, SurvivesEverySeed) {
   const std::uint64_t first = FromEnvironment("SIM_FIRST", 1);
-  const std::uint64_t seeds = FromEnvironment("SIM_SEEDS", 200);
-  const std::uint64_t steps = FromEnvironment("SIM_STEPS", 4'000);
+  const std::uint64_t seeds = FromEnvironment("SIM_SEEDS", 2'000);
+  const std::uint64_t steps = FromEnvironment("SIM_STEPS", 2'000);
   const std::filesystem::path root =
       std::filesystem::path(testing::TempDir()) / ("pair-sim-" + std::to_string(getpid()));
   Counts counts;
@@ -84,6 +89,44 @@ TEST(PairSim, SurvivesEverySeed) {
     EXPECT_TRUE(counts.contains(what) || seeds < 200) << what << " never happened";
   }
 }
+
+struct Broken {
+  const char* name;
+  MemoryStore::Defect defect;
+  const char* report;
+};
+
+class BrokenStore : public testing::TestWithParam<Broken> {};
+
+// Who watches must see: a store that breaks its word is reported, and for what it did.
+TEST_P(BrokenStore, IsReported) {
+  const std::filesystem::path root =
+      std::filesystem::path(testing::TempDir()) / ("broken-sim-" + std::to_string(getpid()));
+  Counts counts;
+  std::string why;
+  for (std::uint64_t seed = 1; seed <= 20 && why.empty(); ++seed) {
+    PairWorld world(seed, root / std::to_string(seed), &counts);
+    world.Break(GetParam().defect);
+    bool fine = true;
+    for (int i = 0; i < 2'000 && fine; ++i) {
+      fine = world.Step();
+    }
+    if (!fine || !world.Heal()) {
+      why = world.why();
+    }
+  }
+  std::filesystem::remove_all(root);
+  EXPECT_NE(why.find(GetParam().report), std::string::npos) << why;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Stores, BrokenStore,
+    testing::Values(Broken{"LosesWrite", MemoryStore::Defect::kLosesWrite, "acknowledged"},
+                    Broken{"AcksTwice", MemoryStore::Defect::kAcksTwice, "acknowledged twice"},
+                    Broken{"AcksOutOfOrder", MemoryStore::Defect::kAcksOutOfOrder,
+                           "after a later change"},
+                    Broken{"ShowsEarly", MemoryStore::Defect::kShowsEarly, "the peer has only"}),
+    [](const auto& broken) { return std::string(broken.param.name); });
 
 }  // namespace
 }  // namespace twinspool::test

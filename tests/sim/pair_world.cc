@@ -83,6 +83,16 @@ bool PairWorld::Fail(const std::string& why) {
   return false;
 }
 
+bool PairWorld::Frozen(const SimNode& node) {
+  return clock_.Now() < node.frozen_until;
+}
+
+void PairWorld::Break(MemoryStore::Defect defect) {
+  for (const auto& made : nodes_) {
+    made->store.Break(defect);
+  }
+}
+
 void PairWorld::Note(const std::string& text) {
   trace_.push_back("#" + std::to_string(steps_) + " " + text);
   if (trace_.size() > kTraceLines) {
@@ -123,6 +133,8 @@ void PairWorld::Boot(SimNode& booted) {
   TWINSPOOL_CHECK(salvage.ok(), salvage.status().ToString());
   booted.salvage = std::move(salvage).value();
   booted.posts.clear();
+  booted.frozen_until = Instant();
+  booted.last_acked = 0;
   booted.gate = std::make_unique<replica::CommitGate>(clock_, booted.store, [] {});
   booted.store.SetListener(booted.gate.get());
   replica::ConversationOptions options;
@@ -215,6 +227,9 @@ void PairWorld::Disconnect() {
 }
 
 void PairWorld::Pump(SimNode& sender) {
+  if (!Awake(sender)) {
+    return;
+  }
   Guarded(sender, [&] {
     std::optional<proto::PeerMessage> message = sender.talk->NextOutgoing();
     if (message && connected_) {
@@ -225,6 +240,9 @@ void PairWorld::Pump(SimNode& sender) {
       }
       const Instant last = wire.queue.empty() ? clock_.Now() : wire.queue.back().due;
       const Instant due = std::max(last, clock_.Now().PlusMs(static_cast<std::int64_t>(Roll(30))));
+      if (due > clock_.Now()) {
+        Count("message delayed");
+      }
       const bool twice = !healing_ && Roll(200) == 0;
       wire.queue.push_back({due, *message});
       if (twice) {
@@ -241,6 +259,9 @@ void PairWorld::Pump(SimNode& sender) {
 
 void PairWorld::Deliver(SimNode& to) {
   SimWire& wire = wires_[static_cast<std::size_t>(to.index)];
+  if (!Awake(to)) {
+    return;
+  }
   Guarded(to, [&] {
     for (std::uint64_t n = 1 + Roll(4); n > 0 && !wire.queue.empty(); --n) {
       if (wire.queue.front().due > clock_.Now()) {
@@ -257,7 +278,7 @@ void PairWorld::Deliver(SimNode& to) {
 
 void PairWorld::Tick() {
   for (const auto& made : nodes_) {
-    if (made->talk != nullptr && clock_.Now() >= made->talk->NextDeadline()) {
+    if (Awake(*made) && clock_.Now() >= made->talk->NextDeadline()) {
       Guarded(*made, [&] { made->talk->OnTick(); });
     }
   }

@@ -55,7 +55,9 @@ struct SimNode : replica::PairObserver {
   std::unique_ptr<replica::CommitGate> gate;
   std::deque<std::function<void()>> posts;
   std::unique_ptr<replica::Conversation> talk;
-  bool rotten = false;  // a row was damaged and may not have been found yet
+  bool rotten = false;           // a row was damaged and may not have been found yet
+  Instant frozen_until;          // the process is stopped, and knows nothing of it
+  std::uint64_t last_acked = 0;  // number of the newest change that this process acknowledged
 };
 
 /// One direction of the link.
@@ -83,6 +85,8 @@ class PairWorld {
   std::string Trace() const;
   std::uint64_t steps() const { return steps_; }
   std::uint64_t acked() const { return acked_.size(); }
+  /// Both stores break their word in this way from now on; what watches them must say so.
+  void Break(MemoryStore::Defect defect);
   void Note(const std::string& text);
   void Count(const std::string& what) { ++(*counts_)[what]; }
 
@@ -98,6 +102,9 @@ class PairWorld {
   std::uint64_t Roll(std::uint64_t bound) { return random_() % bound; }
   SimNode& node(std::size_t i) { return *nodes_[i]; }
   bool Fail(const std::string& why);
+  bool Frozen(const SimNode& node);
+  /// Runs, and is not stopped.
+  bool Awake(const SimNode& node) { return node.talk != nullptr && !Frozen(node); }
 
   // Running the nodes.
   void Boot(SimNode& node);
@@ -114,13 +121,16 @@ class PairWorld {
   void Write();
   void Forget();
   void Fault();
+  void FaultOfNode(SimNode& victim);
+  void FaultOfStore(SimNode& victim);
   void Restart();
   void Operate();
   void OrderOn(SimNode& node, decltype(replica::core::Order::what) what, const std::string& name);
   void Force(SimNode& node);
 
   // Invariants.
-  void OnAcked(SimNode& node, Epoch epoch, const std::string& id);
+  void OnAcked(SimNode& node, std::uint64_t number, const std::string& id);
+  bool CheckShown(SimNode& node);
   bool Check();
   bool CheckServing(SimNode& node);
   bool CheckPrefix();
@@ -141,6 +151,7 @@ class PairWorld {
 
   std::map<std::string, Change> changes_;  // by unique id
   std::set<std::string> acked_;
+  std::set<std::string> told_;              // every change whose client was answered
   std::set<std::string> owed_;              // messages declared lost that lie on the other node
   std::set<std::string> rotten_;            // ids of changes that were damaged on some node
   std::map<std::uint32_t, int> ack_owner_;  // epoch -> node

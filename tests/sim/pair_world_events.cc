@@ -26,19 +26,19 @@ MailboxId MailboxNo(const UserId& user, std::uint64_t n) {
 
 void PairWorld::Write() {
   SimNode& writer = node(Roll(2));
-  if (writer.talk == nullptr || !writer.store.writable()) {
+  if (!Awake(writer) || !writer.store.writable()) {
     return;
   }
   Guarded(writer, [&] {
-    const std::string id = "change-" + std::to_string(next_id_++);
+    const std::uint64_t number = next_id_++;
+    const std::string id = "change-" + std::to_string(number);
     const bool message = Roll(4) == 0;
     const UserId user = UserNo(Roll(3));
     changes_[id] = {user, id, message};
     SimNode* raw = &writer;
-    const Epoch epoch = writer.store.serving().epoch;
-    const auto done = [this, raw, epoch, id](bool acked) {
+    const auto done = [this, raw, number, id](bool acked) {
       if (acked) {
-        OnAcked(*raw, epoch, id);
+        OnAcked(*raw, number, id);
       } else {
         Count("outcome unknown");
       }
@@ -54,20 +54,20 @@ void PairWorld::Write() {
 void PairWorld::Forget() {
   SimNode& writer = node(Roll(2));
   const auto chosen = acked_.lower_bound("change-" + std::to_string(Roll(next_id_ + 1)));
-  if (writer.talk == nullptr || !writer.store.writable() || chosen == acked_.end() ||
+  if (!Awake(writer) || !writer.store.writable() || chosen == acked_.end() ||
       changes_[*chosen].message || changes_[*chosen].forgotten) {
     return;
   }
   Guarded(writer, [&] {
     const Change old = changes_[*chosen];
     acked_.erase(chosen);
-    const std::string id = "forget-" + std::to_string(next_id_++);
+    const std::uint64_t number = next_id_++;
+    const std::string id = "forget-" + std::to_string(number);
     changes_[id] = {old.user, old.key, false, true};
     SimNode* raw = &writer;
-    const Epoch epoch = writer.store.serving().epoch;
-    const auto done = [this, raw, epoch, id](bool acked) {
+    const auto done = [this, raw, number, id](bool acked) {
       if (acked) {
-        OnAcked(*raw, epoch, id);
+        OnAcked(*raw, number, id);
         Count("forgotten");
       }
     };
@@ -79,41 +79,68 @@ void PairWorld::Forget() {
 
 void PairWorld::Fault() {
   SimNode& victim = node(Roll(2));
-  switch (Roll(10)) {
+  switch (Roll(5)) {
     case 0:
-    case 1:
       if (connected_) {
         Count("cut");
         Disconnect();
       }
       return;
-    case 2:
+    case 1:
       if (connected_) {
-        Count("black hole");
-        Note("black hole towards " + std::to_string(victim.index));
+        Count("one-way cut");
+        Note("one-way cut towards " + std::to_string(victim.index));
         wires_[static_cast<std::size_t>(victim.index)].black_hole = true;
       }
       return;
-    case 3:
-      if (victim.talk != nullptr) {
-        Count("crash");
-        Kill(victim);
+    case 2:
+      if (Roll(2) == 0) {
+        Count("stalled time");
+        clock_.AdvanceMs(static_cast<std::int64_t>(Roll(7'000)));
+      } else {
+        Count("clock jump");
+        clock_.JumpWall(static_cast<std::int64_t>(Roll(200'000'000)) - 100'000'000);
       }
       return;
-    case 4:
+    case 3:
+      return FaultOfNode(victim);
+    default:
+      return FaultOfStore(victim);
+  }
+}
+
+void PairWorld::FaultOfNode(SimNode& victim) {
+  if (victim.talk == nullptr) {
+    return;
+  }
+  switch (Roll(5)) {
+    case 0:
       if (node(0).talk != nullptr && node(1).talk != nullptr) {
         Count("both crash");
         Kill(node(0));
         Kill(node(1));
       }
       return;
-    case 5:
-      victim.store.CrashAfter(static_cast<int>(1 + Roll(6)));
+    case 1:
+      Count("pause");
+      Note("node " + std::to_string(victim.index) + " is stopped for a while");
+      victim.frozen_until = clock_.Now().PlusMs(static_cast<std::int64_t>(Roll(20'000)));
       return;
-    case 6:
+    case 2:
       victim.control.crash_in = static_cast<int>(1 + Roll(3));
       return;
-    case 7:
+    default:
+      Count("crash");
+      Kill(victim);
+  }
+}
+
+void PairWorld::FaultOfStore(SimNode& victim) {
+  switch (Roll(4)) {
+    case 0:
+      victim.store.CrashAfter(static_cast<int>(1 + Roll(6)));
+      return;
+    case 1:
       if (victim.talk != nullptr && victim.talk->state().role == core::Role::kStandby) {
         if (const auto what = victim.store.Rot(Roll(1'000))) {
           Count("bit rot");
@@ -122,15 +149,17 @@ void PairWorld::Fault() {
         }
       }
       return;
-    case 8:
+    case 2:
       if (Roll(4) == 0) {
         victim.store.SpoilNextUndo();
         Count("undo spoiled");
       }
       return;
     default:
-      Count("stalled time");
-      clock_.AdvanceMs(static_cast<std::int64_t>(Roll(7'000)));
+      if (victim.store.writable()) {
+        Count("slow disk");
+        victim.store.SlowDisk();
+      }
   }
 }
 
@@ -145,6 +174,9 @@ void PairWorld::Restart() {
 
 void PairWorld::OrderOn(SimNode& target, decltype(core::Order::what) what,
                         const std::string& name) {
+  if (!Awake(target)) {
+    return;
+  }
   Note("order " + name + " on " + std::to_string(target.index));
   Guarded(target, [&] {
     target.talk->Submit(
@@ -159,10 +191,12 @@ void PairWorld::OrderOn(SimNode& target, decltype(core::Order::what) what,
 void PairWorld::Force(SimNode& forced) {
   SimNode& other = node(static_cast<std::size_t>(1 - forced.index));
   Kill(other);
+  const core::Control before = forced.control.control;
   const bool was_primary =
       forced.talk == nullptr || forced.talk->state().role == core::Role::kPrimary;
   OrderOn(forced, core::Promote{.peer_fenced = true, .allow_data_loss = true}, "force");
-  if (was_primary || forced.talk == nullptr || forced.talk->state().role != core::Role::kPrimary) {
+  const core::Control& after = forced.control.control;  // it may have died behind its decision
+  if (was_primary || !after.last_primary || after.epoch <= before.epoch) {
     return;
   }
   // The declared loss: what was acknowledged and is not here.
@@ -179,7 +213,7 @@ void PairWorld::Force(SimNode& forced) {
 void PairWorld::Operate() {
   SimNode& target = node(Roll(2));
   SimNode& other = node(static_cast<std::size_t>(1 - target.index));
-  if (target.talk == nullptr) {
+  if (!Awake(target)) {
     return;
   }
   switch (Roll(9)) {
@@ -220,6 +254,11 @@ bool PairWorld::Step() {
   clock_.AdvanceMs(static_cast<std::int64_t>(Roll(40)));
   ConnectIfPossible();
   Tick();
+  for (const auto& made : nodes_) {
+    if (made->store.slow() && Roll(50) == 0 && Awake(*made)) {
+      Guarded(*made, [&] { made->store.SyncDisk(); });
+    }
+  }
   const std::uint64_t dice = Roll(1'000);
   if (dice < 450) {
     Pump(node(Roll(2)));
@@ -255,8 +294,17 @@ bool PairWorld::Holds(const SimNode& holder, const Change& change) const {
                         : holder.store.HasMisc(change.user, change.key) != change.forgotten;
 }
 
-void PairWorld::OnAcked(SimNode& by, Epoch epoch, const std::string& id) {
+// A change may be acknowledged in a later epoch of its node than it was accepted in.
+void PairWorld::OnAcked(SimNode& by, std::uint64_t number, const std::string& id) {
+  const Epoch epoch = by.store.serving().epoch;
   Count("acked");
+  if (!told_.insert(id).second) {
+    Fail(id + " was acknowledged twice");
+  }
+  if (number < by.last_acked) {
+    Fail(id + " was acknowledged after a later change of the same node");
+  }
+  by.last_acked = number;
   const auto [owner, fresh] = ack_owner_.try_emplace(epoch.value(), by.index);
   if (owner->second != by.index) {
     Fail("two nodes acknowledged in epoch " + std::to_string(epoch.value()));
@@ -281,6 +329,24 @@ bool PairWorld::CheckServing(SimNode& serving) {
   }
   Count("acked changes checked at a primary");
   return true;
+}
+
+// Nothing is shown that the peer has not, unless there is, or was until it has everything, a grant.
+// A peer that has met a higher epoch undoes what nobody was told of; what is shown here was told
+// before.
+bool PairWorld::CheckShown(SimNode& showing) {
+  const core::RoleState& state = showing.talk->state();
+  const SimNode& peer = node(static_cast<std::size_t>(1 - showing.index));
+  const core::Control& there = peer.control.control;
+  if (mode_ == core::Mode::kAsync || state.control.grant != core::Grant::kNone ||
+      there.epoch != state.control.epoch || there.rewinding || there.incomplete) {
+    return true;
+  }
+  Count("shown positions checked");
+  return showing.store.visible() <= peer.store.End().seq ||
+         Fail("node " + std::to_string(showing.index) + " shows " +
+              std::to_string(showing.store.visible().value()) + ", the peer has only " +
+              std::to_string(peer.store.End().seq.value()));
 }
 
 bool PairWorld::CheckPrefix() {
@@ -323,6 +389,9 @@ bool PairWorld::Check() {
       top_node_ = checked.index;
     }
     const bool newest = checked.index == top_node_ && epoch == top_epoch_;
+    if (serving && !CheckShown(checked)) {
+      return false;
+    }
     if (serving && newest && (!was_serving_[i] || steps_ % 64 == 0) && !CheckServing(checked)) {
       return false;
     }
@@ -382,10 +451,9 @@ bool PairWorld::Heal() {
   Note("healing");
   for (const auto& made : nodes_) {
     made->store.CrashAfter(-1);
+    made->frozen_until = Instant();
+    Guarded(*made, [&] { made->store.SyncDisk(); });
     made->control.crash_in = -1;
-    if (made->talk != nullptr && made->talk->state().stopping) {
-      Kill(*made);
-    }
     Boot(*made);
     OrderOn(*made, core::Undemote{}, "undemote");
   }
@@ -397,6 +465,10 @@ bool PairWorld::Heal() {
     ConnectIfPossible();
     Tick();
     for (const auto& made : nodes_) {
+      if (made->talk != nullptr && made->talk->state().stopping && made->posts.empty()) {
+        Kill(*made);
+      }
+      Boot(*made);
       Pump(*made);
       Deliver(*made);
     }

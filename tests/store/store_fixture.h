@@ -24,7 +24,7 @@ Result<T> Await(Fn&& call) {
   auto promise = std::make_shared<std::promise<Result<T>>>();
   std::future<Result<T>> future = promise->get_future();
   call(Done<T>([promise](Result<T> result) { promise->set_value(std::move(result)); }));
-  if (future.wait_for(std::chrono::seconds(30)) != std::future_status::ready) {
+  if (future.wait_for(std::chrono::seconds(100)) != std::future_status::ready) {
     return Timeout("the call never completed");
   }
   return future.get();

@@ -21,7 +21,9 @@ EntryId MemoryStore::Commit(UserId user, std::vector<proto::ChangeItem> items, E
   for (proto::ChangeItem& item : items) {
     *changes->add_items() = std::move(item);
   }
-  entry.previous = ApplyFrame(entry.frame);
+  if (defect_ != Defect::kLosesWrite) {
+    entry.previous = ApplyFrame(entry.frame);
+  }
   entry.frame.add_digests(DigestOf(users_[changes->user_id()]));
   const EntryId id = entry.id;
   auto octets = std::make_shared<const std::string>(entry.frame.SerializeAsString());
@@ -32,6 +34,7 @@ EntryId MemoryStore::Commit(UserId user, std::vector<proto::ChangeItem> items, E
     low_ = id;
     octets = nullptr;
   }
+  visible_ = defect_ == Defect::kShowsEarly ? id.seq : visible_;
   replica::CommitListener* listener = listener_;
   lock.unlock();
   if (listener != nullptr) {
@@ -45,9 +48,8 @@ Modseq MemoryStore::NextModseq(Epoch epoch) const {
                 End().seq.value() + 1);
 }
 
-std::optional<EntryId> MemoryStore::Write(UserId user, std::vector<proto::ChangeItem> items,
-                                          const replica::ServingState& as,
-                                          std::function<void(bool)> done) {
+EntryId MemoryStore::Write(UserId user, std::vector<proto::ChangeItem> items,
+                           const replica::ServingState& as, std::function<void(bool)> done) {
   {
     const Guard guard(mutex_);
     clients_.push_back({End().seq.Next(), std::move(done)});
@@ -55,21 +57,44 @@ std::optional<EntryId> MemoryStore::Write(UserId user, std::vector<proto::Change
   return Commit(user, std::move(items), as.epoch, as.incarnation);
 }
 
-std::optional<EntryId> MemoryStore::WriteOne(UserId user,
-                                             const std::function<proto::ChangeItem(Modseq)>& make,
-                                             std::function<void(bool)> done) {
+// With a slow disk the answer names the place that the entry will have.
+std::optional<EntryId> MemoryStore::Accept(
+    std::function<EntryId(const replica::ServingState&)> write) {
   const Guard commit(commit_mutex_);
   const replica::ServingState as = serving();
   if (!as.primary || !as.writes.ok()) {
     return std::nullopt;
   }
-  return Write(user, {make(NextModseq(as.epoch))}, as, std::move(done));
+  if (!slow_) {
+    return write(as);
+  }
+  unsynced_.push_back([as, write = std::move(write)] { write(as); });
+  return EntryId{as.epoch, as.incarnation, CommitSeq(End().seq.value() + unsynced_.size())};
+}
+
+void MemoryStore::SyncDisk() {
+  const Guard commit(commit_mutex_);
+  slow_ = false;
+  while (!unsynced_.empty()) {
+    const auto write = std::move(unsynced_.front());
+    unsynced_.pop_front();
+    write();
+  }
+}
+
+std::optional<EntryId> MemoryStore::WriteOne(UserId user,
+                                             std::function<proto::ChangeItem(Modseq)> make,
+                                             std::function<void(bool)> done) {
+  return Accept([this, user, make = std::move(make),
+                 done = std::move(done)](const replica::ServingState& as) {
+    return Write(user, {make(NextModseq(as.epoch))}, as, done);
+  });
 }
 
 std::optional<EntryId> MemoryStore::WriteMisc(UserId user, const std::string& key,
                                               const std::string& value,
                                               std::function<void(bool)> done) {
-  const auto make = [&](Modseq modseq) {
+  const auto make = [key, value](Modseq modseq) {
     proto::ChangeItem item;
     item.mutable_misc()->set_kind(proto::MiscItem::SUBSCRIPTION);
     item.mutable_misc()->set_key(key);
@@ -82,7 +107,7 @@ std::optional<EntryId> MemoryStore::WriteMisc(UserId user, const std::string& ke
 
 std::optional<EntryId> MemoryStore::ForgetMisc(UserId user, const std::string& key,
                                                std::function<void(bool)> done) {
-  const auto make = [&](Modseq modseq) {
+  const auto make = [key](Modseq modseq) {
     proto::ChangeItem item;
     item.mutable_forget()->set_key(std::string(1, proto::MiscItem::SUBSCRIPTION) + key);
     item.mutable_forget()->set_modseq(modseq.value());
@@ -127,13 +152,10 @@ std::vector<proto::ChangeItem> MemoryStore::MessageItems(UserId user, MailboxId 
 std::optional<EntryId> MemoryStore::Append(UserId user, MailboxId mailbox,
                                            const std::string& octets,
                                            std::function<void(bool)> done) {
-  const Guard commit(commit_mutex_);
-  const replica::ServingState as = serving();
-  if (!as.primary || !as.writes.ok()) {
-    return std::nullopt;
-  }
-  return Write(user, MessageItems(user, mailbox, octets, NextModseq(as.epoch)), as,
-               std::move(done));
+  return Accept(
+      [this, user, mailbox, octets, done = std::move(done)](const replica::ServingState& as) {
+        return Write(user, MessageItems(user, mailbox, octets, NextModseq(as.epoch)), as, done);
+      });
 }
 
 bool MemoryStore::HasMisc(UserId user, const std::string& key) const {

@@ -51,6 +51,8 @@ void MemoryStore::Die() {
   const Guard guard(mutex_);
   listener_ = nullptr;
   clients_.clear();
+  unsynced_.clear();
+  slow_ = false;
   serving_ = {};
   visible_ = CommitSeq(0);
   peer_has_ = CommitSeq(0);
@@ -88,8 +90,11 @@ void MemoryStore::AdvanceTo(CommitSeq seq) {
       return true;
     });
   }
+  if (defect_ == Defect::kAcksOutOfOrder) {
+    std::ranges::reverse(ready);
+  }
   for (const auto& done : ready) {
-    if (done) {
+    for (int times = defect_ == Defect::kAcksTwice ? 2 : 1; done && times > 0; --times) {
       done(true);
     }
   }
@@ -97,6 +102,9 @@ void MemoryStore::AdvanceTo(CommitSeq seq) {
 
 void MemoryStore::SetServing(const replica::ServingState& state) {
   const Guard commit(commit_mutex_);  // no commit of the old time is under way
+  if (primary() && !state.primary) {
+    SyncDisk();
+  }
   if (before_closing_ && primary() && !state.primary) {
     std::exchange(before_closing_, {})();
   }

@@ -75,8 +75,21 @@ class MemoryStore final : public replica::Visibility,
 
   /// As if the user had been deleted and forgotten; his rows stay.
   void MarkForgotten(UserId user);
+  /// What clients of this node may see.
+  CommitSeq visible() const {
+    const Guard guard(mutex_);
+    return visible_;
+  }
 
   // --- faults
+  /// From now on accepted writes reach the log with SyncDisk() only, or when the time as primary
+  /// ends; a crash takes those that wait.
+  void SlowDisk() { slow_ = true; }
+  void SyncDisk();
+  bool slow() const { return slow_; }
+  /// How this store breaks its word, for tests of those who watch it.
+  enum class Defect { kNone, kLosesWrite, kAcksTwice, kAcksOutOfOrder, kShowsEarly };
+  void Break(Defect defect) { defect_ = defect; }
   /// `writes` runs when the time as primary is about to end: what is accepted there was on its way
   /// to the log and becomes durable before SetServing returns, as in the real store.
   void BeforeClosing(std::function<void()> writes) { before_closing_ = std::move(writes); }
@@ -177,12 +190,13 @@ class MemoryStore final : public replica::Visibility,
   void MaybeCrash();
   Modseq NextModseq(Epoch epoch) const;
   /// A client's write of the one item that `make` makes; nothing while writes are refused.
-  std::optional<EntryId> WriteOne(UserId user, const std::function<proto::ChangeItem(Modseq)>& make,
+  std::optional<EntryId> WriteOne(UserId user, std::function<proto::ChangeItem(Modseq)> make,
                                   std::function<void(bool)> done);
-  std::optional<EntryId> Write(UserId user, std::vector<proto::ChangeItem> items,
-                               const replica::ServingState& as, std::function<void(bool)> done);
+  EntryId Write(UserId user, std::vector<proto::ChangeItem> items, const replica::ServingState& as,
+                std::function<void(bool)> done);
   std::vector<proto::ChangeItem> MessageItems(UserId user, MailboxId mailbox,
                                               const std::string& octets, Modseq modseq) const;
+  std::optional<EntryId> Accept(std::function<EntryId(const replica::ServingState&)> write);
   EntryId Commit(UserId user, std::vector<proto::ChangeItem> items, Epoch epoch,
                  Incarnation incarnation);
   std::vector<Previous> ApplyFrame(const proto::Frame& frame);
@@ -201,6 +215,9 @@ class MemoryStore final : public replica::Visibility,
   std::vector<WaitingClient> clients_;
   std::set<UserId> refill_;
   std::set<UserId> forgotten_;
+  bool slow_ = false;
+  std::deque<std::function<void()>> unsynced_;  // with a slow disk: writes in their order
+  Defect defect_ = Defect::kNone;
   bool spoil_undo_ = false;
   bool spoil_unit_ = false;
   std::string not_taken_;
