@@ -1,21 +1,17 @@
 // The pair simulated by seed: random events and faults, invariants after each, healing at the end.
-//
-// SIM_SEEDS sets the number of seeds, SIM_FIRST the first of them, SIM_STEPS the events of each.
-#include <cstdlib>
+#include <unistd.h>
+
 #include <filesystem>
-#include <iostream>
+#include <memory>
 
 #include <gtest/gtest.h>
 
+#include "tests/sim/memory_sim_store.h"
 #include "tests/sim/pair_world.h"
+#include "tests/sim/seeds.h"
 
 namespace twinspool::test {
 namespace {
-
-std::uint64_t FromEnvironment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 // Kinds of events that must have happened, or the run shows less than it says.
 constexpr const char* kMustFire[] = {"append",
@@ -60,34 +56,14 @@ constexpr const char* kMustFire[] = {"append",
                                      "declared lost",
                                      "digests compared"};
 
+PairWorld::MakeStore InMemory(MemoryStore::Defect defect = MemoryStore::Defect::kNone) {
+  return [defect](Clock&, const std::filesystem::path&) {
+    return std::make_unique<MemorySimStore>(defect);
+  };
+}
+
 TEST(PairSim, SurvivesEverySeed) {
-  const std::uint64_t first = FromEnvironment("SIM_FIRST", 1);
-  const std::uint64_t seeds = FromEnvironment("SIM_SEEDS", 2'000);
-  const std::uint64_t steps = FromEnvironment("SIM_STEPS", 2'000);
-  const std::filesystem::path root =
-      std::filesystem::path(testing::TempDir()) / ("pair-sim-" + std::to_string(getpid()));
-  Counts counts;
-  for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
-    PairWorld world(seed, root / std::to_string(seed), &counts);
-    bool fine = true;
-    for (std::uint64_t i = 0; i < steps && fine; ++i) {
-      fine = world.Step();
-    }
-    fine = fine && world.Heal();
-    ASSERT_TRUE(fine) << "seed " << seed << ", step " << world.steps() << ": " << world.why()
-                      << "\nreplay: SIM_FIRST=" << seed << " SIM_SEEDS=1 SIM_STEPS=" << steps
-                      << "\n"
-                      << world.Trace();
-    std::filesystem::remove_all(root / std::to_string(seed));
-  }
-  std::filesystem::remove_all(root);
-  std::cout << seeds << " seeds of " << steps << " events and a healing each\n";
-  for (const auto& [what, count] : counts) {
-    std::cout << "  " << what << ": " << count << "\n";
-  }
-  for (const char* what : kMustFire) {
-    EXPECT_TRUE(counts.contains(what) || seeds < 200) << what << " never happened";
-  }
+  RunSeeds({.seeds = 2'000, .steps = 2'000, .must_fire = kMustFire}, InMemory());
 }
 
 struct Broken {
@@ -105,8 +81,7 @@ TEST_P(BrokenStore, IsReported) {
   Counts counts;
   std::string why;
   for (std::uint64_t seed = 1; seed <= 20 && why.empty(); ++seed) {
-    PairWorld world(seed, root / std::to_string(seed), &counts);
-    world.Break(GetParam().defect);
+    PairWorld world(seed, root / std::to_string(seed), &counts, InMemory(GetParam().defect));
     bool fine = true;
     for (int i = 0; i < 2'000 && fine; ++i) {
       fine = world.Step();

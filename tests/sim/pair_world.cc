@@ -53,17 +53,19 @@ void SimNode::OnCatchUp(const std::string& kind) {
 
 // --- the world -----------------------------------------------------------------------------
 
-PairWorld::PairWorld(std::uint64_t seed, const std::filesystem::path& dir, Counts* counts)
+PairWorld::PairWorld(std::uint64_t seed, const std::filesystem::path& dir, Counts* counts,
+                     const MakeStore& make_store)
     : random_(seed), counts_(counts), mode_(Mode::kAvailable) {
   const std::uint64_t mode = Roll(10);
   mode_ = mode < 7 ? Mode::kAvailable : mode < 9 ? Mode::kStrict : Mode::kAsync;
   pair_ = PairId::FromBytes(std::string(PairId::kSize, 'p'));
   for (int i = 0; i < 2; ++i) {
-    nodes_[static_cast<std::size_t>(i)] = std::make_unique<SimNode>(i);
+    const std::filesystem::path own = dir / std::to_string(i);
+    std::filesystem::create_directories(own);
+    nodes_[static_cast<std::size_t>(i)] = std::make_unique<SimNode>(i, make_store(clock_, own));
     SimNode& made = node(static_cast<std::size_t>(i));
     made.world = this;
-    made.dir = dir / std::to_string(i);
-    std::filesystem::create_directories(made.dir);
+    made.dir = own;
   }
   // Node 0 begins as the primary of a pair that has just been joined; node 1 is empty.
   const replica::core::Settings settings{.node_index = 0, .mode = mode_};
@@ -76,6 +78,12 @@ PairWorld::PairWorld(std::uint64_t seed, const std::filesystem::path& dir, Count
   Boot(node(1));
 }
 
+PairWorld::~PairWorld() {
+  for (const auto& made : nodes_) {
+    Kill(*made);
+  }
+}
+
 bool PairWorld::Fail(const std::string& why) {
   if (why_.empty()) {
     why_ = why;
@@ -85,12 +93,6 @@ bool PairWorld::Fail(const std::string& why) {
 
 bool PairWorld::Frozen(const SimNode& node) {
   return clock_.Now() < node.frozen_until;
-}
-
-void PairWorld::Break(MemoryStore::Defect defect) {
-  for (const auto& made : nodes_) {
-    made->store.Break(defect);
-  }
 }
 
 void PairWorld::Note(const std::string& text) {
@@ -111,22 +113,23 @@ std::string PairWorld::Trace() const {
       continue;
     }
     const replica::PairStatus status = made->talk->Snapshot();
-    out +=
-        "node " + std::to_string(made->index) + ": " + status.role + " " + status.role_detail +
-        " epoch " + std::to_string(status.state.control.epoch.value()) + " last " +
-        std::to_string(made->store.End().seq.value()) + (status.state.eligible ? " eligible" : "") +
-        (status.state.control.rewinding ? " rewinding" : "") +
-        (status.state.control.incomplete ? " incomplete" : "") +
-        (status.state.control.resigned ? " resigned" : "") +
-        (status.state.control.held_resignation ? " holds resignation" : "") +
-        (status.state.control.held_down ? " held down" : "") + " grant " + status.grant +
-        " salvage " + std::to_string(status.salvage_pending) + " advice: " + status.advice + "\n";
+    out += "node " + std::to_string(made->index) + ": " + status.role + " " + status.role_detail +
+           " epoch " + std::to_string(status.state.control.epoch.value()) + " last " +
+           std::to_string(made->store->End().seq.value()) +
+           (status.state.eligible ? " eligible" : "") +
+           (status.state.control.rewinding ? " rewinding" : "") +
+           (status.state.control.incomplete ? " incomplete" : "") +
+           (status.state.control.resigned ? " resigned" : "") +
+           (status.state.control.held_resignation ? " holds resignation" : "") +
+           (status.state.control.held_down ? " held down" : "") + " grant " + status.grant +
+           " salvage " + std::to_string(status.salvage_pending) + " advice: " + status.advice +
+           "\n";
   }
   return out;
 }
 
 void PairWorld::Boot(SimNode& booted) {
-  if (booted.talk != nullptr) {
+  if (booted.talk != nullptr || !booted.store->Boot()) {
     return;
   }
   auto salvage = replica::Salvage::Open({.data_dir = booted.dir, .sync = false});
@@ -135,8 +138,9 @@ void PairWorld::Boot(SimNode& booted) {
   booted.posts.clear();
   booted.frozen_until = Instant();
   booted.last_acked = 0;
-  booted.gate = std::make_unique<replica::CommitGate>(clock_, booted.store, [] {});
-  booted.store.SetListener(booted.gate.get());
+  booted.gate =
+      std::make_unique<replica::CommitGate>(clock_, *booted.store->Ports().visibility, [] {});
+  booted.store->Listen(*booted.gate);
   replica::ConversationOptions options;
   options.settings.node_index = static_cast<std::uint32_t>(booted.index);
   options.settings.mode = mode_;
@@ -149,15 +153,18 @@ void PairWorld::Boot(SimNode& booted) {
   options.unit_window_bytes = 600;
   options.stall_ms = 15'000;
   SimNode* raw = &booted;
-  booted.talk = std::make_unique<replica::Conversation>(replica::ConversationParts{
-      .options = options,
-      .ports = booted.store.Ports(),
-      .control = booted.control,
-      .salvage = *booted.salvage,
-      .clock = clock_,
-      .gate = *booted.gate,
-      .observer = booted,
-      .post = [raw](std::function<void()> work) { raw->posts.push_back(std::move(work)); }});
+  booted.talk = std::make_unique<replica::Conversation>(
+      replica::ConversationParts{.options = options,
+                                 .ports = booted.store->Ports(),
+                                 .control = booted.control,
+                                 .salvage = *booted.salvage,
+                                 .clock = clock_,
+                                 .gate = *booted.gate,
+                                 .observer = booted,
+                                 .post = [raw](std::function<void()> work) {
+                                   const std::lock_guard lock(raw->posts_mutex);
+                                   raw->posts.push_back(std::move(work));
+                                 }});
   Note("boot " + std::to_string(booted.index));
   Guarded(booted, [&] { booted.talk->Start(booted.control.control, booted.control.history); });
 }
@@ -167,8 +174,8 @@ void PairWorld::Kill(SimNode& killed) {
     return;
   }
   Note("node " + std::to_string(killed.index) + " dies");
-  killed.store.Die();
   killed.control.crash_in = -1;
+  killed.store->Die();  // and with it whoever could still call the others
   killed.posts.clear();
   killed.talk.reset();
   killed.gate.reset();
@@ -180,20 +187,30 @@ void PairWorld::Guarded(SimNode& guarded, const std::function<void()>& work) {
   if (guarded.talk == nullptr) {
     return;
   }
+  bool lives = true;
   try {
     work();
-    RunPosts(guarded);
+    do {
+      RunPosts(guarded);
+      lives = guarded.store->Settle();
+    } while (lives && !guarded.posts.empty());
   } catch (const SimCrash&) {
+    lives = false;
+  }
+  if (!lives) {
     Count("crash inside a step");
     Kill(guarded);
   }
 }
 
 void PairWorld::RunPosts(SimNode& poster) {
+  std::unique_lock lock(poster.posts_mutex);
   while (!poster.posts.empty()) {
     const auto work = std::move(poster.posts.front());
     poster.posts.pop_front();
+    lock.unlock();
     work();
+    lock.lock();
   }
 }
 

@@ -11,14 +11,17 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/env.h"
 #include "replica/conversation.h"
+#include "tests/sim/sim_store.h"
 #include "tests/support/memory_ports.h"
 
 namespace twinspool::test {
@@ -38,7 +41,7 @@ class MemoryControl : public replica::ControlStore {
 
 /// What survives a crash of a node, and the process that may run on it.
 struct SimNode : replica::PairObserver {
-  explicit SimNode(int index_) : index(index_) {}
+  SimNode(int index_, std::unique_ptr<SimStore> store_) : index(index_), store(std::move(store_)) {}
   void OnLog(replica::Severity severity, const std::string& text) override;
   void OnTransition(const replica::core::Transition& transition) override;
   void OnDigestMismatch(UserId user, const std::string& reason) override;
@@ -46,13 +49,14 @@ struct SimNode : replica::PairObserver {
 
   int index;
   class PairWorld* world = nullptr;
-  MemoryStore store;
+  std::unique_ptr<SimStore> store;
   MemoryControl control;
   std::filesystem::path dir;
 
   // The process; null while the node is off.
   std::unique_ptr<replica::Salvage> salvage;
   std::unique_ptr<replica::CommitGate> gate;
+  std::mutex posts_mutex;  // a store's own thread may post
   std::deque<std::function<void()>> posts;
   std::unique_ptr<replica::Conversation> talk;
   bool rotten = false;           // a row was damaged and may not have been found yet
@@ -73,7 +77,12 @@ struct SimWire {
 /// See the head of this file.
 class PairWorld {
  public:
-  PairWorld(std::uint64_t seed, const std::filesystem::path& dir, Counts* counts);
+  /// The store of a node, by its index; gets the world's clock and a directory of its own.
+  using MakeStore =
+      std::function<std::unique_ptr<SimStore>(Clock& clock, const std::filesystem::path& dir)>;
+  PairWorld(std::uint64_t seed, const std::filesystem::path& dir, Counts* counts,
+            const MakeStore& make_store);
+  ~PairWorld();
 
   /// One random event, then the invariants. False: something is wrong; why() tells.
   bool Step();
@@ -85,8 +94,6 @@ class PairWorld {
   std::string Trace() const;
   std::uint64_t steps() const { return steps_; }
   std::uint64_t acked() const { return acked_.size(); }
-  /// Both stores break their word in this way from now on; what watches them must say so.
-  void Break(MemoryStore::Defect defect);
   void Note(const std::string& text);
   void Count(const std::string& what) { ++(*counts_)[what]; }
 
@@ -122,7 +129,6 @@ class PairWorld {
   void Forget();
   void Fault();
   void FaultOfNode(SimNode& victim);
-  void FaultOfStore(SimNode& victim);
   void Restart();
   void Operate();
   void OrderOn(SimNode& node, decltype(replica::core::Order::what) what, const std::string& name);
@@ -134,7 +140,7 @@ class PairWorld {
   bool Check();
   bool CheckServing(SimNode& node);
   bool CheckPrefix();
-  bool Holds(const SimNode& node, const Change& change) const;
+  bool Holds(SimNode& node, const Change& change) const;
   bool Whole();
   bool CheckEnd();
 

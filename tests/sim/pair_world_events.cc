@@ -14,10 +14,14 @@ UserId UserNo(std::uint64_t n) {
   return UserId::FromBytes(std::string(UserId::kSize, static_cast<char>('u' + n)));
 }
 
-MailboxId MailboxNo(const UserId& user, std::uint64_t n) {
-  std::string bytes(user.bytes());
-  bytes.back() = static_cast<char>('0' + n);
-  return MailboxId::FromBytes(bytes);
+bool Writable(SimNode& node) {
+  const replica::ServingState serving = node.store->Serving();
+  return serving.primary && serving.writes.ok();
+}
+
+bool ServesReads(SimNode& node) {
+  const replica::ServingState serving = node.store->Serving();
+  return serving.primary && serving.reads;
 }
 
 }  // namespace
@@ -26,7 +30,7 @@ MailboxId MailboxNo(const UserId& user, std::uint64_t n) {
 
 void PairWorld::Write() {
   SimNode& writer = node(Roll(2));
-  if (!Awake(writer) || !writer.store.writable()) {
+  if (!Awake(writer) || !Writable(writer)) {
     return;
   }
   Guarded(writer, [&] {
@@ -43,10 +47,9 @@ void PairWorld::Write() {
         Count("outcome unknown");
       }
     };
-    const auto entry = message ? writer.store.Append(user, MailboxNo(user, Roll(2)), id, done)
-                               : writer.store.WriteMisc(user, id, "value", done);
-    TWINSPOOL_CHECK(entry.has_value(), "a writable store refused a write");
-    Count(message ? "append" : "write");
+    const bool taken = message ? writer.store->Append(user, static_cast<int>(Roll(2)), id, done)
+                               : writer.store->WriteMisc(user, id, done);
+    Count(!taken ? "refused" : message ? "append" : "write");
   });
 }
 
@@ -54,8 +57,8 @@ void PairWorld::Write() {
 void PairWorld::Forget() {
   SimNode& writer = node(Roll(2));
   const auto chosen = acked_.lower_bound("change-" + std::to_string(Roll(next_id_ + 1)));
-  if (!Awake(writer) || !writer.store.writable() || chosen == acked_.end() ||
-      changes_[*chosen].message || changes_[*chosen].forgotten) {
+  if (!Awake(writer) || !Writable(writer) || chosen == acked_.end() || changes_[*chosen].message ||
+      changes_[*chosen].forgotten) {
     return;
   }
   Guarded(writer, [&] {
@@ -71,9 +74,7 @@ void PairWorld::Forget() {
         Count("forgotten");
       }
     };
-    TWINSPOOL_CHECK(writer.store.ForgetMisc(old.user, old.key, done).has_value(),
-                    "a writable store refused to forget");
-    Count("forget");
+    Count(writer.store->ForgetMisc(old.user, old.key, done) ? "forget" : "refused");
   });
 }
 
@@ -105,7 +106,18 @@ void PairWorld::Fault() {
     case 3:
       return FaultOfNode(victim);
     default:
-      return FaultOfStore(victim);
+      break;
+  }
+  if (victim.talk == nullptr) {
+    return;
+  }
+  const bool standby = victim.talk->state().role == core::Role::kStandby;
+  if (const auto fault = victim.store->Fault(Roll(1'000'000), standby)) {
+    Count(fault->name);
+    if (fault->rotten) {
+      victim.rotten = true;
+      rotten_.insert(*fault->rotten);
+    }
   }
 }
 
@@ -132,34 +144,6 @@ void PairWorld::FaultOfNode(SimNode& victim) {
     default:
       Count("crash");
       Kill(victim);
-  }
-}
-
-void PairWorld::FaultOfStore(SimNode& victim) {
-  switch (Roll(4)) {
-    case 0:
-      victim.store.CrashAfter(static_cast<int>(1 + Roll(6)));
-      return;
-    case 1:
-      if (victim.talk != nullptr && victim.talk->state().role == core::Role::kStandby) {
-        if (const auto what = victim.store.Rot(Roll(1'000))) {
-          Count("bit rot");
-          victim.rotten = true;
-          rotten_.insert(*what);
-        }
-      }
-      return;
-    case 2:
-      if (Roll(4) == 0) {
-        victim.store.SpoilNextUndo();
-        Count("undo spoiled");
-      }
-      return;
-    default:
-      if (victim.store.writable()) {
-        Count("slow disk");
-        victim.store.SlowDisk();
-      }
   }
 }
 
@@ -203,7 +187,7 @@ void PairWorld::Force(SimNode& forced) {
   for (auto it = acked_.begin(); it != acked_.end();) {
     const bool lost = !Holds(forced, changes_[*it]);
     Count(lost ? "declared lost" : "kept by force");
-    if (lost && changes_[*it].message && other.store.CountMessages(*it) > 0) {
+    if (lost && changes_[*it].message && other.store->CountMessages(*it) > 0) {
       owed_.insert(*it);
     }
     it = lost ? acked_.erase(it) : std::next(it);
@@ -255,8 +239,12 @@ bool PairWorld::Step() {
   ConnectIfPossible();
   Tick();
   for (const auto& made : nodes_) {
-    if (made->store.slow() && Roll(50) == 0 && Awake(*made)) {
-      Guarded(*made, [&] { made->store.SyncDisk(); });
+    if (Awake(*made)) {
+      Guarded(*made, [&] {
+        if (const char* done = made->store->Turn(Roll(1'000'000))) {
+          Count(done);
+        }
+      });
     }
   }
   const std::uint64_t dice = Roll(1'000);
@@ -286,17 +274,17 @@ bool PairWorld::Step() {
 
 // --- the ledger ------------------------------------------------------------------------------
 
-bool PairWorld::Holds(const SimNode& holder, const Change& change) const {
+bool PairWorld::Holds(SimNode& holder, const Change& change) const {
   if (rotten_.contains(change.key)) {
     return true;  // a promotion may come before the damage is found: nobody promises that
   }
-  return change.message ? holder.store.CountMessages(change.key) > 0
-                        : holder.store.HasMisc(change.user, change.key) != change.forgotten;
+  return change.message ? holder.store->CountMessages(change.key) > 0
+                        : holder.store->HasMisc(change.user, change.key) != change.forgotten;
 }
 
 // A change may be acknowledged in a later epoch of its node than it was accepted in.
 void PairWorld::OnAcked(SimNode& by, std::uint64_t number, const std::string& id) {
-  const Epoch epoch = by.store.serving().epoch;
+  const Epoch epoch = by.store->Serving().epoch;
   Count("acked");
   if (!told_.insert(id).second) {
     Fail(id + " was acknowledged twice");
@@ -323,7 +311,7 @@ bool PairWorld::CheckServing(SimNode& serving) {
   for (const std::string& id : acked_) {
     if (!Holds(serving, changes_[id])) {
       return Fail("node " + std::to_string(serving.index) + " serves epoch " +
-                  std::to_string(serving.store.serving().epoch.value()) + " without " + id +
+                  std::to_string(serving.store->Serving().epoch.value()) + " without " + id +
                   ", which was acknowledged");
     }
   }
@@ -336,17 +324,17 @@ bool PairWorld::CheckServing(SimNode& serving) {
 // before.
 bool PairWorld::CheckShown(SimNode& showing) {
   const core::RoleState& state = showing.talk->state();
-  const SimNode& peer = node(static_cast<std::size_t>(1 - showing.index));
+  SimNode& peer = node(static_cast<std::size_t>(1 - showing.index));
   const core::Control& there = peer.control.control;
   if (mode_ == core::Mode::kAsync || state.control.grant != core::Grant::kNone ||
       there.epoch != state.control.epoch || there.rewinding || there.incomplete) {
     return true;
   }
   Count("shown positions checked");
-  return showing.store.visible() <= peer.store.End().seq ||
+  return showing.store->Visible() <= peer.store->End().seq ||
          Fail("node " + std::to_string(showing.index) + " shows " +
-              std::to_string(showing.store.visible().value()) + ", the peer has only " +
-              std::to_string(peer.store.End().seq.value()));
+              std::to_string(showing.store->Visible().value()) + ", the peer has only " +
+              std::to_string(peer.store->End().seq.value()));
 }
 
 bool PairWorld::CheckPrefix() {
@@ -362,16 +350,16 @@ bool PairWorld::CheckPrefix() {
         up.control.epoch != down.control.epoch) {
       continue;
     }
-    const EntryId last = standby.store.End();
-    const Result<EntryId> mine = primary.store.Identify(last.seq);
-    if (last.seq > primary.store.End().seq || (mine.ok() && *mine != last)) {
+    const EntryId last = standby.store->End();
+    const Result<EntryId> mine = primary.store->Identify(last.seq);
+    if (last.seq > primary.store->End().seq || (mine.ok() && *mine != last)) {
       return Fail("the standby's log is not a prefix of the primary's at entry " +
                   std::to_string(last.seq.value()));
     }
-    const bool level = last.seq == primary.store.End().seq && !standby.rotten && !primary.rotten;
+    const bool level = last.seq == primary.store->End().seq && !standby.rotten && !primary.rotten;
     if (level && steps_ % 16 == 0) {
       Count("digests compared");
-      if (standby.store.Digest() != primary.store.Digest()) {
+      if (standby.store->Digest() != primary.store->Digest()) {
         return Fail("equal logs, different digests");
       }
     }
@@ -382,9 +370,9 @@ bool PairWorld::CheckPrefix() {
 bool PairWorld::Check() {
   for (std::size_t i = 0; i < 2; ++i) {
     SimNode& checked = node(i);
-    const bool serving = checked.talk != nullptr && checked.store.serves_reads();
-    const std::uint32_t epoch = checked.store.serving().epoch.value();
-    if (checked.store.primary() && epoch > top_epoch_) {
+    const bool serving = checked.talk != nullptr && ServesReads(checked);
+    const std::uint32_t epoch = checked.store->Serving().epoch.value();
+    if (checked.store->Serving().primary && epoch > top_epoch_) {
       top_epoch_ = epoch;
       top_node_ = checked.index;
     }
@@ -414,7 +402,7 @@ bool PairWorld::Whole() {
     const core::RoleState& up = node(i).talk->state();
     const core::RoleState& down = node(1 - i).talk->state();
     if (up.role == core::Role::kPrimary && down.role == core::Role::kStandby &&
-        (down.eligible || mode_ == core::Mode::kAsync) && up.reads && node(i).store.writable() &&
+        (down.eligible || mode_ == core::Mode::kAsync) && up.reads && Writable(node(i)) &&
         up.peer_pos == up.log_end && node(i).salvage->pending() == 0 &&
         node(1 - i).salvage->pending() == 0) {
       return true;
@@ -424,7 +412,7 @@ bool PairWorld::Whole() {
 }
 
 bool PairWorld::CheckEnd() {
-  if (node(0).store.Digest() != node(1).store.Digest()) {
+  if (node(0).store->Digest() != node(1).store->Digest()) {
     return Fail("the healed pair has different digests");
   }
   for (const std::string& id : acked_) {
@@ -432,13 +420,13 @@ bool PairWorld::CheckEnd() {
     if (!Holds(node(0), change) || !Holds(node(1), change)) {
       return Fail(id + " was acknowledged and is not on both nodes after healing");
     }
-    if (change.message && !rotten_.contains(id) && node(0).store.CountMessages(change.key) != 1) {
+    if (change.message && !rotten_.contains(id) && node(0).store->CountMessages(change.key) != 1) {
       return Fail(id + " is there more than once after healing");
     }
   }
   for (const std::string& id : owed_) {
     Count("given back after a forced promotion");
-    if (node(0).store.CountMessages(id) != 1 && !rotten_.contains(id)) {
+    if (node(0).store->CountMessages(id) != 1 && !rotten_.contains(id)) {
       return Fail(id +
                   " was on the node that a forced promotion left behind; it did not come back");
     }
@@ -450,9 +438,8 @@ bool PairWorld::Heal() {
   healing_ = true;
   Note("healing");
   for (const auto& made : nodes_) {
-    made->store.CrashAfter(-1);
     made->frozen_until = Instant();
-    Guarded(*made, [&] { made->store.SyncDisk(); });
+    Guarded(*made, [&] { made->store->NoMoreFaults(); });
     made->control.crash_in = -1;
     Boot(*made);
     OrderOn(*made, core::Undemote{}, "undemote");
@@ -484,9 +471,9 @@ bool PairWorld::Heal() {
     // A change of each user, twice: hidden damage shows, and is repaired.
     ++rounds;
     for (const auto& made : nodes_) {
-      for (std::uint64_t user = 0; user < 3 && made->store.writable(); ++user) {
+      for (std::uint64_t user = 0; user < 3 && Writable(*made); ++user) {
         Guarded(*made, [&] {
-          made->store.WriteMisc(UserNo(user), "heal-" + std::to_string(next_id_++), "", {});
+          made->store->WriteMisc(UserNo(user), "heal-" + std::to_string(next_id_++), {});
         });
       }
     }

@@ -43,7 +43,7 @@ class TrackedFile : public rocksdb::FSWritableFileOwnerWrapper {
 
   IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
                   rocksdb::IODebugContext* debug) override {
-    IOStatus status = owner_->Operate();
+    IOStatus status = owner_->Operate(UnsyncedFs::Failing::kSpace);
     if (status.ok()) {
       status = FSWritableFileOwnerWrapper::Append(data, options, debug);
     }
@@ -72,7 +72,7 @@ class TrackedFile : public rocksdb::FSWritableFileOwnerWrapper {
   }
   IOStatus Sync(const rocksdb::IOOptions& /*options*/,
                 rocksdb::IODebugContext* /*debug*/) override {
-    IOStatus status = owner_->Operate();
+    IOStatus status = owner_->Operate(UnsyncedFs::Failing::kSync);
     if (status.ok()) {
       const std::lock_guard lock(owner_->mutex_);
       ++owner_->syncs_;
@@ -146,12 +146,33 @@ std::uint64_t UnsyncedFs::syncs() const {
   return syncs_;
 }
 
-IOStatus UnsyncedFs::Operate() {
+void UnsyncedFs::FailNext(Failing what, std::uint64_t count) {
+  const std::lock_guard lock(mutex_);
+  failing_ = what;
+  fails_after_ = count;
+}
+
+void UnsyncedFs::Resume() {
+  const std::lock_guard lock(mutex_);
+  off_ = false;
+  countdown_ = 0;
+  failing_ = Failing::kNothing;
+}
+
+IOStatus UnsyncedFs::Operate(Failing kind) {
   const std::lock_guard lock(mutex_);
   if (countdown_ > 0 && --countdown_ == 0) {
     off_ = true;
   }
-  return off_ ? PowerIsOff() : IOStatus::OK();
+  if (off_) {
+    return PowerIsOff();
+  }
+  if (kind == Failing::kNothing || kind != failing_ || fails_after_-- > 0) {
+    return IOStatus::OK();
+  }
+  failing_ = Failing::kNothing;
+  return kind == Failing::kSync ? IOStatus::IOError("input/output error")
+                                : IOStatus::NoSpace("no space left on device");
 }
 
 void UnsyncedFs::SyncNames(const std::string& directory) {
@@ -394,6 +415,7 @@ void UnsyncedFs::Restore(std::uint64_t seed) {
   live_ = durable_ = wanted;
   off_ = false;
   countdown_ = 0;
+  failing_ = Failing::kNothing;
 }
 
 namespace {

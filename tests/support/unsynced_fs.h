@@ -39,6 +39,11 @@ class UnsyncedFs : public rocksdb::FileSystemWrapper {
   /// Cuts by itself before the `count`-th write, sync or change of a name from now.
   void PowerCutAfter(std::uint64_t count);
   bool off() const;
+  /// After `count` more that go well, one sync fails with EIO, or one write with ENOSPC.
+  enum class Failing { kNothing, kSync, kSpace };
+  void FailNext(Failing what, std::uint64_t count);
+  /// The program was killed, not the machine: files are as they were written. No file may be open.
+  void Resume();
   /// Power is back: files are as the disk would have them. No file may be open.
   void Restore(std::uint64_t seed);
 
@@ -77,7 +82,7 @@ class UnsyncedFs : public rocksdb::FileSystemWrapper {
   using InodePtr = std::shared_ptr<Inode>;
 
   /// Counts an operation; an error when the power is off (or goes off now).
-  rocksdb::IOStatus Operate();
+  rocksdb::IOStatus Operate(Failing kind = Failing::kNothing);
   void SyncNames(const std::string& directory);
   /// Takes a name away from an inode whose name is still on the disk: keeps its octets aside.
   void Unlink(const std::string& name);
@@ -88,6 +93,8 @@ class UnsyncedFs : public rocksdb::FileSystemWrapper {
   mutable std::mutex mutex_;
   bool off_ = false;
   std::uint64_t countdown_ = 0;  // 0: none
+  Failing failing_ = Failing::kNothing;
+  std::uint64_t fails_after_ = 0;
   std::uint64_t syncs_ = 0;
   std::uint64_t graves_ = 0;
   std::map<std::string, InodePtr> live_;

@@ -1,0 +1,55 @@
+// The pair simulated by seed over the real store on RocksDB: random events and faults of the disk
+// besides those of pair_sim_test.cc, invariants after each, healing at the end.
+#include <memory>
+
+#include <gtest/gtest.h>
+
+#include "tests/sim/disk_sim_store.h"
+#include "tests/sim/seeds.h"
+
+namespace twinspool::test {
+namespace {
+
+constexpr const char* kMustFire[] = {"append",
+                                     "acked",
+                                     "outcome unknown",
+                                     "became primary",
+                                     "became standby",
+                                     "became catching-up",
+                                     "catch-up coalesced",
+                                     "catch-up compare",
+                                     "catch-up rewind",
+                                     "clock jump",
+                                     "one-way cut",
+                                     "both crash",
+                                     "crash",
+                                     "crash inside a step",
+                                     "cut",
+                                     "disk full",
+                                     "flush",
+                                     "sync fails",
+                                     "graceful stop",
+                                     "message delayed",
+                                     "message doubled",
+                                     "message lost",
+                                     "order force done",
+                                     "order promote fenced done",
+                                     "order solo fenced done",
+                                     "order stop done",
+                                     "pause",
+                                     "power cut",
+                                     "restart",
+                                     "stalled time",
+                                     "forget",
+                                     "forgotten",
+                                     "digests compared"};
+
+TEST(DiskSim, SurvivesEverySeed) {
+  RunSeeds({.seeds = 200, .steps = 1'000, .must_fire = kMustFire},
+           [](Clock& clock, const std::filesystem::path& dir) {
+             return std::make_unique<DiskSimStore>(clock, dir);
+           });
+}
+
+}  // namespace
+}  // namespace twinspool::test

@@ -1,0 +1,53 @@
+#include "tests/sim/seeds.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace twinspool::test {
+namespace {
+
+std::uint64_t FromEnvironment(const char* name, std::uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+}  // namespace
+
+void RunSeeds(const Seeds& wanted, const PairWorld::MakeStore& make_store) {
+  const std::uint64_t first = FromEnvironment("SIM_FIRST", 1);
+  const std::uint64_t seeds = FromEnvironment("SIM_SEEDS", wanted.seeds);
+  const std::uint64_t steps = FromEnvironment("SIM_STEPS", wanted.steps);
+  const std::filesystem::path root =
+      std::filesystem::path(::testing::TempDir()) / ("pair-sim-" + std::to_string(getpid()));
+  Counts counts;
+  for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
+    const std::filesystem::path dir = root / std::to_string(seed);
+    PairWorld world(seed, dir, &counts, make_store);
+    bool fine = true;
+    for (std::uint64_t i = 0; i < steps && fine; ++i) {
+      fine = world.Step();
+    }
+    fine = fine && world.Heal();
+    ASSERT_TRUE(fine) << "seed " << seed << ", step " << world.steps() << ": " << world.why()
+                      << "\nreplay: SIM_FIRST=" << seed << " SIM_SEEDS=1 SIM_STEPS=" << steps
+                      << "\n"
+                      << world.Trace();
+    std::filesystem::remove_all(dir);
+  }
+  std::filesystem::remove_all(root);
+  std::cout << seeds << " seeds of " << steps << " events and a healing each\n";
+  for (const auto& [what, count] : counts) {
+    std::cout << "  " << what << ": " << count << "\n";
+  }
+  for (const char* what : wanted.must_fire) {
+    EXPECT_TRUE(counts.contains(what) || seeds < wanted.seeds) << what << " never happened";
+  }
+}
+
+}  // namespace twinspool::test
