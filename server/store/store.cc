@@ -82,10 +82,9 @@ Result<std::unique_ptr<Store>> Store::Open(const std::string& directory,
   engine_options.block_cache_bytes = options.block_cache_bytes;
   engine_options.write_buffer_bytes = options.write_buffer_bytes;
   engine_options.may_create = options.may_create;
-  if (!options.on_failed_write) {
-    // Of the standby's writes as of the primary's: whatever fails here ends the process.
-    engine_options.on_failed_write = EndAfterFailedWrite;
-  }
+  // Of the standby's writes as of the primary's: whatever fails here ends the process.
+  engine_options.on_failed_write =
+      options.on_failed_write ? options.on_failed_write : EndAfterFailedWrite;
   ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, Engine::Open(directory, engine_options));
   ASSIGN_OR_RETURN(std::unique_ptr<OutboxLog> log, OutboxLog::Open(*engine));
   return std::unique_ptr<Store>(new Store(

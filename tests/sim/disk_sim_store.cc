@@ -44,9 +44,9 @@ bool DiskSimStore::Boot() {
   options.write_buffer_bytes = 1u << 20;
   options.on_failed_write = [this](const Status&) { failed_ = true; };
   failed_ = power_lost_ = false;
-  auto opened =
-      store::Store::Open((dir_ / "store").string(), options,
-                         {.clock = &clock_, .random = &random_, .credentials = &credentials_});
+  auto opened = store::Store::Open(
+      (dir_ / "store").string(), options,
+      {.clock = &clock_, .random = &random_, .summarize = {}, .credentials = &credentials_});
   if (!opened.ok()) {
     TWINSPOOL_CHECK(fs_->off(), "the store does not open: " + opened.status().ToString());
     Die();

@@ -175,9 +175,9 @@ void PairWorld::Kill(SimNode& killed) {
   }
   Note("node " + std::to_string(killed.index) + " dies");
   killed.control.crash_in = -1;
-  killed.store->Die();  // and with it whoever could still call the others
   killed.posts.clear();
-  killed.talk.reset();
+  killed.talk.reset();  // with what it holds of the store
+  killed.store->Die();
   killed.gate.reset();
   killed.salvage.reset();
   Disconnect();

@@ -17,6 +17,22 @@ std::uint64_t FromEnvironment(const char* name, std::uint64_t otherwise) {
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
+/// What went wrong, or nothing.
+std::string RunSeed(std::uint64_t seed, std::uint64_t steps, const std::filesystem::path& dir,
+                    Counts* counts, const PairWorld::MakeStore& make_store) {
+  PairWorld world(seed, dir, counts, make_store);
+  bool fine = true;
+  for (std::uint64_t i = 0; i < steps && fine; ++i) {
+    fine = world.Step();
+  }
+  if (fine && world.Heal()) {
+    return "";
+  }
+  return "seed " + std::to_string(seed) + ", step " + std::to_string(world.steps()) + ": " +
+         world.why() + "\nreplay: SIM_FIRST=" + std::to_string(seed) +
+         " SIM_SEEDS=1 SIM_STEPS=" + std::to_string(steps) + "\n" + world.Trace();
+}
+
 }  // namespace
 
 void RunSeeds(const Seeds& wanted, const PairWorld::MakeStore& make_store) {
@@ -28,16 +44,7 @@ void RunSeeds(const Seeds& wanted, const PairWorld::MakeStore& make_store) {
   Counts counts;
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
     const std::filesystem::path dir = root / std::to_string(seed);
-    PairWorld world(seed, dir, &counts, make_store);
-    bool fine = true;
-    for (std::uint64_t i = 0; i < steps && fine; ++i) {
-      fine = world.Step();
-    }
-    fine = fine && world.Heal();
-    ASSERT_TRUE(fine) << "seed " << seed << ", step " << world.steps() << ": " << world.why()
-                      << "\nreplay: SIM_FIRST=" << seed << " SIM_SEEDS=1 SIM_STEPS=" << steps
-                      << "\n"
-                      << world.Trace();
+    ASSERT_EQ(RunSeed(seed, steps, dir, &counts, make_store), "");
     std::filesystem::remove_all(dir);
   }
   std::filesystem::remove_all(root);
