@@ -13,7 +13,7 @@ import harness
 
 ROUNDS = 240 if harness.FULL else 120
 OPERATIONS = (500, 1300)  # acknowledged in a round before the kill
-WANTED = 830 * ROUNDS
+WANTED = 834 * ROUNDS
 AFTERWARDS = 50           # commands of each process before the old primary is back
 ROUNDS_PER_GENERATION = 5
 SEED = 20260105
