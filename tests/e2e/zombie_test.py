@@ -110,6 +110,7 @@ class Zombies(harness.ProxyPairTest):
         eventually(lambda: not self.pair.status(zombie)["peer_connected"], what="the zombie notices")
         self.silent(zombie)
         if claimed:
+            self.seen["served reads beside the heir, fenced only in name"] += self.serves(zombie, "reads")
             self.old.stop(0)
             self.kept(heir)
 
