@@ -166,6 +166,42 @@ Result<AppendResult> AppendMessages(StoreTxn& txn, MailboxRef ref, std::vector<N
 
 // --- delivering
 
+std::string ReturnedDeliveryKey(MailboxId inbox, const Guid& guid) {
+  std::string key = "returned:";
+  key.append(inbox.bytes());
+  key.append(guid.bytes());
+  return key;
+}
+
+namespace {
+
+/// The UID that a token of a delivery remembers, unless it is too old.
+Result<std::optional<Uid>> RememberedDelivery(StoreTxn& txn, UserId user, std::string_view key) {
+  ASSIGN_OR_RETURN(const auto row, txn.edit().Row(user, Family::kTokens, TokenKey(user, key)));
+  if (!row) {
+    return std::optional<Uid>();
+  }
+  ASSIGN_OR_RETURN(const TokenRow token, DecodeTokenRow(*row));
+  Reader reader(token.result);
+  const std::uint64_t uid = reader.Varint();
+  if (token.expires_s < txn.now_s() || !reader.ok()) {
+    return std::optional<Uid>();
+  }
+  return std::optional(Uid(static_cast<std::uint32_t>(uid)));
+}
+
+}  // namespace
+
+Status RememberDelivery(StoreTxn& txn, UserId user, std::string_view key, Uid uid) {
+  ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user));
+  proto::TokenItem* token = txn.Add(user)->mutable_token();
+  token->set_key(std::string(key));
+  token->set_modseq(modseq.value());
+  token->set_expires_s(txn.now_s() + limits::kDeliveryMemorySeconds);
+  PutVarint(token->mutable_result(), uid.value());
+  return OkStatus();
+}
+
 Result<DeliverResult> DeliverMessage(StoreTxn& txn, UserId user_id, const std::string& sender,
                                      const std::string& recipient, StagedBody body) {
   ASSIGN_OR_RETURN(const HeadUser* user, LiveUser(txn, user_id));
@@ -176,27 +212,27 @@ Result<DeliverResult> DeliverMessage(StoreTxn& txn, UserId user_id, const std::s
   PutString(&facts, sender);
   PutString(&facts, recipient);
   const Guid key = GuidOf(facts);
-  ASSIGN_OR_RETURN(const auto row,
-                   txn.edit().Row(user_id, Family::kTokens, TokenKey(user_id, key.bytes())));
-  if (row) {
-    ASSIGN_OR_RETURN(const TokenRow token, DecodeTokenRow(*row));
-    Reader reader(token.result);
-    const std::uint64_t uid = reader.Varint();
-    if (token.expires_s >= txn.now_s() && reader.ok()) {
-      return DeliverResult{Uid(static_cast<std::uint32_t>(uid)), true};
-    }
+  ASSIGN_OR_RETURN(const auto known, RememberedDelivery(txn, user_id, key.bytes()));
+  if (known) {
+    return DeliverResult{*known, true};
+  }
+  const std::string returned_key = ReturnedDeliveryKey(inbox.id, body.guid);
+  ASSIGN_OR_RETURN(const auto returned, RememberedDelivery(txn, user_id, returned_key));
+  if (returned) {  // stands for one delivery: the next with these octets is another one
+    ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user_id));
+    proto::TokenItem* used = txn.Add(user_id)->mutable_token();
+    used->set_key(returned_key);
+    used->set_modseq(modseq.value());
+    used->set_deleted(true);
+    TRY(RememberDelivery(txn, user_id, key.bytes(), *returned));
+    return DeliverResult{*returned, true};
   }
   std::vector<NewMessage> messages(1);
   messages[0].body = std::move(body);
   messages[0].internal_date_ns = txn.now_ns();
   ASSIGN_OR_RETURN(const AppendResult appended,
                    AppendMessages(txn, inbox, std::move(messages), proto::ORIGIN_DELIVERY));
-  ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user_id));
-  proto::TokenItem* token = txn.Add(user_id)->mutable_token();
-  token->set_key(std::string(key.bytes()));
-  token->set_modseq(modseq.value());
-  token->set_expires_s(txn.now_s() + limits::kDeliveryMemorySeconds);
-  PutVarint(token->mutable_result(), appended.uids.Min());
+  TRY(RememberDelivery(txn, user_id, key.bytes(), Uid(appended.uids.Min())));
   return DeliverResult{Uid(appended.uids.Min()), false};
 }
 

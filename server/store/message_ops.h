@@ -85,7 +85,15 @@ Result<std::optional<Uid>> CopyPart(StoreTxn& txn, const CopyPlan& plan, Uid fro
 Result<std::optional<Uid>> RenumberPart(StoreTxn& txn, MailboxRef mailbox, const UidSet& uids,
                                         Uid from);
 
-/// A delivery into INBOX; `duplicate` (and no items) when the same was delivered within 24 h.
+/// Token of a delivery that an old primary gave back: who sent it is not known any more, its MTA
+/// may come again.
+std::string ReturnedDeliveryKey(MailboxId inbox, const Guid& guid);
+
+/// Remembers under the key that a delivery is stored as `uid`, for limits::kDeliveryMemorySeconds.
+Status RememberDelivery(StoreTxn& txn, UserId user, std::string_view key, Uid uid);
+
+/// A delivery into INBOX; `duplicate` (and no new message) when the same was delivered within 24 h,
+/// or when an old primary gave the octets back and this is the first retry since.
 Result<DeliverResult> DeliverMessage(StoreTxn& txn, UserId user, const std::string& sender,
                                      const std::string& recipient, StagedBody body);
 

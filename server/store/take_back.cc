@@ -114,10 +114,11 @@ class Return {
     if ((message_.entry().state() & kStateExpunged) != 0) {
       return Settle("expunged before it was given back");
     }
+    inbox_ = MailboxId::FromBytes(user->header->decoded.inbox_id());
     target_ = MailboxId::FromBytes(message_.mailbox_id());
     ASSIGN_OR_RETURN(const HeadMailbox* mailbox, txn.edit().Mailbox(user_, target_));
     if (!mailbox->exists()) {
-      target_ = MailboxId::FromBytes(user->header->decoded.inbox_id());
+      target_ = inbox_;
     }
     ASSIGN_OR_RETURN(const bool present, Present(txn));
     return present ? Settle("already there") : Result<bool>(true);
@@ -152,6 +153,13 @@ class Return {
     return present;
   }
 
+  /// Whether an MTA may repeat the message: the old primary's memory of its delivery was undone
+  /// with it. What was given back before may have been delivered.
+  bool MayComeAgain() const {
+    const proto::Origin origin = static_cast<proto::Origin>(message_.record().origin());
+    return origin == proto::ORIGIN_DELIVERY || origin == proto::ORIGIN_GIVEN_BACK;
+  }
+
   Status Append(StoreTxn& txn) {
     TRY(txn.CheckUidDistance(user_, target_, 1));
     ASSIGN_OR_RETURN(const HeadMailbox* mailbox, txn.edit().Mailbox(user_, target_));
@@ -180,6 +188,9 @@ class Return {
     item->mutable_entry()->set_keywords(std::move(bits));
     item->mutable_entry()->set_updated_s(txn.now_s());
     item->set_modseq(modseq.value());
+    if (target_ == inbox_ && MayComeAgain()) {
+      TRY(RememberDelivery(txn, user_, ReturnedDeliveryKey(inbox_, guid_), Uid(uid)));
+    }
     result_.set_stored(true);
     result_.set_uid(uid);
     result_.set_outcome(target_.bytes() == message_.mailbox_id() ? "stored" : "stored in INBOX");
@@ -216,6 +227,7 @@ class Return {
   std::uint32_t chunks_ = 0;  // committed already
   std::size_t sent_ = 0;      // octets in them
   MailboxId target_;
+  MailboxId inbox_;
   bool user_exists_ = false;
   bool remembered_ = false;
   proto::GivenBack result_;

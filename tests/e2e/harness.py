@@ -19,6 +19,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts" / "lib"))
+import fault_proxy  # noqa: E402
 import mail  # noqa: E402
 
 FULL = os.environ.get("TWINSPOOL_FULL") == "1"
@@ -116,6 +117,23 @@ class Pair:
             if self.pid(node) and self.ctl(node, "is-primary", check=False).returncode == 0:
                 return node
         raise AssertionError("no node is primary" + self.logs())
+
+    def whole(self, seconds=60):
+        """Waits until both have found together: one serves, the other could take over, nothing waits to be given back."""
+        def together():
+            states = {node: self.status(node) for node in "ab"}
+            serving = [node for node in "ab" if states[node]["serves_writes"]]
+            eligible = [node for node in "ab" if states[node]["eligible"]]
+            assert len(serving) == len(eligible) == 1 and not any(s["salvage_records"] for s in states.values()), \
+                [(s["role"], s["role_detail"], s["eligible"], s["salvage_records"], s["advice"]) for s in states.values()] + [self.logs()]
+            return serving[0]
+        return eventually(together, seconds, "the pair finds together")
+
+    def over(self, dead, node, *order):
+        """An order to `node` after `dead` was killed: repeated until it has noticed, which a busy machine may delay."""
+        assert self.pid(dead) is None, f"{dead} runs"
+        result = eventually(lambda: (lambda r: r if r.returncode != 4 else None)(self.ctl(node, *order, check=False)), what=f"{order}")
+        assert result.returncode == 0, f"{order}: exit {result.returncode}: {result.stdout}{result.stderr}{self.logs()}"
 
     def verify_equal(self):
         result = self.ctl(self.primary(), "verify-pair", check=False)
@@ -278,6 +296,25 @@ class CutPairTest(PairTest):
         self.wire = CutWire(base + 3)
         self.up_arguments = ("--base-port", str(base), "--set", f"peer-address=127.0.0.1:{self.wire.port}")
         super().setUp()
+
+
+class ProxyPairTest(PairTest):
+    """A pair whose conversation goes through `self.proxy`, which can break it (fault_proxy.py). Node 1 dials, so
+    its octets flow UP to node 0, a."""
+
+    def setUp(self):
+        self.proxy = fault_proxy.FaultProxy(lambda: self.listening)
+        self.addCleanup(self.proxy.close)
+        self.up_arguments = ("--set", f"peer-address=127.0.0.1:{self.proxy.port}")
+        super().setUp()
+
+    def prepare(self, directory):
+        self.home = directory
+
+    @property
+    def listening(self):
+        """The port where a listens; asked for while the pair is being made, too."""
+        return json.loads((self.home / "pair.json").read_text())["nodes"]["a"]["grpc_port"]
 
 
 def main():

@@ -283,6 +283,31 @@ TEST_F(StorePair, TakesAMessageBackOnce) {
   ExpectEqualDigests();
 }
 
+TEST_F(StorePair, ARetryOfADeliveryThatWasGivenBackIsStoredOnce) {
+  const UserRef ann = primary_.AddUser("ann");
+  const MailboxRef inbox = primary_.Inbox(ann).ref;
+  proto::GiveBack message = Message(inbox, "mail");
+  message.mutable_record()->set_origin(proto::ORIGIN_DELIVERY);
+  const auto back = GiveBack(message, "mail");
+  ASSERT_TRUE(back.ok() && back->stored());
+  for (int retry = 0; retry < 2; ++retry) {
+    const auto again = primary_.Deliver(ann, "mail");
+    ASSERT_TRUE(again.ok()) << again.status().ToString();
+    EXPECT_TRUE(again->duplicate);
+    EXPECT_EQ(again->uid, Uid(back->uid()));
+  }
+  EXPECT_EQ(primary_.State(inbox).exists, 1u);
+  EXPECT_FALSE(primary_.Deliver(ann, "mail", "other@example.org")->duplicate)
+      << "what was given back stands for one delivery";
+
+  proto::GiveBack appended = Message(inbox, "a draft");
+  appended.mutable_record()->set_origin(proto::ORIGIN_APPEND);
+  ASSERT_TRUE(GiveBack(appended, "a draft")->stored());
+  EXPECT_FALSE(primary_.Deliver(ann, "a draft")->duplicate) << "nobody had delivered it";
+  StreamAll();
+  ExpectEqualDigests();
+}
+
 TEST_F(StorePair, DropsWhatIsThereOrWasExpunged) {
   const UserRef ann = primary_.AddUser("ann");
   const MailboxRef inbox = primary_.Inbox(ann).ref;

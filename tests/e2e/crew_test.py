@@ -1,0 +1,76 @@
+"""The crew and the cache client themselves: what is lost, doubled or changed behind their backs is noticed."""
+import cache_client
+import crew
+import harness
+
+
+class Noticed(harness.PairTest):
+    up_arguments = ("--single",)
+
+    def setUp(self):
+        super().setUp()
+        self.crew = crew.Crew(self.pair)
+        self.addCleanup(self.crew.close)
+        self.cache = cache_client.CacheClient("user1")
+        self.crew.load("a")
+        harness.eventually(lambda: self.crew.counts()["acknowledged"] > 500, what="some load")
+        self.crew.stop()
+        self.assertGreater(self.crew.judge("a"), 100)
+        self.assertGreater(self.crew.peek("a")[0], 100)
+        self.cache.check(self.pair.port("a"))
+        self.assertGreater(self.cache.compared, 20)
+        self.client = harness.login(self.pair, "a")
+        self.box = next(box for box in ("w0.0", "w0.1", "w0.2") if len(self.uids(box)) > 3)
+
+    def uids(self, box):
+        return sorted(harness.fetch_all(self.client, box))
+
+    def noticed(self, what):
+        """By whoever settles nothing, and by the judge, who then has settled it."""
+        with self.assertRaisesRegex(AssertionError, "not as acknowledged|lost"):
+            self.crew.peek("a")
+        with self.assertRaisesRegex(AssertionError, what):
+            self.crew.judge("a")
+        self.crew.judge("a")
+        self.cache.check(self.pair.port("a"))  # was told of it
+
+    def test_what_happens_behind_their_backs(self):
+        self.client.select(self.box)
+        uid, other = map(str, self.uids(self.box)[:2])
+        self.client.select(self.box)
+        with self.subTest("a changed flag"):
+            self.client.uid("STORE", uid, "+FLAGS", "(behind)")
+            self.noticed("wrong")
+        with self.subTest("a lost message"):
+            self.client.select(self.box)
+            self.client.uid("STORE", other, "+FLAGS", r"(\Deleted)")
+            self.client.uid("EXPUNGE", other)
+            self.noticed("lost")
+        with self.subTest("a lost mailbox"):
+            kept = next(box for box in ("w0.2", "w0.1", "w0.0") if box != self.box and self.uids(box))
+            self.client.select("INBOX")
+            self.client.delete(self.box)
+            self.noticed("lost: the mailbox")
+        with self.subTest("a message twice"):
+            self.client.select(kept)
+            self.client.uid("COPY", str(self.uids(kept)[0]), kept)
+            with self.assertRaisesRegex(AssertionError, "doubled"):
+                self.crew.judge("a")
+
+    def test_a_cache_that_differs(self):
+        copy = self.cache.copies[self.box]
+        uid = next(iter(copy.digests))
+        for spoil, what in ((lambda: copy.known.update({uid: b"other"}), "other octets than once"),
+                            (lambda: copy.flags.update({uid: frozenset([b"never"])}), "differ"),
+                            (lambda: copy.flags.pop(uid), "differ"),
+                            (lambda: setattr(copy, "modseq", copy.modseq + 1000), "HIGHESTMODSEQ was"),
+                            (lambda: setattr(copy, "validity", 1), "UIDVALIDITY was")):
+            spoil()
+            with self.assertRaisesRegex(AssertionError, what):
+                self.cache.check(self.pair.port("a"))
+            self.cache.copies[self.box] = copy = cache_client.Copy()
+            self.cache.check(self.pair.port("a"))
+
+
+if __name__ == "__main__":
+    harness.main()
