@@ -9,7 +9,6 @@ import itertools
 import random
 
 import crew
-import fault_proxy
 import harness
 from fault_proxy import DOWN, UP
 
