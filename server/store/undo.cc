@@ -75,10 +75,10 @@ class Inverse {
   }
 
   /// A name row goes if it still leads to `id`.
-  Status DropName(UserId user, Family family, std::string key, std::string_view id) {
+  Status DropName(UserId user, Family family, const std::string& key, std::string_view id) {
     ASSIGN_OR_RETURN(const auto holder, edit_.Row(user, family, key));
     if (holder && *holder == id) {
-      edit_.Delete(user, family, std::move(key));
+      edit_.Delete(user, family, key);
     }
     return OkStatus();
   }
