@@ -12,6 +12,7 @@ namespace {
 
 EpochHistory History(const std::vector<std::pair<std::uint32_t, std::uint64_t>>& periods) {
   std::vector<EpochStart> starts;
+  starts.reserve(periods.size());
   for (const auto& [epoch, first] : periods) {
     starts.push_back({Epoch(epoch), CommitSeq(first)});
   }

@@ -26,15 +26,15 @@ constexpr std::chrono::seconds kPatience(20);
 class Recorder : public LinkListener {
  public:
   void OnLinkUp() override {
-    Add([this] { ++ups_; });
+    Add([this] { ++ups; });
   }
   void OnMessage(proto::PeerMessage message) override {
-    Add([&] { seqs_.push_back(message.ack().durable_upto()); });
+    Add([&] { seqs.push_back(message.ack().durable_upto()); });
   }
-  void OnLinkDown(const Status& why) override {
+  void OnLinkDown(const Status& reason) override {
     Add([&] {
-      ++downs_;
-      why_ = why.ToString();
+      ++downs;
+      why = reason.ToString();
     });
   }
   template <typename Condition>
@@ -43,10 +43,10 @@ class Recorder : public LinkListener {
     return changed_.wait_for(lock, kPatience, [&] { return condition(*this); });
   }
 
-  int ups_ = 0;
-  int downs_ = 0;
-  std::deque<std::uint64_t> seqs_;
-  std::string why_;
+  int ups = 0;
+  int downs = 0;
+  std::deque<std::uint64_t> seqs;
+  std::string why;
 
  private:
   template <typename Change>
@@ -75,16 +75,16 @@ class GrpcLinkTest : public testing::Test {
   static void SetUpTestSuite() {
     auto authority = MakeAuthority("test pair");
     ASSERT_TRUE(authority.ok()) << authority.status().ToString();
-    authority_ = new KeyAndCertificate(*authority);
+    shared_authority = new KeyAndCertificate(*authority);
   }
   static LinkCertificates Certificates(PairId pair, int index, NodeId node = kMember) {
     CertificateSpec spec;
     spec.common_name = "node";
     spec.dns_names = {kPeerDnsName};
     spec.uris = {NodeUri(pair, index), MemberUri(pair, node)};
-    auto issued = IssueCertificate(*authority_, spec);
+    auto issued = IssueCertificate(*shared_authority, spec);
     EXPECT_TRUE(issued.ok()) << issued.status().ToString();
-    return {authority_->certificate_pem, issued->certificate_pem, issued->key_pem};
+    return {shared_authority->certificate_pem, issued->certificate_pem, issued->key_pem};
   }
   void Serve(PairId pair = kPair, JoinHandler join = {}) {
     service_ = MakePeerService(
@@ -119,7 +119,7 @@ class GrpcLinkTest : public testing::Test {
     return false;
   }
 
-  static KeyAndCertificate* authority_;
+  static KeyAndCertificate* shared_authority;
   std::atomic<bool> has_member_{true};
   std::unique_ptr<PeerService> service_;
   std::unique_ptr<PeerServer> server_;
@@ -128,7 +128,7 @@ class GrpcLinkTest : public testing::Test {
   Recorder at_dialer_;
 };
 
-KeyAndCertificate* GrpcLinkTest::authority_ = nullptr;
+KeyAndCertificate* GrpcLinkTest::shared_authority = nullptr;
 
 TEST_F(GrpcLinkTest, CarriesMessagesBothWaysInOrder) {
   Serve();
@@ -136,16 +136,16 @@ TEST_F(GrpcLinkTest, CarriesMessagesBothWaysInOrder) {
   dialer_ = Dial();
   EXPECT_FALSE(dialer_->Send(Numbered(0))) << "not connected yet";
   dialer_->Start(&at_dialer_);
-  ASSERT_TRUE(at_server_.Wait([](const auto& r) { return r.ups_ == 1; }));
-  ASSERT_TRUE(at_dialer_.Wait([](const auto& r) { return r.ups_ == 1; }));
+  ASSERT_TRUE(at_server_.Wait([](const auto& r) { return r.ups == 1; }));
+  ASSERT_TRUE(at_dialer_.Wait([](const auto& r) { return r.ups == 1; }));
   for (std::uint64_t i = 1; i <= 1'000; ++i) {
     ASSERT_TRUE(dialer_->Send(Numbered(i)));
     ASSERT_TRUE(service_->Send(Numbered(i)));
   }
-  ASSERT_TRUE(at_server_.Wait([](const auto& r) { return r.seqs_.size() == 1'000; }));
-  ASSERT_TRUE(at_dialer_.Wait([](const auto& r) { return r.seqs_.size() == 1'000; }));
-  EXPECT_TRUE(std::is_sorted(at_server_.seqs_.begin(), at_server_.seqs_.end()));
-  EXPECT_TRUE(std::is_sorted(at_dialer_.seqs_.begin(), at_dialer_.seqs_.end()));
+  ASSERT_TRUE(at_server_.Wait([](const auto& r) { return r.seqs.size() == 1'000; }));
+  ASSERT_TRUE(at_dialer_.Wait([](const auto& r) { return r.seqs.size() == 1'000; }));
+  EXPECT_TRUE(std::is_sorted(at_server_.seqs.begin(), at_server_.seqs.end()));
+  EXPECT_TRUE(std::is_sorted(at_dialer_.seqs.begin(), at_dialer_.seqs.end()));
   EXPECT_EQ(dialer_->last_error(), "");
 }
 
@@ -154,12 +154,12 @@ TEST_F(GrpcLinkTest, ReconnectsAfterADropAtEitherEnd) {
   service_->Start(&at_server_);
   dialer_ = Dial();
   dialer_->Start(&at_dialer_);
-  ASSERT_TRUE(at_server_.Wait([](const auto& r) { return r.ups_ == 1; }));
+  ASSERT_TRUE(at_server_.Wait([](const auto& r) { return r.ups == 1; }));
   service_->Drop(Timeout("silent"));
-  ASSERT_TRUE(at_dialer_.Wait([](const auto& r) { return r.downs_ == 1 && r.ups_ == 2; }));
-  EXPECT_NE(at_server_.why_.find("silent"), std::string::npos);
+  ASSERT_TRUE(at_dialer_.Wait([](const auto& r) { return r.downs == 1 && r.ups == 2; }));
+  EXPECT_NE(at_server_.why.find("silent"), std::string::npos);
   dialer_->Drop(Timeout("silent, too"));
-  ASSERT_TRUE(at_server_.Wait([](const auto& r) { return r.downs_ == 2 && r.ups_ == 3; }));
+  ASSERT_TRUE(at_server_.Wait([](const auto& r) { return r.downs == 2 && r.ups == 3; }));
 }
 
 TEST_F(GrpcLinkTest, DialsUntilTheOtherEndIsThere) {
@@ -177,7 +177,7 @@ TEST_F(GrpcLinkTest, DialsUntilTheOtherEndIsThere) {
                                 {service_->service()});
   ASSERT_TRUE(server.ok()) << server.status().ToString();
   server_ = std::move(server).value();
-  EXPECT_TRUE(at_dialer_.Wait([](const auto& r) { return r.ups_ == 1; }));
+  EXPECT_TRUE(at_dialer_.Wait([](const auto& r) { return r.ups == 1; }));
 }
 
 TEST_F(GrpcLinkTest, WrongCertificateNamesAreRefusedByTheServer) {
@@ -187,7 +187,7 @@ TEST_F(GrpcLinkTest, WrongCertificateNamesAreRefusedByTheServer) {
   dialer_->Start(&at_dialer_);
   EXPECT_TRUE(WaitForError(*dialer_, "certificate names " + NodeUri(kOther, 1)));
   EXPECT_TRUE(WaitForError(*service_, NodeUri(kPair, 1)));
-  EXPECT_EQ(at_server_.ups_, 0);
+  EXPECT_EQ(at_server_.ups, 0);
 }
 
 TEST_F(GrpcLinkTest, TwoNodesOfTheSameIndexDoNotTalk) {
@@ -196,7 +196,7 @@ TEST_F(GrpcLinkTest, TwoNodesOfTheSameIndexDoNotTalk) {
   dialer_ = Dial(kPair, 0);
   dialer_->Start(&at_dialer_);
   EXPECT_TRUE(WaitForError(*service_, "refused a connection"));
-  EXPECT_EQ(at_server_.ups_, 0);
+  EXPECT_EQ(at_server_.ups, 0);
 }
 
 TEST_F(GrpcLinkTest, ANodeThatLeftThePairDoesNotDisplaceTheOneThatJoined) {
@@ -204,13 +204,13 @@ TEST_F(GrpcLinkTest, ANodeThatLeftThePairDoesNotDisplaceTheOneThatJoined) {
   service_->Start(&at_server_);
   dialer_ = Dial();
   dialer_->Start(&at_dialer_);
-  ASSERT_TRUE(at_dialer_.Wait([](const auto& r) { return r.ups_ == 1; }));
+  ASSERT_TRUE(at_dialer_.Wait([](const auto& r) { return r.ups == 1; }));
   Recorder at_former;
   const auto former = DialPeer("127.0.0.1:" + std::to_string(server_->port()),
                                Certificates(kPair, 1, kFormer), kPair, SystemRandom());
   former->Start(&at_former);
   EXPECT_TRUE(WaitForError(*former, MemberUri(kPair, kMember)));
-  EXPECT_EQ(at_former.ups_ + at_dialer_.downs_, 0);
+  EXPECT_EQ(at_former.ups + at_dialer_.downs, 0);
   has_member_ = false;
   dialer_->Drop(Unavailable("the pair was dissolved"));
   EXPECT_TRUE(WaitForError(*dialer_, "no second node"));
@@ -223,7 +223,7 @@ TEST_F(GrpcLinkTest, WrongCertificateNamesAreRefusedByTheDialer) {
   dialer_ = Dial(kPair, 1, kOther);
   dialer_->Start(&at_dialer_);
   EXPECT_TRUE(WaitForError(*dialer_, "and not " + NodeUri(kOther, 0)));
-  EXPECT_EQ(at_dialer_.ups_, 0);
+  EXPECT_EQ(at_dialer_.ups, 0);
 }
 
 TEST_F(GrpcLinkTest, ANewerConnectionReplacesTheOlder) {
@@ -231,12 +231,12 @@ TEST_F(GrpcLinkTest, ANewerConnectionReplacesTheOlder) {
   service_->Start(&at_server_);
   dialer_ = Dial();
   dialer_->Start(&at_dialer_);
-  ASSERT_TRUE(at_server_.Wait([](const auto& r) { return r.ups_ == 1; }));
+  ASSERT_TRUE(at_server_.Wait([](const auto& r) { return r.ups == 1; }));
   Recorder second;
   const std::unique_ptr<PeerLink> newer = Dial();
   newer->Start(&second);
-  EXPECT_TRUE(at_server_.Wait([](const auto& r) { return r.ups_ >= 2 && r.downs_ >= 1; }));
-  EXPECT_TRUE(at_dialer_.Wait([](const auto& r) { return r.downs_ >= 1; }));
+  EXPECT_TRUE(at_server_.Wait([](const auto& r) { return r.ups >= 2 && r.downs >= 1; }));
+  EXPECT_TRUE(at_dialer_.Wait([](const auto& r) { return r.downs >= 1; }));
   newer->Stop();
 }
 
@@ -266,7 +266,7 @@ TEST_F(GrpcLinkTest, AFullWindowBlocksSendUntilTheLinkIsDropped) {
   service_->Start(&stuck);
   dialer_ = Dial();
   dialer_->Start(&at_dialer_);
-  ASSERT_TRUE(at_dialer_.Wait([](const auto& r) { return r.ups_ == 1; }));
+  ASSERT_TRUE(at_dialer_.Wait([](const auto& r) { return r.ups == 1; }));
   std::thread sender([&] {
     while (dialer_->Send(Numbered(1, 1u << 20))) {
     }

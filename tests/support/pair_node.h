@@ -70,9 +70,9 @@ class PairNode {
   bool Append(const std::string& octets);
   /// Waits for a role; a standby counts once it is eligible, a primary once it takes writes.
   bool WaitFor(replica::core::Role role, std::int64_t timeout_ms = 20'000);
-  replica::OrderResult Run(decltype(replica::core::Order::what) what,
+  replica::OrderResult Run(const decltype(replica::core::Order::what)& what,
                            std::int64_t timeout_ms = 10'000) {
-    return pair().Run({std::move(what), Epoch(), "test"}, timeout_ms);
+    return pair().Run({what, Epoch(), "test"}, timeout_ms);
   }
 
   replica::ConversationOptions options;
