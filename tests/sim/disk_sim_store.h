@@ -32,6 +32,8 @@ class DiskSimStore final : public SimStore,
                            private replica::ChangeLog {
  public:
   DiskSimStore(Clock& clock, std::filesystem::path dir);
+  DiskSimStore(const DiskSimStore&) = delete;
+  DiskSimStore& operator=(const DiskSimStore&) = delete;
   ~DiskSimStore() override { Die(); }
 
   bool Boot() override;

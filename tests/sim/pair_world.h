@@ -41,7 +41,7 @@ class MemoryControl : public replica::ControlStore {
 
 /// What survives a crash of a node, and the process that may run on it.
 struct SimNode : replica::PairObserver {
-  SimNode(int index_, std::unique_ptr<SimStore> store_) : index(index_), store(std::move(store_)) {}
+  SimNode(int number, std::unique_ptr<SimStore> own) : index(number), store(std::move(own)) {}
   void OnLog(replica::Severity severity, const std::string& text) override;
   void OnTransition(const replica::core::Transition& transition) override;
   void OnDigestMismatch(UserId user, const std::string& reason) override;
@@ -82,6 +82,8 @@ class PairWorld {
       std::function<std::unique_ptr<SimStore>(Clock& clock, const std::filesystem::path& dir)>;
   PairWorld(std::uint64_t seed, const std::filesystem::path& dir, Counts* counts,
             const MakeStore& make_store);
+  PairWorld(const PairWorld&) = delete;
+  PairWorld& operator=(const PairWorld&) = delete;
   ~PairWorld();
 
   /// One random event, then the invariants. False: something is wrong; why() tells.

@@ -31,6 +31,7 @@ class UnsyncedFs : public rocksdb::FileSystemWrapper {
   UnsyncedFs& operator=(const UnsyncedFs&) = delete;
   ~UnsyncedFs() override;
 
+  // NOLINTNEXTLINE(readability-identifier-naming): RocksDB asks for it by this name.
   static const char* kClassName() { return "UnsyncedFs"; }
   const char* Name() const override { return kClassName(); }
 
