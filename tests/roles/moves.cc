@@ -178,15 +178,19 @@ bool Runner::MayWrite(const World& w, int who) const {
          w.writes < bounds_.writes && w.log[me].length < kLogMax;
 }
 
+void Runner::AddEntry(World& w, int who) {
+  Log& log = w.log[static_cast<std::size_t>(who)];
+  log.uid[log.length] = bounds_.uids ? UidNext(w, who) : std::uint8_t{0};
+  log.id[log.length++] = w.writes++;
+  Feed(w, who, Committed{CommitSeq(log.length)});
+}
+
 bool Runner::Write(World& w, int who) {
   const auto me = static_cast<std::size_t>(who);
   if (!MayWrite(w, who) || Closing(w.node[me])) {
     return false;
   }
-  Log& log = w.log[me];
-  log.uid[log.length] = bounds_.uids ? UidNext(w, who) : std::uint8_t{0};
-  log.id[log.length++] = w.writes++;
-  Feed(w, who, Committed{CommitSeq(log.length)});
+  AddEntry(w, who);
   return true;
 }
 
@@ -267,10 +271,7 @@ bool Runner::FenceAmidWrite(World& w, int who) {
       !Give(w, who, Order{Fence{}, {}, "operator"})) {
     return false;
   }
-  Log& log = w.log[me];
-  log.uid[log.length] = bounds_.uids ? UidNext(w, who) : std::uint8_t{0};
-  log.id[log.length++] = w.writes++;
-  Feed(w, who, Committed{CommitSeq(log.length)});
+  AddEntry(w, who);
   return true;
 }
 

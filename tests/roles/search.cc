@@ -1,3 +1,4 @@
+// Worlds as short strings, what has been seen, and workers that expand one depth after the other.
 #include "tests/roles/search.h"
 
 #include <algorithm>

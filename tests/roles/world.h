@@ -176,6 +176,7 @@ class Runner {
   bool DoPower(World& w, const Move& move);
   bool DoWire(World& w, const Move& move);
   bool Write(World& w, int who);
+  void AddEntry(World& w, int who);
   bool MayWrite(const World& w, int who) const;
   bool FenceAmidWrite(World& w, int who);
   bool GiveNumbered(World& w, int who, std::uint8_t number);

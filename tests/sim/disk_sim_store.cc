@@ -195,27 +195,15 @@ bool DiskSimStore::Write(UserId user, const Make& make, Acked acked) {
   });
 }
 
-bool DiskSimStore::WriteMisc(UserId user, const std::string& key, Acked acked) {
+bool DiskSimStore::PutMisc(UserId user, const std::string& key, bool deleted, Acked acked) {
   const auto make = [&](store::StoreTxn& txn) -> Status {
     ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user));
     proto::MiscItem* item = txn.Add(user)->mutable_misc();
     item->set_kind(proto::MiscItem::SUBSCRIPTION);
     item->set_key(key);
     item->set_modseq(modseq.value());
-    return OkStatus();
-  };
-  return Write(user, make, std::move(acked));
-}
-
-bool DiskSimStore::ForgetMisc(UserId user, const std::string& key, Acked acked) {
-  const auto make = [&](store::StoreTxn& txn) -> Status {
-    ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user));
-    proto::MiscItem* item = txn.Add(user)->mutable_misc();
-    item->set_kind(proto::MiscItem::SUBSCRIPTION);
-    item->set_key(key);
-    item->set_modseq(modseq.value());
-    item->set_deleted(true);
-    item->set_value(store::EncodeDeletedAt(txn.now_s()));
+    item->set_deleted(deleted);
+    item->set_value(deleted ? store::EncodeDeletedAt(txn.now_s()) : "");
     return OkStatus();
   };
   return Write(user, make, std::move(acked));

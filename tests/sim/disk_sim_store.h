@@ -15,6 +15,7 @@
 #include <mutex>
 #include <random>
 #include <string>
+#include <utility>
 
 #include <rocksdb/env.h>
 
@@ -42,8 +43,12 @@ class DiskSimStore final : public SimStore,
   bool Settle() override;
   replica::StorePorts Ports() override;
 
-  bool WriteMisc(UserId user, const std::string& key, Acked acked) override;
-  bool ForgetMisc(UserId user, const std::string& key, Acked acked) override;
+  bool WriteMisc(UserId user, const std::string& key, Acked acked) override {
+    return PutMisc(user, key, false, std::move(acked));
+  }
+  bool ForgetMisc(UserId user, const std::string& key, Acked acked) override {
+    return PutMisc(user, key, true, std::move(acked));
+  }
   bool Append(UserId user, int mailbox, const std::string& octets, Acked acked) override;
 
   replica::ServingState Serving() override { return serving_; }
@@ -61,6 +66,7 @@ class DiskSimStore final : public SimStore,
  private:
   using Make = std::function<Status(store::StoreTxn&)>;
   bool Write(UserId user, const Make& make, Acked acked);
+  bool PutMisc(UserId user, const std::string& key, bool deleted, Acked acked);
   Status MakeUser(store::StoreTxn& txn, UserId user);
   void Say(std::function<void()> what);
   bool dead() const { return failed_ || fs_->off(); }

@@ -14,7 +14,7 @@ namespace twinspool::test {
 struct Seeds {
   std::uint64_t seeds = 0;
   std::uint64_t steps = 0;
-  /// Kinds of events that must have happened, or the run shows less than it says.
+  /// Kinds of events that this store must see, beside those of every store.
   std::span<const char* const> must_fire;
 };
 
