@@ -1,10 +1,10 @@
 // Whoever has little waiting is not behind whoever has much.
 #include "common/fair_line.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace twinspool {
 namespace {
