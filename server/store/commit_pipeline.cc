@@ -108,6 +108,11 @@ void CommitPipeline::Drain() {
   idle_.wait(lock, [this] { return queue_.empty() && !busy_; });
 }
 
+bool CommitPipeline::idle() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return queue_.empty() && !busy_;
+}
+
 void CommitPipeline::AtBarrier(std::function<void(EntryId)> fn) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);

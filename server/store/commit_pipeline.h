@@ -72,6 +72,8 @@ class CommitPipeline {
   Ticket last_ticket();
   /// Returns once everything queued has been written. Not on the commit thread.
   void Drain();
+  /// Nothing is queued or being written.
+  bool idle();
   /// Runs `fn` on the commit thread between two groups, with the end of the log.
   void AtBarrier(std::function<void(EntryId)> fn);
 

@@ -56,6 +56,7 @@ class DiskSimStore final : public SimStore,
   EntryId End() override { return end_; }
   Result<EntryId> Identify(CommitSeq seq) override;
   std::string Digest() override;
+  std::string DescribeDigest() override;
   bool HasMisc(UserId user, const std::string& key) override;
   std::size_t CountMessages(const std::string& octets) override;
 
@@ -71,6 +72,7 @@ class DiskSimStore final : public SimStore,
   void Say(std::function<void()> what);
   bool dead() const { return failed_ || fs_->off(); }
   void Look();
+  static bool IsLive(store::Engine& engine, MailboxId mailbox, Uid uid);
 
   // CommitListener, on the commit thread.
   void OnCommitted(replica::CommittedGroup group) override;

@@ -360,7 +360,8 @@ bool PairWorld::CheckPrefix() {
     if (level && steps_ % 16 == 0) {
       Count("digests compared");
       if (standby.store->Digest() != primary.store->Digest()) {
-        return Fail("equal logs, different digests");
+        return Fail("equal logs, different digests\nprimary:" + primary.store->DescribeDigest() +
+                    "\nstandby:" + standby.store->DescribeDigest());
       }
     }
   }
@@ -421,7 +422,9 @@ bool PairWorld::CheckEnd() {
       return Fail(id + " was acknowledged and is not on both nodes after healing");
     }
     if (change.message && !rotten_.contains(id) && node(0).store->CountMessages(change.key) != 1) {
-      return Fail(id + " is there more than once after healing");
+      return Fail(id + " is there " +
+                  std::to_string(node(0).store->CountMessages(change.key)) +
+                  " times after healing" + node(0).store->DescribeDigest());
     }
   }
   for (const std::string& id : owed_) {

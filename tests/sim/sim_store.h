@@ -48,6 +48,8 @@ class SimStore {
   virtual EntryId End() = 0;
   virtual Result<EntryId> Identify(CommitSeq seq) = 0;
   virtual std::string Digest() = 0;
+  /// What Digest() was made of, for somebody who wonders why two differ.
+  virtual std::string DescribeDigest() { return ""; }
   virtual bool HasMisc(UserId user, const std::string& key) = 0;
   /// Messages with these octets.
   virtual std::size_t CountMessages(const std::string& octets) = 0;
