@@ -54,6 +54,18 @@ class Help(unittest.TestCase):
             self.assertIn(command.split()[-1], manual)
         self.assertIn("--host mail-a", manual)
 
+    def test_every_exit_code_is_explained(self):
+        outcomes = (harness.ROOT / "proto" / "admin.proto").read_text().partition("enum Outcome {")[2].partition("}")[0]
+        codes = re.findall(r"(?m)^  [A-Z_]+ = (\d+);", outcomes)
+        self.assertGreaterEqual(len(codes), 12)
+        documents = {"docs/failover.md": r"(?m)^\| {} \|", "deploy/man/twinspoolctl.8": r"(?m)(^|; ){} [a-z]"}
+        for code in codes:
+            self.assertRegex(ctl("--help").stdout.partition("Exit codes")[2], rf"(?m)(^| ){code} [a-z]")
+            for name, pattern in documents.items():
+                self.assertRegex((harness.ROOT / name).read_text(), pattern.format(code), name)
+        for name, row in (("docs/failover.md", "| 70 |"), ("deploy/man/twinspoold.8", "70 after a failed write")):
+            self.assertIn(row, (harness.ROOT / name).read_text())
+
     def test_what_is_mistyped_is_usage(self):
         for words in ([], ["frobnicate"], ["pair"], ["pair", "frobnicate"], ["status", "--frobnicate"],
                       ["status", "extra"], ["wait", "--role", "king"], ["wait", "--role", "primary", "--timeout", "soon"],
