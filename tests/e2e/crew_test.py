@@ -46,6 +46,8 @@ class Noticed(harness.PairTest):
             self.client.uid("STORE", other, "+FLAGS", r"(\Deleted)")
             self.client.uid("EXPUNGE", other)
             self.noticed("lost")
+        with self.subTest("other octets"):
+            self.other_octets(str(self.uids(self.box)[0]))
         with self.subTest("a lost mailbox"):
             kept = next(box for box in ("w0.2", "w0.1", "w0.0") if box != self.box and self.uids(box))
             self.client.select("INBOX")
@@ -56,6 +58,18 @@ class Noticed(harness.PairTest):
             self.client.uid("COPY", str(self.uids(kept)[0]), kept)
             with self.assertRaisesRegex(AssertionError, "doubled"):
                 self.crew.judge("a")
+
+    def other_octets(self, uid):
+        """One octet of a message is another."""
+        self.client.select(self.box)
+        (head, octets), *_ = self.client.uid("FETCH", uid, "(FLAGS BODY.PEEK[])")[1]
+        flags = head.decode().partition("FLAGS ")[2].partition(")")[0] + ")"
+        self.client.uid("STORE", uid, "+FLAGS", r"(\Deleted)")
+        self.client.uid("EXPUNGE", uid)
+        self.client.append(self.box, flags, None, octets[:-3] + b"?" + octets[-2:])
+        for look in (self.crew.peek, self.crew.judge):
+            with self.assertRaisesRegex(AssertionError, "other octets"):
+                look("a")
 
     def test_a_cache_that_differs(self):
         copy = self.cache.copies[self.box]

@@ -71,11 +71,13 @@ class LoadProcess:
         return {"problems": problems[:20], "judged": len(subjects)}
 
     def shown(self, reader, boxes):
-        """{subject: [(box, flags, uid, size)]} in INBOX and these boxes."""
+        """{subject: [(box, flags, uid, whether it has the octets that were sent)]} in INBOX and these boxes."""
         found = {}
+        entries = self.planner.book.entries
         for box in [book.INBOX] + boxes:
-            for subject, flags, uid, size in reader.messages(self.planner.book.box_name(box)):
-                found.setdefault(subject, []).append((box, flags, uid, size))
+            for subject, flags, uid, octets in reader.messages(self.planner.book.box_name(box)):
+                same = subject not in entries or entries[subject].same(octets)
+                found.setdefault(subject, []).append((box, flags, uid, same))
         return found
 
     def attach(self, imap):
