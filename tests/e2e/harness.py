@@ -34,6 +34,8 @@ imaplib.Commands["MOVE"] = ("SELECTED",)
 class Pair:
     """A pair (or one node) below a temporary directory."""
 
+    environment = {}  # of everything that is started, beside what there is
+
     def __init__(self, *up_arguments, prepare=None):
         self.dir = tempfile.mkdtemp(prefix="twinspool-e2e-")
         if prepare is not None:
@@ -43,7 +45,7 @@ class Pair:
     def run(self, *arguments, check=True, tool=(DEV_PAIR,)):
         # In a session of its own: Ctrl-C is for the test, which then ends what it began.
         result = subprocess.run([*tool, *arguments], capture_output=True, text=True, check=False, timeout=300,
-                                stdin=subprocess.DEVNULL, start_new_session=True)
+                                stdin=subprocess.DEVNULL, start_new_session=True, env={**os.environ, **self.environment})
         if check and result.returncode != 0:
             raise AssertionError(f"{' '.join(map(str, [*tool, *arguments]))}: exit {result.returncode}: "
                                  f"{result.stderr}{result.stdout}{self.logs()}")
