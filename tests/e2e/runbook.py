@@ -108,12 +108,15 @@ class Runbook:
         self.values = dict(values or {})
         self.blocks = read((FOLDER / name).read_text(encoding="utf-8"), name)
 
+    def below(self, heading):
+        blocks = [block for block in self.blocks if block.heading == heading]
+        assert blocks, f"no commands below {heading!r}"
+        return blocks
+
     def follow(self, *headings):
         """Types all that stands below these headings."""
         for heading in headings:
-            blocks = [block for block in self.blocks if block.heading == heading]
-            assert blocks, f"no commands below {heading!r}"
-            for block in blocks:
+            for block in self.below(heading):
                 self.do(block)
 
     def do(self, block):

@@ -2,7 +2,6 @@
 in the end all mail is there and both copies are equal. A command that no test types is a failure, too."""
 import os
 import pathlib
-import subprocess
 import sys
 import unittest
 
@@ -12,8 +11,8 @@ import damage
 import harness
 from harness import eventually, login
 from runbook import FOLDER, Runbook, matches, read
+from small_disk import MIB, RESERVES, SOFT, SmallDisk
 
-MIB = 1 << 20
 USERS = ("user1", "user2")
 
 
@@ -28,6 +27,14 @@ class Situation(harness.PairTest):
         self.kept = {user: [] for user in USERS}
         self.open = {user: [] for user in USERS}
         self.send("a", 3)
+
+    def in_turn(self, *situations):
+        """On one pair; each begins with a as primary."""
+        for situation in situations:
+            if self.pair.whole() == "b":
+                self.pair.ctl("b", "switchover")
+                self.pair.whole()
+            situation()
 
     def runbook(self, actions=None, **nodes):
         return Runbook(self.book, self.pair, nodes, actions, self.values)
@@ -69,13 +76,16 @@ class Situation(harness.PairTest):
 class DeadPrimary(Situation):
     book = "dead-primary.md"
 
-    def test_it_is_brought_back(self):
+    def test_it_is_followed(self):
+        self.in_turn(self.it_is_brought_back, self.the_standby_takes_over, self.the_standby_has_restarted_too, self.it_never_comes_back)
+
+    def it_is_brought_back(self):
         book = self.runbook(primary="a", standby="b")
         self.pair.kill("a")
         book.follow("What you see", "Bring it back")
         self.all_there()
 
-    def test_the_standby_takes_over(self):
+    def the_standby_takes_over(self):
         book = self.runbook({"power-off": lambda: self.assertIsNone(self.pair.pid("a"))}, primary="a", standby="b")
         book.follow("Promote says exit 4")
         self.pair.kill("a")
@@ -86,7 +96,7 @@ class DeadPrimary(Situation):
         book.follow("The old primary comes back", "Over when")
         self.all_there()
 
-    def test_the_standby_has_restarted_too(self):
+    def the_standby_has_restarted_too(self):
         book = self.runbook(primary="a", standby="b")
         self.pair.kill("a")
         self.pair.kill("b")
@@ -94,7 +104,7 @@ class DeadPrimary(Situation):
         book.follow("The standby has restarted, too", "Bring it back")
         self.all_there()
 
-    def test_it_never_comes_back(self):
+    def it_never_comes_back(self):
         book = self.runbook(primary="a", standby="b")
         self.pair.kill("a")
         self.pair.kill("b")
@@ -108,7 +118,10 @@ class DeadPrimary(Situation):
 class DeadStandby(Situation):
     book = "dead-standby.md"
 
-    def test_it_is_brought_back(self):
+    def test_it_is_followed(self):
+        self.in_turn(self.it_is_brought_back, self.the_primary_goes_on_alone, self.it_is_slow)
+
+    def it_is_brought_back(self):
         book = self.runbook(primary="a", standby="b")
         self.pair.kill("b", "STOP")
         self.send_unanswered("a")
@@ -117,7 +130,7 @@ class DeadStandby(Situation):
         book.follow("What you see", "Bring it back", "Over when")
         self.all_there()
 
-    def test_the_primary_goes_on_alone(self):
+    def the_primary_goes_on_alone(self):
         book = self.runbook({"power-off": lambda: self.assertIsNone(self.pair.pid("b"))}, primary="a", standby="b")
         self.pair.kill("b")
         book.follow("What you see", "Go on alone")
@@ -126,7 +139,7 @@ class DeadStandby(Situation):
         book.follow("Bring it back", "Over when")
         self.all_there()
 
-    def test_it_is_slow(self):
+    def it_is_slow(self):
         book = self.runbook(primary="a", standby="b")
         self.pair.kill("b", "STOP")
         self.send_unanswered("a")
@@ -141,13 +154,16 @@ class DeadStandby(Situation):
 class Partition(harness.ProxyPairTest, Situation):
     book = "partition.md"
 
+    def test_it_is_followed(self):
+        self.in_turn(self.the_network_comes_back, self.one_goes_on)
+
     def part(self):
         self.proxy.half_open()
         self.send_unanswered("a")
         self.proxy.cut()
         self.alarmed("a", "TwinspoolBlocked", "TwinspoolPeerAway")
 
-    def test_the_network_comes_back(self):
+    def the_network_comes_back(self):
         book = self.runbook(primary="a", standby="b", serving="a")
         self.part()
         book.follow("What you see")
@@ -155,7 +171,7 @@ class Partition(harness.ProxyPairTest, Situation):
         book.follow("The network comes back", "Over when")
         self.all_there()
 
-    def test_one_goes_on(self):
+    def one_goes_on(self):
         for heading, stopped, serving in (("Go on with the primary", "b", "a"), ("Go on with the standby", "a", "b")):
             with self.subTest(heading):
                 book = self.runbook(primary="a", standby="b", stopped=stopped, serving=serving)
@@ -194,7 +210,7 @@ class Rebuild(Situation):
         book = self.lose("a")
         book.follow("The lost node was the primary")
         self.send("b")
-        anew = [block for block in book.blocks if block.heading == "Make it anew"]
+        anew = book.below("Make it anew")
         book.do(anew[0])
         book.follow("A new pair")  # b was node 1
         for block in anew[1:]:
@@ -208,7 +224,7 @@ class Rebuild(Situation):
         before = self.pair.status("b")
         book.follow("New certificates")
         self.send("b")
-        for block in [block for block in book.blocks if block.heading == "Make it anew"][1:]:
+        for block in book.below("Make it anew")[1:]:
             book.do(block)
         book.follow("Over when")
         after = self.pair.status("b")
@@ -265,13 +281,13 @@ class Upgrade(Situation):
         self.addCleanup(load.close)
         before = {node: self.pair.pid(node) for node in "ab"}
         book = self.runbook({"install": lambda: installed.append(self.pair.pid("a"))}, primary="a", standby="b")
-        load.load("a")
+        load.load("a", 1500)
         eventually(lambda: load.counts()["acknowledged"] > 100, what="some load")
         book.follow("Before", "The standby", "The roles change")
-        load.load("b")
+        load.load("b", 1500)
         book.follow("The former primary", "Over when")
-        known = load.counts()["acknowledged"]
-        eventually(lambda: load.counts()["acknowledged"] > known, what="the load goes on")
+        load.load("b", 200)
+        load.more(20)
         load.stop()
         self.assertGreater(load.judge(self.pair.whole()), 100)
         self.pair.verify_equal()
@@ -292,32 +308,20 @@ class Upgrade(Situation):
 @unittest.skipIf(os.geteuid() != 0, "mounting needs root")
 class DiskFull(Situation):
     book = "disk-full.md"
-    small = ""
-    up_arguments = ("--set", f"disk-soft-reserve={64 * MIB}", "--set", f"disk-hard-reserve={32 * MIB}", "--set", f"ballast-bytes={MIB}")
+    up_arguments = RESERVES
+
+    def test_it_is_followed(self):
+        self.in_turn(self.room_is_made, self.the_standby_is_stopped, self.the_primary_is_swapped, self.it_does_not_start)
 
     def prepare(self, directory):
-        """A small file system for the directory of each node."""
-        for node in "ab":
-            data = directory / node / "data"
-            data.mkdir(parents=True)
-            mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m,mode=0700", "tmpfs", str(data)],
-                                     capture_output=True, text=True, check=False)
-            if mounted.returncode != 0:
-                self.skipTest(f"no file system may be mounted here: {mounted.stderr.strip()}")
-            self.addCleanup(subprocess.run, ["umount", "--lazy", str(data)], check=False)
-
-    def file(self, node):
-        return pathlib.Path(self.pair.dir) / node / "data" / "foreign"
-
-    def fill(self, node, left):
-        with open(self.file(node), "ab") as file:
-            stat = os.statvfs(self.file(node))
-            os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, stat.f_bavail * stat.f_frsize - left)
+        self.disks = {node: SmallDisk(directory, node) for node in "ab"}
+        for disk in self.disks.values():
+            self.addCleanup(disk.unmount)
 
     def filled(self, node):
         """The runbook, in its situation."""
-        book = self.runbook({"make-room": lambda: self.file(node).unlink()}, full=node, primary="a")
-        self.fill(node, 48 * MIB)
+        book = self.runbook({"make-room": self.disks[node].make_room}, full=node, primary="a")
+        self.disks[node].fill_to(SOFT - 16 * MIB)
         self.alarmed("a", "TwinspoolDiskLow")
         self.alarmed("b", "TwinspoolDiskLow")
         book.follow("What you see")
@@ -325,15 +329,15 @@ class DiskFull(Situation):
         eventually(lambda: harness.append(client, "refused in the end") == "NO", what="new mail is refused")
         return book
 
-    def test_room_is_made(self):
+    def room_is_made(self):
         for node in "ab":
             with self.subTest(full=node):
                 self.filled(node).follow("Make room", "Over when")
                 self.all_there()
 
-    def test_the_standby_is_stopped(self):
+    def the_standby_is_stopped(self):
         book = self.filled("b")
-        stopping, starting = [block for block in book.blocks if block.heading == "It takes longer, and the full one is the standby"]
+        stopping, starting = book.below("It takes longer, and the full one is the standby")
         book.do(stopping)
         eventually(lambda: self.pair.status("a")["role_detail"] == "solo", what="a is alone")
         self.send("a", 2)
@@ -342,12 +346,12 @@ class DiskFull(Situation):
         book.follow("Over when")
         self.all_there()
 
-    def test_the_primary_is_swapped(self):
+    def the_primary_is_swapped(self):
         book = self.filled("a")
         book.follow("It takes longer, and the full one is the primary")
         self.pair.wait("b", "serving")
         self.pair.wait("a", "eligible")
-        stopping, starting = [block for block in book.blocks if block.heading == "It takes longer, and the full one is the standby"]
+        stopping, starting = book.below("It takes longer, and the full one is the standby")
         book.do(stopping)
         self.send("b", 2)
         book.follow("Make room")
@@ -356,11 +360,11 @@ class DiskFull(Situation):
         book.follow("Over when")
         self.all_there()
 
-    def test_it_does_not_start(self):
+    def it_does_not_start(self):
         book = self.filled("b")
         self.pair.kill("b")
-        self.fill("b", 0)
-        parts = [block for block in book.blocks if block.heading == "It does not start any more"]
+        self.disks["b"].fill_to(0)
+        parts = book.below("It does not start any more")
         for block in parts[:2]:
             book.do(block)
         book.follow("Make room")
