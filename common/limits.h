@@ -136,6 +136,10 @@ inline constexpr std::size_t kGiveBackPartBytes = 256u << 10;
 inline constexpr std::int64_t kGiveBackRetryMs = 5'000;
 /// … and before one that was refused is.
 inline constexpr std::int64_t kGiveBackRefusedMs = 3600'000;
+/// Small things given back in one commit.
+inline constexpr std::size_t kGiveBackBatch = 256;
+/// How long an operator waits for a message that he wants given back.
+inline constexpr std::int64_t kGiveBackOrderMs = 20'000;
 /// A step of the conversation that the peer does not answer for so long drops the link.
 inline constexpr std::int64_t kConversationStallMs = 60'000;
 /// Heartbeats go on for so long while the node is busy with one step (recounting after a rewind).

@@ -89,6 +89,11 @@ class Conversation : private RoleListener {
   void AbandonOrders();
   /// `done` runs once, from a later call.
   void Verify(VerifyDone done);
+  /// Gives a salvaged message back once more, into the mailbox of this name (empty: its own).
+  /// `done` runs once. kNotFound; kInvalidArgument: not a message; see GiveBackSender::Order.
+  void Reinject(const std::string& token, const std::string& into, GiveBackSender::Ordered done);
+  /// See Salvage; kConflict while the folder is being written. No tokens: whole rewinds.
+  Result<std::size_t> DiscardSalvage(const std::vector<std::string>& tokens, bool settled_only);
 
   PairStatus Snapshot() const;
   const core::RoleState& state() const { return role_.state(); }

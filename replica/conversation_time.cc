@@ -176,6 +176,36 @@ void Conversation::AbandonOrders() {
   }
   order_running_ = false;
   verifier_.Cancel(Unavailable("this node is stopping"));
+  give_back_.Stop();
+}
+
+void Conversation::Reinject(const std::string& token, const std::string& into,
+                            GiveBackSender::Ordered done) {
+  for (const proto::SalvageItem& item : salvage_.List()) {
+    if (item.token() != token) {
+      continue;
+    }
+    if (item.kind() != "append" || !item.has_body()) {
+      return done(InvalidArgument("it is not a message with its octets"));
+    }
+    return give_back_.Order(PlanOrdered(item, into), clock_.Now(), std::move(done));
+  }
+  done(NotFound("no such item in the salvage folder"));
+}
+
+Result<std::size_t> Conversation::DiscardSalvage(const std::vector<std::string>& tokens,
+                                                 bool settled_only) {
+  if (role_.control().rewinding) {
+    return Conflict("this node is rewinding and writes to the salvage folder; try again later");
+  }
+  give_back_.Reset();
+  if (tokens.empty()) {
+    return salvage_.DiscardRewinds(settled_only);
+  }
+  for (const std::string& token : tokens) {
+    TRY(salvage_.Discard(token));
+  }
+  return tokens.size();
 }
 
 void Conversation::Verify(VerifyDone done) {
@@ -243,6 +273,7 @@ PairStatus Conversation::Snapshot() const {
   out.outbox_bytes = shared_.ports.log->bytes();
   out.free_bytes = shared_.ports.visibility->FreeBytes();
   out.salvage_pending = salvage_.pending();
+  out.salvage_conflicts = salvage_.conflicts();
   out.digest_mismatches = standby_.digest_mismatches();
   out.waits_over = waits_over_;
   out.history = role_.history();

@@ -440,9 +440,38 @@ Status Pair::WaitFor(const std::function<bool(const PairStatus&)>& wanted,
   return OkStatus();
 }
 
-std::vector<proto::SalvageItem> Pair::ListSalvage() {
+// --- the salvage folder ----------------------------------------------------------------------
+
+std::vector<Salvage::Listed> Pair::ListSalvage() {
   const std::lock_guard lock(mutex_);
-  return salvage_->List();
+  return salvage_->ListAll();
+}
+
+Result<std::string> Pair::ReadSalvage(const std::string& token, std::uint64_t offset,
+                                      std::size_t length) {
+  const std::lock_guard lock(mutex_);
+  return salvage_->ReadBody(token, offset, length);
+}
+
+Result<std::size_t> Pair::DiscardSalvage(const std::vector<std::string>& tokens,
+                                         bool settled_only) {
+  const std::lock_guard lock(mutex_);
+  return talk_->DiscardSalvage(tokens, settled_only);
+}
+
+Result<proto::GivenBack> Pair::Reinject(const std::string& token, const std::string& into) {
+  auto answered = std::make_shared<std::promise<Result<proto::GivenBack>>>();
+  std::future<Result<proto::GivenBack>> answer = answered->get_future();
+  PostWork([this, token, into, answered] {
+    talk_->Reinject(token, into, [answered](Result<proto::GivenBack> given) {
+      answered->set_value(std::move(given));
+    });
+  });
+  const milliseconds most(limits::kGiveBackOrderMs + limits::kConversationStallMs);
+  if (answer.wait_for(most) != std::future_status::ready) {
+    return Timeout("this node is busy; ask again, repeating is harmless");
+  }
+  return answer.get();
 }
 
 }  // namespace twinspool::replica

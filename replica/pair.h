@@ -76,8 +76,14 @@ class Pair : private LinkListener {
   PairStatus LastSnapshot();
   /// Waits until `wanted` holds. kTimeout, or kUnavailable when the pair stops.
   Status WaitFor(const std::function<bool(const PairStatus&)>& wanted, std::int64_t timeout_ms);
-  /// What the salvage folder holds.
-  std::vector<proto::SalvageItem> ListSalvage();
+
+  // The salvage folder (salvage.h, conversation.h). Not from a thread of the pair or of the store.
+  std::vector<Salvage::Listed> ListSalvage();
+  Result<std::string> ReadSalvage(const std::string& token, std::uint64_t offset,
+                                  std::size_t length);
+  Result<std::size_t> DiscardSalvage(const std::vector<std::string>& tokens, bool settled_only);
+  /// Waits for the outcome.
+  Result<proto::GivenBack> Reinject(const std::string& token, const std::string& into);
 
  private:
   struct Incoming {

@@ -49,7 +49,8 @@ struct PairStatus {
   std::uint64_t outbox_entries = 0;
   std::uint64_t outbox_bytes = 0;
   std::uint64_t free_bytes = 0;
-  std::uint64_t salvage_pending = 0;
+  std::uint64_t salvage_pending = 0;    // steps that wait to be given back
+  std::uint64_t salvage_conflicts = 0;  // things that could not be given back as they were
   std::uint64_t digest_mismatches = 0;
   std::uint64_t catch_up_units = 0;  // sent in the catch-up under way
   std::uint64_t waits_over = 0;      // async: answers after sync_wait_ms without the standby

@@ -154,12 +154,19 @@ struct SalvageRecord {
   Uid uid;
   /// "append", "flags", "expunge", "mailbox", "user", "misc", "purge", "body"
   std::string kind;
-  proto::RecordHeader record;     // append: all of it
+  proto::RecordHeader record;     // append, flags, expunge: all of it
   proto::EntryState entry_state;  // the losing state
   proto::EntryState previous;     // the state it replaced
   std::vector<std::string> keywords;
-  std::string header;     // mailbox, user, misc: the losing bytes
-  bool has_body = false;  // append: octets are read by ReadSalvageBody
+  std::vector<std::string> previous_keywords;
+  std::string header;           // mailbox, user: the losing header; misc: the losing row
+  std::string previous_header;  // what it replaced; empty: nothing
+  Modseq base_modseq;           // of what was replaced
+  std::string key;              // misc: kind octet and key
+  MailboxId from_mailbox;       // append by a MOVE: where the message was
+  Uid from_uid;
+  bool has_body = false;      // append: octets are read by ReadSalvageBody
+  bool acknowledged = false;  // clients may have been told of it; said by whoever saves it
 };
 
 /// Where a standby's store takes frames, units and undo steps. One thread at a time (the stream's
@@ -221,13 +228,13 @@ class ForgottenUsers {
   virtual Status Settle(UserId user) = 0;
 };
 
-/// Takes back, on the new primary, a message that only the old one had accepted (semantics R10):
-/// already live or expunged there: dropped; mailbox gone: into INBOX; otherwise appended under a
-/// new UID. The token makes repeating harmless. `done` runs when the outcome is acked.
+/// Takes back, on the new primary, what only the old one had accepted (semantics R10 to R19), with
+/// all of `more` in one commit. What the new primary has changed since both were the same stands.
+/// Tokens make repeating harmless. `done` runs when the outcome is acked.
 class TakeBack {
  public:
   virtual ~TakeBack() = default;
-  virtual void Take(proto::GiveBack message, std::string octets,
+  virtual void Take(proto::GiveBack given, std::string octets,
                     std::function<void(Result<proto::GivenBack>)> done) = 0;
 };
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
+#include <set>
+#include <tuple>
 #include <utility>
 
 #include "common/codec.h"
@@ -14,9 +17,7 @@ namespace {
 constexpr char kRecords[] = "records";
 constexpr char kBodies[] = "bodies";
 constexpr char kDone[] = "done";
-constexpr char kAppend[] = "append";
-constexpr char kFlags[] = "flags";
-constexpr char kExpunge[] = "expunge";
+constexpr char kFork[] = "fork";
 
 /// Order of tokens is order of entries: the oldest message is given back first.
 std::string MakeToken(const SalvageRecord& record, std::size_t index) {
@@ -28,6 +29,7 @@ std::string MakeToken(const SalvageRecord& record, std::size_t index) {
   PutBe32(&token, static_cast<std::uint32_t>(index));
   if (entry.seq == CommitSeq()) {
     // Of no entry: named by what it is and where it lay.
+    token += record.kind + std::string(record.user.bytes());
     token += record.mailbox.bytes();
     PutBe32(&token, record.uid.value());
     token += record.record.guid();
@@ -53,7 +55,18 @@ proto::SalvageItem ToItem(const SalvageRecord& record, std::size_t index) {
   for (const std::string& keyword : record.keywords) {
     item.add_keywords(keyword);
   }
+  for (const std::string& keyword : record.previous_keywords) {
+    item.add_previous_keywords(keyword);
+  }
   item.set_header(record.header);
+  item.set_previous_header(record.previous_header);
+  item.set_base_modseq(record.base_modseq.value());
+  item.set_key(record.key);
+  if (!record.from_mailbox.nil()) {
+    item.set_from_mailbox_id(std::string(record.from_mailbox.bytes()));
+    item.set_from_uid(record.from_uid.value());
+  }
+  item.set_acknowledged(record.acknowledged);
   item.set_has_body(record.has_body);
   return item;
 }
@@ -83,9 +96,7 @@ Status Salvage::Load() {
   items_.clear();
   by_token_.clear();
   done_.clear();
-  pending_.clear();
-  expunged_.clear();
-  newest_flags_.clear();
+  waiting_.reset();
   const std::filesystem::path root = options_.data_dir / "salvage";
   std::error_code error;
   std::vector<std::filesystem::path> dirs;
@@ -104,7 +115,14 @@ Status Salvage::Load() {
 
 Status Salvage::LoadDirectory(const std::filesystem::path& dir) {
   ASSIGN_OR_RETURN(const std::vector<std::string> done, ReadRecordFile(dir / kDone));
-  done_.insert(done.begin(), done.end());
+  for (const std::string& record : done) {
+    proto::SalvageDone what;
+    if (!what.ParseFromString(record)) {
+      return DataLoss("a record of " + (dir / kDone).string() +
+                      " does not parse; move the file away: what was given back is offered again");
+    }
+    done_[what.token()] = std::move(what);
+  }
   ASSIGN_OR_RETURN(const std::vector<std::string> records, ReadRecordFile(dir / kRecords));
   for (const std::string& record : records) {
     proto::SalvageItem item;
@@ -117,25 +135,10 @@ Status Salvage::LoadDirectory(const std::filesystem::path& dir) {
   return OkStatus();
 }
 
-Salvage::MessageKey Salvage::KeyOf(const Item& item) {
-  return {item.dir, item.proto.mailbox_id(), item.proto.uid()};
-}
-
 void Salvage::Add(proto::SalvageItem added, const std::filesystem::path& dir) {
-  const std::size_t at = items_.size();
-  const Item& item = items_.emplace_back(Item{std::move(added), dir});
-  const std::string& kind = item.proto.kind();
-  const std::string& token = item.proto.token();
-  by_token_[token] = at;
-  // Newest entries come first within a rewind: what became of a message is known before its append.
-  if (kind == kExpunge) {
-    expunged_.insert(KeyOf(item));
-  } else if (kind == kFlags) {
-    newest_flags_.try_emplace(KeyOf(item), at);
-  } else if (kind == kAppend && item.proto.has_body() && !done_.contains(token) &&
-             !expunged_.contains(KeyOf(item))) {
-    pending_[token] = at;
-  }
+  by_token_[added.token()] = items_.size();
+  items_.push_back({std::move(added), dir});
+  waiting_.reset();
 }
 
 Status Salvage::BeginRewind(Epoch epoch, CommitSeq first_seq) {
@@ -194,6 +197,43 @@ Status Salvage::Save(const SalvageRecord& record, std::size_t index, const BodyR
   return OkStatus();
 }
 
+Status Salvage::SaveFork(UserId user, Modseq modseq) {
+  SalvageRecord record;
+  const auto [epoch, first_seq, name] = OrderOf(dir_);
+  record.entry.epoch = Epoch(static_cast<std::uint32_t>(epoch));
+  record.entry.incarnation = Incarnation(first_seq);  // no entry's: the rewind's, for the token
+  record.kind = kFork;
+  record.user = user;
+  record.base_modseq = modseq;
+  return Save(record, 0, {});
+}
+
+Status Salvage::SaveForks(const std::map<UserId, Modseq>& modseqs) {
+  std::map<std::filesystem::path, std::set<UserId>> users;
+  std::set<std::filesystem::path> known;
+  for (const Item& item : items_) {
+    if (item.proto.kind() == kFork) {
+      known.insert(item.dir);
+    } else if (item.proto.seq() > 0) {
+      users[item.dir].insert(UserId::FromBytes(item.proto.user_id()));
+    }
+  }
+  for (const auto& [dir, touched] : users) {
+    if (known.contains(dir)) {
+      continue;
+    }
+    TRY(Sync());
+    dir_ = dir;
+    TRY(SaveFork(UserId(), Modseq()));  // says that the directory has its forks
+    for (const UserId user : touched) {
+      if (const auto found = modseqs.find(user); found != modseqs.end()) {
+        TRY(SaveFork(user, found->second));
+      }
+    }
+  }
+  return Sync();
+}
+
 Status Salvage::Sync() {
   // Octets first: a record that is there names octets that are there.
   if (options_.sync && bodies_unsynced_ && failed_.ok()) {
@@ -233,23 +273,25 @@ Result<std::size_t> Salvage::Erase(UserId user) {
 Status Salvage::EraseFrom(const std::filesystem::path& dir, const std::string& user) {
   std::vector<std::string> records;
   std::vector<std::string> done;
+  bool others = false;
   for (const Item& item : items_) {
     if (item.dir != dir) {
       continue;
     }
     if (item.proto.user_id() == user) {
-      TRY(WipeOctets(dir / kBodies, item.proto.body_offset(), item.proto.body_bytes()));
+      TRY(WipeBody(item));
       continue;
     }
+    others = others || item.proto.kind() != kFork;
     records.push_back(item.proto.SerializeAsString());
-    if (done_.contains(item.proto.token())) {
-      done.push_back(item.proto.token());
+    if (const auto found = done_.find(item.proto.token()); found != done_.end()) {
+      done.push_back(found->second.SerializeAsString());
     }
   }
   if (options_.sync) {
     TRY(SyncFile(dir / kBodies));
   }
-  if (records.empty()) {
+  if (!others) {
     dir_ = dir_ == dir ? std::filesystem::path() : dir_;
     return RemoveDirectory(dir, options_.sync);
   }
@@ -266,27 +308,63 @@ std::vector<proto::SalvageItem> Salvage::List() const {
   return out;
 }
 
-std::optional<proto::SalvageItem> Salvage::NextPending(
-    const std::function<bool(const std::string& token)>& skip) const {
-  for (const auto& [token, at] : pending_) {
-    if (skip && skip(token)) {
-      continue;
-    }
-    proto::SalvageItem item = items_[at].proto;
-    const auto flags = newest_flags_.find(KeyOf(items_[at]));
-    if (flags != newest_flags_.end()) {
-      const proto::SalvageItem& newest = items_[flags->second].proto;
-      *item.mutable_entry_state() = newest.entry_state();
-      *item.mutable_keywords() = newest.keywords();
-    }
-    return item;
+std::vector<Salvage::Listed> Salvage::ListAll() const {
+  std::set<std::string> waits;
+  for (const GiveBackStep& step : waiting()) {
+    waits.insert(step.covers.begin(), step.covers.end());
   }
-  return std::nullopt;
+  std::vector<Listed> out;
+  out.reserve(items_.size());
+  for (const Item& item : items_) {
+    Listed& listed = out.emplace_back();
+    listed.item = item.proto;
+    const auto found = done_.find(item.proto.token());
+    if (found != done_.end()) {
+      listed.done = found->second;
+    } else {
+      listed.waiting = waits.contains(item.proto.token());
+    }
+  }
+  return out;
 }
 
-Result<std::string> Salvage::ReadBody(const proto::SalvageItem& item, std::uint64_t offset,
+// --- giving back
+
+std::vector<GiveBackStep> Salvage::AllSteps() const {
+  std::vector<GiveBackStep> steps;
+  for (std::size_t begin = 0; begin < items_.size();) {
+    std::vector<const proto::SalvageItem*> rewind;
+    const std::filesystem::path& dir = items_[begin].dir;
+    std::size_t end = begin;
+    for (; end < items_.size() && items_[end].dir == dir; ++end) {
+      rewind.push_back(&items_[end].proto);
+    }
+    std::ranges::move(PlanGiveBack(rewind), std::back_inserter(steps));
+    begin = end;
+  }
+  return steps;
+}
+
+const std::deque<GiveBackStep>& Salvage::waiting() const {
+  if (!waiting_) {
+    waiting_.emplace();
+    for (GiveBackStep& step : AllSteps()) {
+      if (!done_.contains(step.covers.front())) {
+        waiting_->push_back(std::move(step));
+      }
+    }
+  }
+  return *waiting_;
+}
+
+std::size_t Salvage::conflicts() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(done_, [](const auto& done) { return done.second.conflict(); }));
+}
+
+Result<std::string> Salvage::ReadBody(const std::string& token, std::uint64_t offset,
                                       std::size_t length) const {
-  const auto found = by_token_.find(item.token());
+  const auto found = by_token_.find(token);
   if (found == by_token_.end()) {
     return NotFound("no such item in the salvage folder");
   }
@@ -297,15 +375,92 @@ Result<std::string> Salvage::ReadBody(const proto::SalvageItem& item, std::uint6
                    : ReadOctets(known.dir / kBodies, known.proto.body_offset() + offset, want);
 }
 
-Status Salvage::MarkDone(const std::string& token) {
-  const auto found = by_token_.find(token);
-  if (found == by_token_.end() || done_.contains(token)) {
-    return OkStatus();
+Status Salvage::MarkDone(const std::vector<std::string>& tokens, const proto::GivenBack& outcome) {
+  std::set<std::filesystem::path> written;
+  for (const std::string& token : tokens) {
+    const auto found = by_token_.find(token);
+    if (found == by_token_.end()) {
+      continue;
+    }
+    proto::SalvageDone done;
+    done.set_token(token);
+    done.set_outcome(outcome.outcome());
+    done.set_conflict(outcome.conflict() && token == tokens.front());
+    done.set_uid(outcome.uid());
+    done.set_mailbox_id(outcome.mailbox_id());
+    const std::filesystem::path& dir = items_[found->second].dir;
+    TRY(AppendRecord(dir / kDone, done.SerializeAsString(), false));
+    written.insert(dir);
+    done_[token] = std::move(done);
   }
-  TRY(AppendRecord(items_[found->second].dir / kDone, token, options_.sync));
-  done_.insert(token);
-  pending_.erase(token);
+  for (const std::filesystem::path& dir : written) {
+    if (options_.sync) {
+      TRY(SyncFile(dir / kDone));
+      TRY(SyncFile(dir));  // the first record of a directory made the file
+    }
+  }
+  if (waiting_ && !tokens.empty()) {
+    std::erase_if(*waiting_,
+                  [&](const GiveBackStep& step) { return done_.contains(step.covers.front()); });
+  }
   return OkStatus();
+}
+
+// --- discarding
+
+Status Salvage::WipeBody(const Item& item) {
+  return item.proto.body_bytes() == 0
+             ? OkStatus()
+             : WipeOctets(item.dir / kBodies, item.proto.body_offset(), item.proto.body_bytes());
+}
+
+Status Salvage::Discard(const std::string& token) {
+  if (!by_token_.contains(token)) {
+    return NotFound("no such item in the salvage folder");
+  }
+  std::vector<std::string> tokens = {token};
+  for (const GiveBackStep& step : AllSteps()) {
+    if (std::ranges::find(step.covers, token) != step.covers.end()) {
+      tokens.insert(tokens.end(), step.covers.begin(), step.covers.end());
+    }
+  }
+  proto::GivenBack outcome;
+  outcome.set_outcome("discarded");
+  TRY(MarkDone(tokens, outcome));
+  for (const std::string& each : tokens) {
+    const Item& item = items_[by_token_[each]];
+    TRY(WipeBody(item));
+    if (options_.sync) {
+      TRY(SyncFile(item.dir / kBodies));
+    }
+  }
+  return OkStatus();
+}
+
+Result<std::size_t> Salvage::DiscardRewinds(bool settled_only) {
+  std::map<std::filesystem::path, std::size_t> counts;
+  std::set<std::filesystem::path> kept;
+  for (const Item& item : items_) {
+    ++counts[item.dir];
+    const auto found = done_.find(item.proto.token());
+    if (found != done_.end() && found->second.conflict()) {
+      kept.insert(item.dir);
+    }
+  }
+  for (const GiveBackStep& step : waiting()) {
+    kept.insert(items_[by_token_[step.covers.front()]].dir);
+  }
+  std::size_t removed = 0;
+  TRY(Sync());
+  for (const auto& [dir, count] : counts) {
+    if (!settled_only || !kept.contains(dir)) {
+      TRY(RemoveDirectory(dir, options_.sync));
+      removed += count;
+    }
+  }
+  dir_.clear();
+  TRY(Load());
+  return removed;
 }
 
 }  // namespace twinspool::replica

@@ -148,11 +148,18 @@ Status StandbySide::UndoDownTo(const EntryId& common) {
 
 Status StandbySide::SaveNewest() {
   ChangeSink& sink = *shared_.ports.sink;
-  ASSIGN_OR_RETURN(const std::vector<SalvageRecord> records, sink.ReadForSalvage());
+  ASSIGN_OR_RETURN(std::vector<SalvageRecord> records, sink.ReadForSalvage());
   for (std::size_t i = 0; i < records.size(); ++i) {
+    records[i].acknowledged = MayBeAcknowledged(records[i].entry.epoch);
     TRY(Save(records[i], i));
   }
   return salvage_.Sync();
+}
+
+/// Otherwise an answer takes the peer's copy or a grant, and only force promotes past a grant.
+bool StandbySide::MayBeAcknowledged(Epoch epoch) const {
+  return shared_.role->settings().mode == core::Mode::kAsync ||
+         shared_.role->control().epoch.value() >= epoch.value() + limits::kForcedEpochLeap;
 }
 
 Status StandbySide::Save(const SalvageRecord& record, std::size_t index) {
@@ -171,6 +178,7 @@ Status StandbySide::FinishRewind(const proto::RewindTo& rewind) {
   const bool refill = rewind.refill() || !users.empty() || shared_.role->control().incomplete ||
                       last.seq > common.seq ||
                       (last.seq.value() > 0 && last.seq == common.seq && last != common);
+  TRY(SaveForks(refill));
   if (!refill) {
     AdoptHistory();
     shared_.role->Step(core::RewindFinished{shared_.role->control().epoch, last.seq});
@@ -180,6 +188,18 @@ Status StandbySide::FinishRewind(const proto::RewindTo& rewind) {
   message.mutable_rewind_done()->set_refill(refill);
   shared_.Send(std::move(message));
   return OkStatus();
+}
+
+/// `refill`: what the undoing led to is not what both had.
+Status StandbySide::SaveForks(bool refill) {
+  std::map<UserId, Modseq> modseqs;
+  if (!refill && salvage_.size() > 0) {
+    ASSIGN_OR_RETURN(const std::vector<proto::UserDigest> users, shared_.ports.sink->Users());
+    for (const proto::UserDigest& user : users) {
+      modseqs[UserId::FromBytes(user.user_id())] = Modseq(user.modseq());
+    }
+  }
+  return salvage_.SaveForks(modseqs);
 }
 
 /// This log is a prefix of the primary's: so are the epochs that wrote it.

@@ -51,6 +51,9 @@ class StandbySide {
   Status SaveNewest();
   Status Save(const SalvageRecord& record, std::size_t index);
   Status FinishRewind(const proto::RewindTo& rewind);
+  Status SaveForks(bool refill);
+  /// Whether clients may have been told of entries of this epoch that the primary lacks.
+  bool MayBeAcknowledged(Epoch epoch) const;
   void AdoptHistory();
   // Catch-up.
   void ForgetCatchUp();

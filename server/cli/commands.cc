@@ -219,12 +219,58 @@ std::vector<CommandInfo> UserCommands() {
   };
 }
 
+std::vector<CommandInfo> SalvageCommands() {
+  return {
+      {"salvage list",
+       "",
+       "what this node had accepted alone and undid when it rejoined, and what came of it",
+       "twinspoolctl salvage list --state conflict",
+       {{"state", "STATE", "only waiting, given-back, conflict, discarded or kept"}},
+       0,
+       0,
+       RunSalvageList},
+      {"salvage show",
+       "NAME",
+       "one item with the header of its message; NAME as listed, or the beginning of it",
+       "twinspoolctl salvage show 3fa9",
+       {},
+       1,
+       1,
+       RunSalvageShow},
+      {"salvage export",
+       "DIR",
+       "every message as a file NAME.eml, and index.jsonl with all items",
+       "twinspoolctl salvage export /root/salvage-of-mail-a",
+       {},
+       1,
+       1,
+       RunSalvageExport},
+      {"salvage reinject",
+       "NAME",
+       "give a message back once more, whatever became of it; repeating stores nothing twice",
+       "twinspoolctl salvage reinject 3fa9 --mailbox Recovered",
+       {{"mailbox", "NAME", "into this mailbox of its user instead of its own"}},
+       1,
+       1,
+       RunSalvageReinject},
+      {"salvage discard",
+       "[NAME...]",
+       "drop items nobody wants: their octets are wiped",
+       "twinspoolctl salvage discard --settled",
+       {{"settled", nullptr, "whole rewinds of which nothing waits and nothing is in conflict"},
+        {"all", nullptr, "everything"}},
+       0,
+       1000,
+       RunSalvageDiscard},
+  };
+}
+
 }  // namespace
 
 const std::vector<CommandInfo>& Commands() {
   static const auto* const kCommands = [] {
     auto* all = new std::vector<CommandInfo>(LookingCommands());
-    for (const auto& family : {RoleCommands(), PairCommands(), UserCommands()}) {
+    for (const auto& family : {RoleCommands(), PairCommands(), UserCommands(), SalvageCommands()}) {
       all->insert(all->end(), family.begin(), family.end());
     }
     return all;

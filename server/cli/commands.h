@@ -85,4 +85,10 @@ ExitCode RunUserDelete(Client& client, const Arguments& arguments);
 ExitCode RunUserList(Client& client, const Arguments& arguments);
 ExitCode RunMailboxList(Client& client, const Arguments& arguments);
 
+ExitCode RunSalvageList(Client& client, const Arguments& arguments);
+ExitCode RunSalvageShow(Client& client, const Arguments& arguments);
+ExitCode RunSalvageExport(Client& client, const Arguments& arguments);
+ExitCode RunSalvageReinject(Client& client, const Arguments& arguments);
+ExitCode RunSalvageDiscard(Client& client, const Arguments& arguments);
+
 }  // namespace twinspool::cli

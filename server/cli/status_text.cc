@@ -112,6 +112,7 @@ void AddReplication(const proto::NodeStatus& s, JsonWriter* json) {
       .Add("outbox_entries", std::uint64_t{s.outbox_entries()})
       .Add("outbox_bytes", std::uint64_t{s.outbox_bytes()})
       .Add("salvage_records", std::uint64_t{s.salvage_records()})
+      .Add("salvage_conflicts", std::uint64_t{s.salvage_conflicts()})
       .Add("digest_mismatches", std::uint64_t{s.digest_mismatches()})
       .Add("catch_up_units", std::uint64_t{s.catch_up_units()})
       .Add("peer_last_seq", std::uint64_t{s.peer_last_seq()})
@@ -199,8 +200,11 @@ std::string StatusText(const proto::NodeStatus& s) {
        HumanBytes(s.free_bytes()) + " free" +
            (s.peer_free_bytes() > 0 ? ", peer " + HumanBytes(s.peer_free_bytes()) : "") +
            (s.disk_low() ? " — LOW: new mail is refused" : ""));
-  if (s.salvage_records() > 0) {
-    Line(&text, "salvage", std::to_string(s.salvage_records()) + " records wait to be given back");
+  if (s.salvage_records() + s.salvage_conflicts() > 0) {
+    Line(&text, "salvage",
+         std::to_string(s.salvage_records()) + " records wait to be given back, " +
+             std::to_string(s.salvage_conflicts()) +
+             " could not be as they were: twinspoolctl salvage list");
   }
   if (!s.transitions().empty()) {
     const proto::Transition& t = s.transitions(0);

@@ -44,6 +44,8 @@ template <typename Request>
 std::string Subject(const Request& request) {
   if constexpr (requires { request.name(); }) {
     return request.name();
+  } else if constexpr (requires { request.names(); }) {
+    return request.names_size() == 1 ? request.names(0) : std::to_string(request.names_size());
   } else {
     return "";
   }
@@ -92,6 +94,8 @@ class AdminService final : public proto::Admin::Service {
   TWINSPOOL_ADMIN_CALL(UserAdd, UserRequest, UserReply)
   TWINSPOOL_ADMIN_CALL(UserPassword, UserRequest, UserReply)
   TWINSPOOL_ADMIN_CALL(UserDelete, UserRequest, UserReply)
+  TWINSPOOL_ADMIN_CALL(SalvageReinject, SalvageRequest, SalvageReply)
+  TWINSPOOL_ADMIN_CALL(SalvageDiscard, SalvageRequest, SalvageReply)
 #undef TWINSPOOL_ADMIN_CALL
 
   /// Replaces the very server that a call from afar would come through.
@@ -133,6 +137,22 @@ class AdminService final : public proto::Admin::Service {
     });
   }
 
+  grpc::Status SalvageList(grpc::ServerContext* context, const proto::SalvageListRequest* request,
+                           grpc::ServerWriter<proto::SalvageInfo>* writer) override {
+    return List(*context, "SalvageList", [&] {
+      return operations_.SalvageList(
+          *request, [&](const proto::SalvageInfo& item) { return writer->Write(item); });
+    });
+  }
+
+  grpc::Status SalvageRead(grpc::ServerContext* context, const proto::SalvageReadRequest* request,
+                           grpc::ServerWriter<proto::SalvagePiece>* writer) override {
+    return List(*context, "SalvageRead", [&] {
+      return operations_.SalvageRead(
+          *request, [&](const proto::SalvagePiece& piece) { return writer->Write(piece); });
+    });
+  }
+
  private:
   bool Allowed(const grpc::ServerContext& context) const {
     if (IsLocal(context)) {
@@ -163,7 +183,7 @@ class AdminService final : public proto::Admin::Service {
   /// For streams whose refusal cannot be a message of the stream.
   template <typename Work>
   grpc::Status List(const grpc::ServerContext& context, const char* what, Work&& work) {
-    proto::UserReply outcome;
+    decltype(work()) outcome;
     grpc::Status guarded = Guard(context, what, [&] { outcome = work(); });
     if (!guarded.ok() || outcome.outcome() == proto::DONE) {
       return guarded;

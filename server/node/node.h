@@ -71,6 +71,14 @@ class Node final : public Operations {
                             const std::function<bool(const proto::UserInfo&)>& sink) override;
   proto::UserReply MailboxList(const proto::MailboxListRequest& request,
                                const std::function<bool(const proto::MailboxInfo&)>& sink) override;
+  proto::SalvageReply SalvageList(
+      const proto::SalvageListRequest& request,
+      const std::function<bool(const proto::SalvageInfo&)>& sink) override;
+  proto::SalvageReply SalvageRead(
+      const proto::SalvageReadRequest& request,
+      const std::function<bool(const proto::SalvagePiece&)>& sink) override;
+  proto::SalvageReply SalvageReinject(const proto::SalvageRequest& request) override;
+  proto::SalvageReply SalvageDiscard(const proto::SalvageRequest& request) override;
   std::string Metrics() override;
 
  private:

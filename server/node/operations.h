@@ -45,6 +45,16 @@ class Operations {
       const proto::MailboxListRequest& request,
       const std::function<bool(const proto::MailboxInfo&)>& sink) = 0;
 
+  /// An outcome other than DONE: nothing, or not all, went to the sink.
+  virtual proto::SalvageReply SalvageList(
+      const proto::SalvageListRequest& request,
+      const std::function<bool(const proto::SalvageInfo&)>& sink) = 0;
+  virtual proto::SalvageReply SalvageRead(
+      const proto::SalvageReadRequest& request,
+      const std::function<bool(const proto::SalvagePiece&)>& sink) = 0;
+  virtual proto::SalvageReply SalvageReinject(const proto::SalvageRequest& request) = 0;
+  virtual proto::SalvageReply SalvageDiscard(const proto::SalvageRequest& request) = 0;
+
   /// Prometheus text.
   virtual std::string Metrics() = 0;
 };

@@ -52,6 +52,7 @@ void FillLog(const replica::PairStatus& pair, proto::NodeStatus* out) {
   out->set_outbox_entries(pair.outbox_entries);
   out->set_outbox_bytes(pair.outbox_bytes);
   out->set_salvage_records(pair.salvage_pending);
+  out->set_salvage_conflicts(pair.salvage_conflicts);
   out->set_digest_mismatches(pair.digest_mismatches);
   out->set_catch_up_units(pair.catch_up_units);
   out->set_waits_over(pair.waits_over);
@@ -164,6 +165,8 @@ void SetGauges(const proto::NodeStatus& s, std::uint64_t outbox_limit, Metrics* 
   set("twinspool_outbox_limit_bytes", "its bound", static_cast<double>(outbox_limit));
   set("twinspool_salvage_records", "records that wait to be given back",
       static_cast<double>(s.salvage_records()));
+  set("twinspool_salvage_conflicts", "what could not be given back as it was, until discarded",
+      static_cast<double>(s.salvage_conflicts()));
   set("twinspool_free_bytes", "free disk of this node", static_cast<double>(s.free_bytes()));
   set("twinspool_disk_low", "1 while a disk of the pair has no room for new mail", s.disk_low());
 }

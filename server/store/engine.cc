@@ -272,6 +272,14 @@ Status Engine::Flush() {
                    "flushing the store in " + directory_);
 }
 
+Status Engine::Compact() {
+  for (rocksdb::ColumnFamilyHandle* handle : impl_->handles) {
+    TRY(FromRocks(impl_->db->CompactRange(rocksdb::CompactRangeOptions(), handle, nullptr, nullptr),
+                  "compacting the store in " + directory_));
+  }
+  return OkStatus();
+}
+
 std::uint64_t Engine::ApproximateBytes(Family family, const KeyRange& range) {
   const std::string end = range.upper.empty() ? std::string(64, '\xff') : range.upper;
   const rocksdb::Range asked(range.lower, end);

@@ -39,6 +39,8 @@ struct EngineOptions {
   std::size_t write_buffer_bytes = 128u << 20;
   /// False: a store was here before, so that an empty directory is a loss and not a beginning.
   bool may_create = true;
+  /// Off in simulations, which say themselves when tables are merged (Compact).
+  bool compacts_by_itself = true;
   /// Told of a write that failed (but for those of caches) before Write() returns. A program ends
   /// there: what is on the disk is for the next start to say. Null: only the caller learns of it.
   std::function<void(const Status&)> on_failed_write;
@@ -144,6 +146,8 @@ class Engine {
 
   /// Writes all memory tables to files (before a clean stop, and in tests).
   Status Flush();
+  /// Merges all tables into one per family. Takes long in a large store.
+  Status Compact();
   /// Estimated octets on disk of a family's rows in a range.
   std::uint64_t ApproximateBytes(Family family, const KeyRange& range);
 

@@ -133,6 +133,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> MakeFamilies(const EngineOptions& o
   for (const FamilyInfo& info : kFamilies) {
     rocksdb::ColumnFamilyOptions tuned = CommonOptions(cache);
     TuneFamily(info.family, &tuned);
+    tuned.disable_auto_compactions = !options.compacts_by_itself;
     families.emplace_back(info.name, tuned);
   }
   return families;

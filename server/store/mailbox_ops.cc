@@ -168,8 +168,8 @@ Result<std::vector<MailboxWriter::Moving>> MailboxWriter::Subtree(const std::str
   return moving;
 }
 
-Status MailboxWriter::MoveOne(const Moving& moving) {
-  ASSIGN_OR_RETURN(const HeadMailbox* mailbox, txn_.edit().Mailbox(user_, moving.id));
+Status MailboxWriter::MoveOne(MailboxId id, const std::string& target) {
+  ASSIGN_OR_RETURN(const HeadMailbox* mailbox, txn_.edit().Mailbox(user_, id));
   ASSIGN_OR_RETURN(const Modseq modseq, txn_.NextModseq(user_));
   proto::MailboxHeader header = mailbox->header->decoded;
   proto::NamePeriod* period = header.add_name_history();
@@ -178,8 +178,8 @@ Status MailboxWriter::MoveOne(const Moving& moving) {
   if (header.name_history_size() > static_cast<int>(limits::kNameHistoryMax)) {
     header.mutable_name_history()->erase(header.name_history().begin());
   }
-  header.set_name(moving.target);
-  AddMailboxItem(txn_, user_, moving.id, modseq, header);
+  header.set_name(target);
+  AddMailboxItem(txn_, user_, id, modseq, header);
   return OkStatus();
 }
 
@@ -199,13 +199,13 @@ Status MailboxWriter::Rename(const std::string& from, const std::string& to) {
   ASSIGN_OR_RETURN(const std::vector<std::string> parents, MissingParents(to));
   TRY(CheckRoom(parents.size() + (from == "INBOX" ? 1 : 0)));
   for (const Moving& one : moving) {
-    TRY(MoveOne(one));
+    TRY(MoveOne(one.id, one.target));
   }
   TRY(MakeAll(parents));
-  return from == "INBOX" ? RenewInbox() : OkStatus();
+  return from == "INBOX" ? RenewInbox().status() : OkStatus();
 }
 
-Status MailboxWriter::RenewInbox() {
+Result<MailboxId> MailboxWriter::RenewInbox() {
   ASSIGN_OR_RETURN(const MailboxState inbox, Make("INBOX", 0, 0));
   ASSIGN_OR_RETURN(const HeadUser* user, txn_.edit().User(user_));
   proto::UserHeader header = user->header->decoded;
@@ -214,7 +214,7 @@ Status MailboxWriter::RenewInbox() {
   proto::UserItem* item = txn_.Add(user_)->mutable_user();
   item->set_modseq(modseq.value());
   item->set_header(header.SerializeAsString());
-  return OkStatus();
+  return inbox.ref.id;
 }
 
 Status MailboxWriter::Subscribe(const std::string& name, bool subscribed) {

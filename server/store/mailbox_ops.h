@@ -45,6 +45,12 @@ class MailboxWriter {
   Result<MailboxState> Make(const std::string& name, SpecialUse use, std::uint32_t first_validity);
   /// Tombstones a mailbox.
   Status MakeTombstone(const HeadMailbox& mailbox);
+  /// Gives one mailbox another name, without looking at names.
+  Status MoveOne(MailboxId id, const std::string& target);
+  /// A new, empty INBOX, the old one having another name now.
+  Result<MailboxId> RenewInbox();
+  /// kLimit unless the user may have so many mailboxes more.
+  Status CheckRoom(std::size_t more);
 
  private:
   struct Moving {
@@ -55,10 +61,6 @@ class MailboxWriter {
   /// The levels above `name` that are not there.
   Result<std::vector<std::string>> MissingParents(const std::string& name);
   Status MakeAll(const std::vector<std::string>& names);
-  /// kLimit unless the user may have so many mailboxes more.
-  Status CheckRoom(std::size_t more);
-  Status MoveOne(const Moving& moving);
-  Status RenewInbox();
   /// Lowest UIDVALIDITY that a new mailbox may get.
   Result<std::uint32_t> NextValidity();
 

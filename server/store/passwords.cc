@@ -1,5 +1,6 @@
 #include "server/store/passwords.h"
 
+#include <optional>
 #include <utility>
 
 #include "common/limits.h"
@@ -9,13 +10,6 @@
 #include "server/store/visibility.h"
 
 namespace twinspool::store {
-
-struct PasswordCheck::Login {
-  UserRef user;
-  std::string password_hash;  // empty: no such user, or no login
-  std::string password;
-  std::string address;
-};
 
 PasswordCheck::PasswordCheck(Engine& engine, Credentials& credentials)
     : engine_(engine), credentials_(credentials), pool_("auth", 2, limits::kAuthWaitingMax) {}
@@ -49,15 +43,30 @@ void PasswordCheck::Check(const View& view, LoginRequest request, const Done<Use
   if (credentials_.Remembers(login->user.name, login->password, login->password_hash)) {
     return done(login->user);
   }
-  const std::string name = login->user.name;
-  const std::string address = login->address;
-  if (const Status refused = credentials_.Enter(name, address); !refused.ok()) {
+  Queue(std::move(*login), done);
+}
+
+void PasswordCheck::Queue(Login login, const Done<UserRef>& done) {
+  const std::string name = login.user.name;
+  if (const Status refused = credentials_.Enter(name, login.address); !refused.ok()) {
     return done(refused);
   }
-  if (!pool_.TryPost([this, login = std::move(*login), done] { done(Verify(login)); })) {
-    credentials_.Leave(name, address, false);
-    done(Unavailable("too many logins at once; try again"));
+  line_.Push(name, {std::move(login), done});
+  if (!pool_.TryPost([this] { CheckNext(); })) {
+    // The pool is full or ends: somebody is turned away, and whose turn it is may not be this one.
+    TurnNextAway();
   }
+}
+
+void PasswordCheck::CheckNext() {
+  const std::optional<Waiting> next = line_.Pop();
+  next->done(Verify(next->login));
+}
+
+void PasswordCheck::TurnNextAway() {
+  const std::optional<Waiting> next = line_.Pop();
+  credentials_.Leave(next->login.user.name, next->login.address, false);
+  next->done(Unavailable("too many logins at once; try again"));
 }
 
 Result<UserRef> PasswordCheck::Verify(const Login& login) {

@@ -1,12 +1,14 @@
 // Undo::ReadForSalvage and ReadDoomed: what undoing the newest entry, or replacing a user, would
 // lose, in words and octets that people and the new primary can use. Reading only.
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <utility>
 
 #include "common/limits.h"
 #include "common/uid_set.h"
 #include "server/store/engine.h"
+#include "server/store/message_ops.h"
 #include "server/store/page.h"
 #include "server/store/row_view.h"
 #include "server/store/undo.h"
@@ -43,7 +45,7 @@ class SalvageReader {
             item, "mailbox", Family::kMailboxes,
             MailboxKey(UserId::FromBytes(item.user_id()), MailboxId::FromBytes(item.mailbox_id())));
       case proto::OutboxItem::MISC:
-        return AddHeader(item, "misc", Family::kMisc, item.user_id() + item.key());
+        return AddSmallRow(item);
       case proto::OutboxItem::PURGE: {
         ASSIGN_OR_RETURN(SalvageRecord record, Start(item, "purge"));
         record.header = item.uids();
@@ -56,7 +58,10 @@ class SalvageReader {
         return OkStatus();  // Remembered results and collected bodies: nothing that is missed.
     }
   }
-  std::vector<SalvageRecord> Take() { return std::move(records_); }
+  std::vector<SalvageRecord> Take() {
+    LinkMoves();
+    return std::move(records_);
+  }
 
  private:
   Result<SalvageRecord> Start(const proto::OutboxItem& item, std::string kind) {
@@ -82,11 +87,35 @@ class SalvageReader {
     return record;
   }
 
+  /// Headers of users and mailboxes: without the modseq before them.
   Status AddHeader(const proto::OutboxItem& item, std::string kind, Family family,
                    const std::string& key) {
     ASSIGN_OR_RETURN(SalvageRecord record, Start(item, std::move(kind)));
-    ASSIGN_OR_RETURN(auto row, view_.engine().Get(family, key, view_.snapshot()));
+    ASSIGN_OR_RETURN(const auto row, view_.engine().Get(family, key, view_.snapshot()));
+    if (row) {
+      ASSIGN_OR_RETURN(VersionedBytes now, DecodeVersioned(*row));
+      record.header = std::move(now.bytes);
+    }
+    if (item.existed()) {
+      ASSIGN_OR_RETURN(VersionedBytes before, DecodeVersioned(item.previous()));
+      record.previous_header = std::move(before.bytes);
+      record.base_modseq = before.modseq;
+    }
+    records_.push_back(std::move(record));
+    return OkStatus();
+  }
+
+  Status AddSmallRow(const proto::OutboxItem& item) {
+    ASSIGN_OR_RETURN(SalvageRecord record, Start(item, "misc"));
+    record.key = item.key();
+    ASSIGN_OR_RETURN(
+        auto row, view_.engine().Get(Family::kMisc, item.user_id() + item.key(), view_.snapshot()));
     record.header = row.value_or("");
+    if (item.existed()) {
+      ASSIGN_OR_RETURN(const MiscRow before, DecodeMiscRow(item.previous()));
+      record.previous_header = item.previous();
+      record.base_modseq = before.modseq;
+    }
     records_.push_back(std::move(record));
     return OkStatus();
   }
@@ -124,6 +153,8 @@ class SalvageReader {
       for (const auto& [set, line] : before) {
         if (set.Contains(uid)) {
           record.previous = line->entry();
+          record.previous_keywords = KeywordNames(line->entry().keywords(), keywords_);
+          record.base_modseq = Modseq(line->modseq());
         }
       }
       status = AddMessage(std::move(record));
@@ -165,12 +196,29 @@ class SalvageReader {
       return OkStatus();
     }
     record->entry_state = StateOf(entry->view());
-    for (std::size_t bit = 0; bit < 8 * entry->keywords.size() && bit < keywords_.size(); ++bit) {
-      if ((static_cast<unsigned char>(entry->keywords[bit / 8]) >> (bit % 8) & 1) != 0) {
-        record->keywords.push_back(keywords_[bit]);
+    record->keywords = KeywordNames(entry->keywords, keywords_);
+    return OkStatus();
+  }
+
+  /// A copy whose original, with the same content, goes in the same entry was moved.
+  void LinkMoves() {
+    std::multimap<std::string, const SalvageRecord*> gone;
+    for (const SalvageRecord& record : records_) {
+      if (record.kind == "expunge") {
+        gone.emplace(std::string(record.user.bytes()) + record.record.guid(), &record);
       }
     }
-    return OkStatus();
+    for (SalvageRecord& record : records_) {
+      if (record.kind != "append" || record.record.origin() != proto::ORIGIN_COPY) {
+        continue;
+      }
+      const auto found = gone.find(std::string(record.user.bytes()) + record.record.guid());
+      if (found != gone.end()) {
+        record.from_mailbox = found->second->mailbox;
+        record.from_uid = found->second->uid;
+        gone.erase(found);
+      }
+    }
   }
 
   const RowView& view_;

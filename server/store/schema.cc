@@ -167,6 +167,15 @@ std::optional<Uid> UidOfRecordKey(std::string_view key) {
   return reader.ok() && reader.AtEnd() ? std::optional(uid) : std::nullopt;
 }
 
+std::optional<Uid> UidOfRefKey(std::string_view key) {
+  Reader reader(key);
+  reader.Bytes(kIdSize);  // user
+  reader.Be64();          // body
+  reader.Bytes(kIdSize);  // mailbox
+  const Uid uid(reader.Be32());
+  return reader.ok() && reader.AtEnd() ? std::optional(uid) : std::nullopt;
+}
+
 std::optional<std::uint32_t> PageOfPageKey(std::string_view key) {
   Reader reader(key);
   reader.Bytes(kIdSize);

@@ -108,6 +108,7 @@ std::string MiscKey(UserId user, std::uint8_t kind,
 // --- parsing keys back
 // --------------------------------------------------------------------------------------
 std::optional<Uid> UidOfRecordKey(std::string_view key);
+std::optional<Uid> UidOfRefKey(std::string_view key);
 std::optional<std::uint32_t> PageOfPageKey(std::string_view key);
 struct BodyKeyParts {
   BodyNo body;

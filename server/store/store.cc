@@ -39,13 +39,13 @@ struct Store::Parts {
         serving(path),
         pictures(*engine),
         sink(*engine, head, *log, *seams.clock),
-        take_back(path),
+        users(path, *seams.credentials),
+        take_back(path, users),
         uid_jump(path, serving),
         forgotten(*engine, gate, visibility),
         summaries(*engine, seams.summarize),
         passwords(*engine, *seams.credentials),
-        mail(path, summaries, passwords, *seams.credentials, options.mail),
-        users(path, *seams.credentials) {}
+        mail(path, summaries, passwords, *seams.credentials, options.mail) {}
 
   const StoreOptions options;
   const StoreSeams seams;
@@ -60,13 +60,13 @@ struct Store::Parts {
   ServingControl serving;
   StorePictureSource pictures;
   StoreSink sink;
+  UserAdmin users;
   StoreTakeBack take_back;
   StoreUidJump uid_jump;
   StoreForgotten forgotten;
   SummaryCache summaries;
   PasswordCheck passwords;
   LocalMailStore mail;
-  UserAdmin users;
 
   std::mutex mutex;
   std::condition_variable wake;
@@ -82,6 +82,7 @@ Result<std::unique_ptr<Store>> Store::Open(const std::string& directory,
   engine_options.block_cache_bytes = options.block_cache_bytes;
   engine_options.write_buffer_bytes = options.write_buffer_bytes;
   engine_options.may_create = options.may_create;
+  engine_options.compacts_by_itself = options.compacts_by_itself;
   // Of the standby's writes as of the primary's: whatever fails here ends the process.
   engine_options.on_failed_write =
       options.on_failed_write ? options.on_failed_write : EndAfterFailedWrite;

@@ -38,6 +38,7 @@ struct StoreOptions {
   std::size_t write_buffer_bytes = 128u << 20;
   /// See EngineOptions.
   bool may_create = true;
+  bool compacts_by_itself = true;
   /// File system; null: the machine's. Not owned.
   rocksdb::Env* env = nullptr;
   /// Tests that cut the power: see CommitPipeline::SetFailureHandler.

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "common/limits.h"
 #include "server/store/engine.h"
 #include "server/store/mailbox_ops.h"
 #include "server/store/reader.h"
@@ -35,11 +36,11 @@ void SetLogin(const MadeCredentials& login, Modseq modseq, proto::UserHeader* he
 }  // namespace
 
 Result<UserRef> UserAdmin::MakeUser(StoreTxn& txn, const UserRef& user,
-                                    const MadeCredentials& login) {
+                                    const MadeCredentials& login, std::uint32_t lead) {
   MailboxWriter writer(txn, path_.random, user.id);
   // UIDVALIDITY starts at the present second, so that a name that is given out again does not
   // repeat values that clients remember; from there on it counts.
-  const auto first = static_cast<std::uint32_t>(txn.now_s());
+  const auto first = static_cast<std::uint32_t>(txn.now_s()) + lead;
   ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user.id));
   proto::UserHeader header;
   header.set_name(user.name);
@@ -92,7 +93,11 @@ void UserAdmin::Add(const std::string& name, const std::string& password, Done<U
   if (!login.ok()) {
     return done(login.status());
   }
-  const UserRef user{path_.random.NewId<UserId>(), *folded};
+  Register({path_.random.NewId<UserId>(), *folded}, *login, 0, std::move(done));
+}
+
+void UserAdmin::Register(const UserRef& user, const MadeCredentials& login, std::uint32_t lead,
+                         Done<UserRef> done) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (being_made_.contains(user.name) || Find(user.name).ok()) {
@@ -108,7 +113,7 @@ void UserAdmin::Add(const std::string& name, const std::string& password, Done<U
     done(std::move(result));
   };
   RunTxn<UserRef>(path_, user.id, Admission::kSmall, made,
-                  [&](StoreTxn& txn) { return MakeUser(txn, user, *login); });
+                  [&](StoreTxn& txn) { return MakeUser(txn, user, login, lead); });
 }
 
 void UserAdmin::SetPassword(const std::string& name, const std::string& password,
@@ -136,23 +141,81 @@ void UserAdmin::Delete(const std::string& name, const Done<Unit>& done) {
   if (!user.ok()) {
     return done(user.status());
   }
-  // The first part makes the user go; what his mailboxes are too many for follows.
-  PartedWrite<Unit> write{user->id, {}, Admission::kFree, {}};
-  write.part = [this, id = user->id](StoreTxn& txn, Uid from, Unit*) -> Result<std::optional<Uid>> {
+  DeleteInParts(
+      user->id, [](StoreTxn&, const HeadUser&) { return OkStatus(); }, done);
+}
+
+// The first part makes the user go; what his mailboxes are too many for follows.
+void UserAdmin::DeleteInParts(UserId user,
+                              std::function<Status(StoreTxn&, const HeadUser&)> allowed,
+                              const Done<Unit>& done) {
+  PartedWrite<Unit> write{user, {}, Admission::kFree, {}};
+  write.part = [this, user, allowed = std::move(allowed)](StoreTxn& txn, Uid from,
+                                                          Unit*) -> Result<std::optional<Uid>> {
     if (from == Uid(1)) {
-      ASSIGN_OR_RETURN(const HeadUser* head, LiveUser(txn, id));
+      ASSIGN_OR_RETURN(const HeadUser* head, LiveUser(txn, user));
+      TRY(allowed(txn, *head));
       proto::UserHeader header = head->header->decoded;
       header.set_deleted_ns(txn.now_ns());
       header.clear_password_hash();
       header.clear_scram();
       header.clear_app_passwords();
-      ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(id));
-      AddUserItem(txn, id, modseq, header);
+      ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user));
+      AddUserItem(txn, user, modseq, header);
     }
-    ASSIGN_OR_RETURN(const bool more, MailboxWriter(txn, path_.random, id).DeleteSome());
+    ASSIGN_OR_RETURN(const bool more, MailboxWriter(txn, path_.random, user).DeleteSome());
     return more ? std::optional(from.Next()) : std::nullopt;
   };
   write.Run(path_, Unit{}, done);
+}
+
+// --- given back by a former primary
+
+void UserAdmin::MakeAgain(UserId user, const proto::UserHeader& header,
+                          std::function<void(Status)> done) {
+  if (const Result<UserRef> there = Find(header.name()); there.ok() && there->id == user) {
+    return done(OkStatus());
+  }
+  const MadeCredentials login{header.password_hash(),
+                              {header.scram().begin(), header.scram().end()}};
+  // The lead passes over what the other node may have given out for him.
+  Register({user, header.name()}, login, limits::kUidValidityJump,
+           [done = std::move(done)](const Result<UserRef>& made) { done(made.status()); });
+}
+
+void UserAdmin::DeleteUntouched(UserId user, Modseq until, std::function<void(Status)> done) {
+  DeleteInParts(
+      user,
+      [until](StoreTxn&, const HeadUser& head) {
+        return until.value() == 0 || head.state.last_modseq > until
+                   ? Conflict("not deleted: something has happened to the user meanwhile")
+                   : OkStatus();
+      },
+      [done = std::move(done)](const Result<Unit>& gone) { done(gone.status()); });
+}
+
+void UserAdmin::SetLoginUntouched(UserId user, Modseq password_modseq,
+                                  const proto::UserHeader& header,
+                                  std::function<void(Status)> done) {
+  const MadeCredentials login{header.password_hash(),
+                              {header.scram().begin(), header.scram().end()}};
+  RunTxn<Unit>(
+      path_, user, Admission::kSmall,
+      Done<Unit>([done = std::move(done)](const Result<Unit>& set) { done(set.status()); }),
+      [&](StoreTxn& txn) -> Result<Unit> {
+        ASSIGN_OR_RETURN(const HeadUser* head, LiveUser(txn, user));
+        proto::UserHeader next = head->header->decoded;
+        if (next.password_hash() == login.password_hash) {
+          return Unit{};
+        }
+        if (Modseq(next.password_modseq()) != password_modseq) {
+          return Conflict("the password was set anew meanwhile");
+        }
+        ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user));
+        SetLogin(login, modseq, &next);
+        AddUserItem(txn, user, modseq, next);
+        return Unit{};
+      });
 }
 
 Result<std::vector<UserListing>> UserAdmin::List() {

@@ -5,6 +5,7 @@
 // commit; the purge and collection jobs then take messages and octets (jobs.h).
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <set>
 #include <string>
@@ -36,6 +37,18 @@ class UserAdmin {
   /// An empty password allows no login from now on. kNotFound, kInvalidArgument.
   void SetPassword(const std::string& name, const std::string& password, const Done<Unit>& done);
   void Delete(const std::string& name, const Done<Unit>& done);
+
+  // What a former primary had done and gives back (take_back.h). `done` gets the outcome once
+  // acked.
+  /// Under his id, with the usual mailboxes and this header's login. OK when he is there already;
+  /// kAlreadyExists when another one has the name.
+  void MakeAgain(UserId user, const proto::UserHeader& header, std::function<void(Status)> done);
+  /// kConflict when anything of him is newer than `until`, or that is not known (0). kNotFound.
+  void DeleteUntouched(UserId user, Modseq until, std::function<void(Status)> done);
+  /// kConflict when the password was set since the one of `password_modseq`. kNotFound.
+  void SetLoginUntouched(UserId user, Modseq password_modseq, const proto::UserHeader& header,
+                         std::function<void(Status)> done);
+
   /// In the order of names, as visible now; kUnavailable while nothing is.
   Result<std::vector<UserListing>> List();
 
@@ -45,7 +58,14 @@ class UserAdmin {
   std::string NameOf(UserId user);
 
  private:
-  Result<UserRef> MakeUser(StoreTxn& txn, const UserRef& user, const MadeCredentials& login);
+  /// `allowed` is asked in the first transaction.
+  void DeleteInParts(UserId user, std::function<Status(StoreTxn&, const HeadUser&)> allowed,
+                     const Done<Unit>& done);
+  /// UIDVALIDITY of his mailboxes begins `lead` above the present second.
+  void Register(const UserRef& user, const MadeCredentials& login, std::uint32_t lead,
+                Done<UserRef> done);
+  Result<UserRef> MakeUser(StoreTxn& txn, const UserRef& user, const MadeCredentials& login,
+                           std::uint32_t lead);
   /// Nothing is made of an empty password.
   Result<MadeCredentials> MakeLogin(const std::string& password);
 

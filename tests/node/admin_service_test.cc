@@ -43,6 +43,16 @@ class Obedient : public Operations {
                                const std::function<bool(const proto::MailboxInfo&)>&) override {
     return User();
   }
+  proto::SalvageReply SalvageList(const proto::SalvageListRequest&,
+                                  const std::function<bool(const proto::SalvageInfo&)>&) override {
+    return Salvage();
+  }
+  proto::SalvageReply SalvageRead(const proto::SalvageReadRequest&,
+                                  const std::function<bool(const proto::SalvagePiece&)>&) override {
+    return Salvage();
+  }
+  proto::SalvageReply SalvageReinject(const proto::SalvageRequest&) override { return Salvage(); }
+  proto::SalvageReply SalvageDiscard(const proto::SalvageRequest&) override { return Salvage(); }
   std::string Metrics() override { return ""; }
 
   int calls() const { return calls_; }
@@ -56,6 +66,7 @@ class Obedient : public Operations {
   proto::RoleReply Role() { return Count(proto::RoleReply()); }
   proto::PairReply Pair() { return Count(proto::PairReply()); }
   proto::UserReply User() { return Count(proto::UserReply()); }
+  proto::SalvageReply Salvage() { return Count(proto::SalvageReply()); }
 
   int calls_ = 0;
 };
@@ -135,8 +146,9 @@ TEST_F(RemoteAdminTest, NobodyElseIs) {
     for (const grpc::Status& status :
          {Call(*stub, &proto::Admin::Stub::Status), Call(*stub, &proto::Admin::Stub::Promote),
           Call(*stub, &proto::Admin::Stub::PairDissolve),
-          Call(*stub, &proto::Admin::Stub::PairInit),
-          Call(*stub, &proto::Admin::Stub::UserDelete)}) {
+          Call(*stub, &proto::Admin::Stub::PairInit), Call(*stub, &proto::Admin::Stub::UserDelete),
+          Call(*stub, &proto::Admin::Stub::SalvageReinject),
+          Call(*stub, &proto::Admin::Stub::SalvageDiscard)}) {
       EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED)
           << uri.value_or("no certificate") << ": " << status.error_message();
     }

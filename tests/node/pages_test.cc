@@ -41,6 +41,16 @@ class Still : public Operations {
                                const std::function<bool(const proto::MailboxInfo&)>&) override {
     return {};
   }
+  proto::SalvageReply SalvageList(const proto::SalvageListRequest&,
+                                  const std::function<bool(const proto::SalvageInfo&)>&) override {
+    return {};
+  }
+  proto::SalvageReply SalvageRead(const proto::SalvageReadRequest&,
+                                  const std::function<bool(const proto::SalvagePiece&)>&) override {
+    return {};
+  }
+  proto::SalvageReply SalvageReinject(const proto::SalvageRequest&) override { return {}; }
+  proto::SalvageReply SalvageDiscard(const proto::SalvageRequest&) override { return {}; }
   std::string Metrics() override { return "metrics"; }
 
   proto::NodeStatus status;

@@ -59,7 +59,7 @@ TEST_F(PairSalvageTest, SalvageOfADeletedUserIsErasedOnBothNodes) {
   WaitPending(1);
   const auto salvaged = a_->pair().ListSalvage();
   ASSERT_FALSE(salvaged.empty());
-  const UserId user = UserId::FromBytes(salvaged[0].user_id());
+  const UserId user = UserId::FromBytes(salvaged[0].item.user_id());
   for (PairNode* node : {a_.get(), b_.get()}) {
     node->store.MarkForgotten(user);
     const auto settled = [&](const auto&) { return node->store.Forgotten()->empty(); };

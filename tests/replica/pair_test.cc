@@ -60,6 +60,7 @@ TEST_F(PairTest, PromotionAfterADeathKeepsEverythingAndTheOldPrimaryRejoins) {
     ASSERT_TRUE(a_->Append("message " + std::to_string(i)));
   }
   a_->Stop();
+  ASSERT_TRUE(b_->pair().WaitFor([](const auto& s) { return !s.state.link_up; }, 10'000).ok());
   const replica::OrderResult promoted = b_->Run(replica::core::Promote{.peer_fenced = true});
   EXPECT_EQ(promoted.code, Outcome::kDone) << promoted.text;
   EXPECT_TRUE(b_->Append("after the promotion"));

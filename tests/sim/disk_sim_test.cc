@@ -10,7 +10,7 @@
 namespace twinspool::test {
 namespace {
 
-constexpr const char* kMustFire[] = {"disk full", "flush", "sync fails", "power cut"};
+constexpr const char* kMustFire[] = {"disk full", "flush", "compaction", "sync fails", "power cut"};
 
 TEST(DiskSim, SurvivesEverySeed) {
   RunSeeds({.seeds = 200, .steps = 1'000, .must_fire = kMustFire},

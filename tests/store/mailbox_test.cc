@@ -1,5 +1,7 @@
 // Mailboxes: names, deletion, renames, subscriptions; users and what they are made with.
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
 
 #include "server/store/mailbox_ops.h"
 #include "server/store/names.h"
@@ -112,6 +114,33 @@ TEST(Users, ARememberedLoginIsNotVerifiedAgainAndAnUnknownUserIs) {
   box.credentials().remember = true;
   EXPECT_EQ(login("anna")->id, user.id);
   EXPECT_EQ(box.credentials().verified, 2);
+}
+
+TEST(Users, ManyGuessesAtOneNameHoldUpNobodyElse) {
+  StoreBox box;
+  box.AddUser("anna");
+  box.AddUser("berta");
+  std::mutex mutex;
+  std::condition_variable answered;
+  std::vector<std::string> order;
+  const auto login = [&](const std::string& name, const std::string& password) {
+    box.mail().Authenticate({name, password, "192.0.2.1"}, [&, name](Result<UserRef>) {
+      const std::lock_guard lock(mutex);
+      order.push_back(name);
+      answered.notify_all();
+    });
+  };
+  {
+    const std::lock_guard hold(box.credentials().verifying);
+    for (int i = 0; i < 100; ++i) {
+      login("anna", "guess");
+    }
+    login("berta", "pass");
+  }
+  std::unique_lock lock(mutex);
+  answered.wait(lock, [&] { return order.size() == 101; });
+  const auto berta = std::find(order.begin(), order.end(), "berta") - order.begin();
+  EXPECT_LE(berta, 6) << "two were being checked, and she is next but one";
 }
 
 TEST(Users, TheGuardStandsBetweenMemoryAndVerification) {

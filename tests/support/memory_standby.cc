@@ -267,6 +267,11 @@ void MemoryStore::Take(proto::GiveBack message, std::string octets,
   }
   proto::GivenBack given;
   given.set_token(message.token());
+  if (message.kind() != proto::GiveBack::MESSAGE) {
+    given.set_outcome("not in this store");
+    done(given);
+    return;
+  }
   given.set_stored(true);
   const auto finish = [done, given](bool acked) {
     done(acked ? Result<proto::GivenBack>(given) : Unavailable("outcome unknown"));
