@@ -5,7 +5,7 @@ runbook gives it; a test says which node that is.
 
     ```sh standby exit=5        typed on the standby, must end with 5 (without `exit`: with 0)
     ```sh standby repeat        typed again until it ends and prints as the runbook says
-    ```sh survivor keep=STRING  later blocks get the last line of its output where they say STRING
+    ```sh survivor keep=STRING  later blocks get the first word of its last line where they say STRING
     ```sh yours=power-off       differs from site to site: the test does it by means of its own
 
 A `text` block behind it is all that the commands print. `…` stands for anything within a line, a line `…` for
@@ -138,7 +138,7 @@ class Runbook:
         assert block.expected is None or matches(self.here(block.expected, node), result.stdout), \
             f"{said}\nwanted:\n{block.expected}{self.pair.logs()}"
         if block.option("keep"):
-            self.values[block.option("keep")] = result.stdout.strip().splitlines()[-1]
+            self.values[block.option("keep")] = result.stdout.strip().splitlines()[-1].split()[0]
 
     def here(self, text, node):
         home = pathlib.Path(self.pair.dir) / node

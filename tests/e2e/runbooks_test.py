@@ -249,6 +249,36 @@ class Divergence(Situation):
         self.runbook(old="a").follow("An old primary has come back")
         self.all_there()
 
+    def test_something_could_not_be_as_it_was(self):
+        self.pair.kill("b")
+        self.pair.ctl("a", "solo", "--peer-fenced")
+        client = login(self.pair, "a", "user1")
+        self.send("a")
+        short_lived = b"Subject: short-lived\r\n\r\nx\r\n"
+        self.assertEqual(client.append("INBOX", None, None, short_lived)[0], "OK")
+        client.select("INBOX")
+        self.store(client, "3,5", r"(\Deleted)")
+        self.assertEqual(client.expunge()[0], "OK")
+        self.pair.kill("a")
+        self.pair.start("b")
+        self.pair.ctl("b", "promote", "--allow-data-loss", "--peer-fenced")
+        client = login(self.pair, "b", "user1")
+        client.select("INBOX")
+        self.store(client, "3", r"(\Answered)")
+        self.pair.start("a")
+        self.pair.wait("a", "eligible")
+        self.alarmed("a", "TwinspoolSalvage")
+        self.values = {"/root/salvage": f"{self.pair.dir}/exported"}
+        self.runbook(old="a").follow("Something could not be as it was")
+        self.assertNotIn("salvage", self.pair.ctl("a", "status").stdout)
+        exported = [path.read_bytes() for path in pathlib.Path(self.pair.dir, "exported").glob("*.eml")]
+        self.assertIn(short_lived, exported)
+        self.kept["user1"].append(short_lived)
+        self.all_there()
+
+    def store(self, client, messages, flags):
+        self.assertEqual(client.store(messages, "+FLAGS.SILENT", flags)[0], "OK")
+
     def test_the_copies_differed(self):
         book = self.runbook(primary="a", standby="b")
         self.send("a", 30)
