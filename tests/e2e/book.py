@@ -89,11 +89,13 @@ class Book:
     # --- comparison -------------------------------------------------------------------------
 
     def scope(self, oldest):
-        """(boxes, subjects) that are judged: those of the generations from `oldest` on, and what may be in INBOX."""
+        """(boxes, beside, subjects) that are judged: those of the generations from `oldest` on, and what may be in INBOX.
+        `beside` are older boxes that may hold copies of these messages; nothing else in them is judged."""
         boxes = [box for box, known in self.boxes.items() if known.generation >= oldest]
         subjects = [subject for subject, entry in self.entries.items()
                     if entry.generation >= oldest or any(where == INBOX for state in entry.states for where, _ in state)]
-        return boxes, subjects
+        places = {where for subject in subjects for state in self.entries[subject].states for where, _ in state}
+        return boxes, places - set(boxes) - {INBOX}, subjects
 
     def compare(self, listed, shown, seen):
         """Without settling anything: whether what is certain is shown, and all with the octets that were sent. Messages in doubt that are shown otherwise than

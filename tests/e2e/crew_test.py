@@ -1,7 +1,23 @@
 """The crew and the cache client themselves: what is lost, doubled or changed behind their backs is noticed."""
+import unittest
+
+import book
 import cache_client
 import crew
 import harness
+
+
+class Scope(unittest.TestCase):
+    def test_copies_in_older_mailboxes_are_looked_at(self):
+        """A message in INBOX that has a copy in a mailbox of an older generation, too."""
+        ledger = book.Book("w")
+        older, _ = ledger.new_box(0)
+        newer, _ = ledger.new_box(1)
+        for subject, boxes in (("w-1", (book.INBOX, older)), ("w-2", (older,)), ("w-3", (newer,))):
+            state = frozenset((box, frozenset()) for box in boxes)
+            ledger.entries[subject] = book.Entry(1, book.digest(b"x"), False, 1 if newer in boxes else 0, {state})
+        self.assertEqual(ledger.scope(1), ([newer], {older}, ["w-1", "w-3"]))
+        self.assertEqual(ledger.scope(0), ([older, newer], set(), ["w-1", "w-2", "w-3"]))
 
 
 class Noticed(harness.PairTest):
