@@ -157,6 +157,7 @@ void SetGauges(const proto::NodeStatus& s, std::uint64_t outbox_limit, Metrics* 
       static_cast<double>(s.waits_over()));
   set("twinspool_certificate_expires_seconds", "end of this node's certificate, Unix time; 0: none",
       static_cast<double>(s.certificate_expires_ns()) / 1e9);
+  set("twinspool_paired", "1 while this node is a member of a pair", s.mode() != "single");
   set("twinspool_peer_connected", "1 while the two nodes talk", s.peer_connected());
   set("twinspool_mode_mismatch", "1 while the peer runs in another mode than this node",
       ModesDiffer(s));
@@ -167,6 +168,7 @@ void SetGauges(const proto::NodeStatus& s, std::uint64_t outbox_limit, Metrics* 
   set("twinspool_salvage_conflicts", "what could not be given back as it was, until discarded",
       static_cast<double>(s.salvage_conflicts()));
   set("twinspool_free_bytes", "free disk of this node", static_cast<double>(s.free_bytes()));
+  set("twinspool_disk_low", "1 while a disk of the pair has no room for new mail", s.disk_low());
 }
 
 }  // namespace twinspool::node

@@ -1,21 +1,28 @@
 """The ledger of one client process: what may be where, and the comparison with what a node shows.
 
-A message is known by its subject. Its state is the set of its copies, each (box, flags); a box is known by
+A message is known by its subject, and its octets by their hash. Its state is the set of its copies, each (box, flags); a box is known by
 a number, because its name may change. An acknowledged command leaves one state, an unanswered one leaves
 both, a refused one the old. judge() compares with what is shown and settles every doubt, so it is asked
 when nothing can come any more: the pair is in sync and what an old primary saved is given back.
 """
 import collections
 import dataclasses
+import hashlib
 
 INBOX = "INBOX"
+
+
+def digest(octets):
+    return hashlib.sha256(octets).digest()
 
 
 @dataclasses.dataclass
 class Entry:
     """One message; `busy` while a command about it is under way."""
 
-    size: int  # octets, None: the node adds some
+    size: int      # octets that were sent
+    digest: bytes  # … and their hash
+    added: bool    # the node writes lines above them
     generation: int
     states: set
     uids: dict = dataclasses.field(default_factory=dict)  # box -> UID as last acknowledged or shown
@@ -25,6 +32,10 @@ class Entry:
     def certain(self):
         """Its one state, or None."""
         return next(iter(self.states)) if len(self.states) == 1 and not self.busy else None
+
+    def same(self, octets):
+        """Whether these are the octets that were sent."""
+        return (self.added or len(octets) == self.size) and digest(octets[-self.size:]) == self.digest
 
 
 @dataclasses.dataclass
@@ -78,20 +89,23 @@ class Book:
     # --- comparison -------------------------------------------------------------------------
 
     def scope(self, oldest):
-        """(boxes, subjects) that are judged: those of the generations from `oldest` on, and what may be in INBOX."""
+        """(boxes, beside, subjects) that are judged: those of the generations from `oldest` on, and what may be in INBOX.
+        `beside` are older boxes that may hold copies of these messages; nothing else in them is judged."""
         boxes = [box for box, known in self.boxes.items() if known.generation >= oldest]
         subjects = [subject for subject, entry in self.entries.items()
                     if entry.generation >= oldest or any(where == INBOX for state in entry.states for where, _ in state)]
-        return boxes, subjects
+        places = {where for subject in subjects for state in self.entries[subject].states for where, _ in state}
+        return boxes, places - set(boxes) - {INBOX}, subjects
 
     def compare(self, listed, shown, seen):
-        """Without settling anything: whether what is certain is shown. Messages in doubt that are shown otherwise than
+        """Without settling anything: whether what is certain is shown, and all with the octets that were sent. Messages in doubt that are shown otherwise than
         before the doubt began are put into `seen`; what is in it already must be there. Answers (compared, what is wrong)."""
         problems = []
         compared = 0
         known = {box: known.name() for box, known in self.boxes.items() if len(known.names) == 1}
         for subject, entry in self.entries.items():
             actual = frozenset((box, flags) for box, flags, _, _ in shown.get(subject, []))
+            problems += self.other_octets(subject, shown.get(subject, []))
             if subject in seen:
                 compared += 1
                 if actual != seen[subject]:
@@ -125,12 +139,15 @@ class Book:
         return problems
 
     def settle_messages(self, subjects, shown):
-        """`shown`: {subject: [(box, flags, uid, size)]} of the boxes in scope. Answers what is wrong."""
+        """`shown`: {subject: [(box, flags, uid, same octets)]} of the boxes in scope. Answers what is wrong."""
         problems = []
         for subject in subjects:
             problems += self.settle(subject, self.entries[subject], shown.pop(subject, []))
         return problems + [f"unknown: {subject}: {copies}" for subject, copies in shown.items()
                            if subject.startswith(self.label + "-")]
+
+    def other_octets(self, subject, copies):
+        return [f"other octets: {subject}: UID {uid} of {box}" for box, _, uid, same in copies if not same]
 
     def settle(self, subject, entry, copies):
         actual = frozenset((box, flags) for box, flags, _, _ in copies)
@@ -145,9 +162,8 @@ class Book:
             word = "lost" if len(actual) < min(map(len, allowed)) else "doubled" if len(actual) > max(map(len, allowed)) else "wrong"
             problems.append(f"{word}: {subject}: shown {sorted(map(str, actual))}, allowed {[sorted(map(str, s)) for s in allowed]}, "
                             f"was {list(entry.history)}")
-        for box, _, uid, size in copies:
-            if size != (entry.size or size):
-                problems.append(f"other octets: {subject}: {size} and not {entry.size}")
+        problems += self.other_octets(subject, copies)
+        for box, _, uid, _ in copies:
             if len(entry.states) == 1 and entry.uids.get(box, uid) != uid:
                 problems.append(f"renumbered: {subject}: UID {uid} and not {entry.uids[box]}")
             if entry.uids.get(box) != uid:

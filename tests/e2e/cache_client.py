@@ -9,7 +9,6 @@ import re
 from reader import Reader
 
 FETCHED = re.compile(rb"^\* \d+ FETCH \((.*)\)\r$", re.M)
-BODY = re.compile(rb"\* \d+ FETCH \(([^{]*)BODY\[\] \{(\d+)\}\r\n")
 
 
 def item(pattern, octets):
@@ -90,18 +89,10 @@ class CacheClient:
             yield range(int(first), int(last or first) + 1)
 
     def download(self, reader, name, copy, uids):
-        for uid, _, digest in self.bodies(reader, b",".join(b"%d" % uid for uid in uids)):
+        for uid, _, octets in reader.bodies(b",".join(b"%d" % uid for uid in uids)):
+            digest = hashlib.sha256(octets).digest()
             assert copy.known.setdefault(uid, digest) == digest, f"{name}: UID {uid} has other octets than once"
             copy.digests[uid] = digest
-
-    def bodies(self, reader, uids):
-        """(uid, flags, digest) of messages."""
-        octets = reader.ask(b"UID FETCH " + uids + b" (UID FLAGS BODY.PEEK[])")
-        at = 0
-        while found := BODY.search(octets, at):
-            at = found.end() + int(found.group(2))
-            flags = frozenset(item(rb"FLAGS \(([^)]*)\)", found.group(1)).split()) - {rb"\Recent"}
-            yield int(item(rb"UID (\d+)", found.group(1))), flags, hashlib.sha256(octets[found.end():at]).digest()
 
     def check(self, port):
         """Syncs, and compares with a fresh download; nothing may change meanwhile."""
@@ -114,7 +105,7 @@ class CacheClient:
             copy = self.copies[name]
             octets = reader.ask(b"EXAMINE " + name.encode())
             assert int(item(rb"UIDVALIDITY (\d+)", octets)) == copy.validity, f"{name}: UIDVALIDITY changed"
-            fresh = {uid: (flags, digest) for uid, flags, digest in self.bodies(reader, b"1:*")}
+            fresh = {uid: (flags, hashlib.sha256(octets).digest()) for uid, flags, octets in reader.bodies()}
             mine = {uid: (flags, copy.digests.get(uid)) for uid, flags in copy.flags.items()}
             wrong = {uid: (mine.get(uid), fresh.get(uid)) for uid in mine.keys() | fresh.keys() if mine.get(uid) != fresh.get(uid)}
             assert not wrong, f"{name}: (cached, shown) differ: {dict(list(wrong.items())[:5])}"

@@ -11,7 +11,8 @@ import harness
 
 COMMANDS = ["status", "is-primary", "is-standby", "is-eligible", "wait", "promote", "switchover", "demote", "undemote",
             "fence", "solo", "accept-epoch", "pair init", "pair invite", "pair join", "pair dissolve", "verify-pair",
-            "user add", "user passwd", "user delete", "user list", "mailbox list"]
+            "user add", "user passwd", "user delete", "user list", "mailbox list", "salvage list", "salvage show", "salvage export",
+            "salvage reinject", "salvage discard"]
 ROLE_FIELDS = ["ok", "exit_code", "role", "epoch", "message", "next"]
 PAIR_FIELDS = ["ok", "exit_code", "message", "join_string", "pair_id", "node_index", "next"]
 USER_FIELDS = ["ok", "exit_code", "user_id", "message"]
@@ -21,7 +22,7 @@ STATUS_FIELDS = """schema node_name version pair_id node_id node_index role role
     complete serves_reads serves_writes grant grant_usable resigned holds_resignation held_down rewinding incomplete
     last_seq acked_seq lag_records lag_bytes lag_seconds free_bytes peer_free_bytes disk_low peer_connected peer_role
     peer_epoch peer_version peer_mode peer_refused peer_error peer_last_heard_seconds outbox_entries outbox_bytes
-    salvage_records digest_mismatches catch_up_units peer_last_seq last_ack_seconds waits_over certificate_expires_ns
+    salvage_records salvage_conflicts digest_mismatches catch_up_units peer_last_seq last_ack_seconds waits_over certificate_expires_ns
     peer_certificate_expires_ns loss_if_promoted advice warning history transitions""".split()
 # What changes a role, with what else it needs.
 ROLE_COMMANDS = [["promote"], ["promote", "--peer-fenced"], ["promote", "--allow-data-loss", "--peer-fenced"],
@@ -38,7 +39,7 @@ class Help(unittest.TestCase):
     def test_every_command_explains_itself_with_an_example(self):
         general = ctl("--help")
         self.assertEqual(general.returncode, 0)
-        listed = re.findall(r"(?m)^  ((?:pair |user |mailbox )?[a-z-]+)", general.stdout.partition("Options")[0])
+        listed = re.findall(r"(?m)^  ((?:pair |user |mailbox |salvage )?[a-z-]+)", general.stdout.partition("Options")[0])
         self.assertEqual(sorted(listed), sorted(COMMANDS))
         for part in ("--host", "--tls-cert", "Exit codes", "Examples"):
             self.assertIn(part, general.stdout)
@@ -53,6 +54,18 @@ class Help(unittest.TestCase):
         for command in COMMANDS:
             self.assertIn(command.split()[-1], manual)
         self.assertIn("--host mail-a", manual)
+
+    def test_every_exit_code_is_explained(self):
+        outcomes = (harness.ROOT / "proto" / "admin.proto").read_text().partition("enum Outcome {")[2].partition("}")[0]
+        codes = re.findall(r"(?m)^  [A-Z_]+ = (\d+);", outcomes)
+        self.assertGreaterEqual(len(codes), 12)
+        documents = {"docs/failover.md": r"(?m)^\| {} \|", "deploy/man/twinspoolctl.8": r"(?m)(^|; ){} [a-z]"}
+        for code in codes:
+            self.assertRegex(ctl("--help").stdout.partition("Exit codes")[2], rf"(?m)(^| ){code} [a-z]")
+            for name, pattern in documents.items():
+                self.assertRegex((harness.ROOT / name).read_text(), pattern.format(code), name)
+        for name, row in (("docs/failover.md", "| 70 |"), ("deploy/man/twinspoold.8", "70 after a failed write")):
+            self.assertIn(row, (harness.ROOT / name).read_text())
 
     def test_what_is_mistyped_is_usage(self):
         for words in ([], ["frobnicate"], ["pair"], ["pair", "frobnicate"], ["status", "--frobnicate"],

@@ -13,19 +13,21 @@ import subprocess
 import sys
 import threading
 
+import harness
+
 USERS = ["user1", "user2", "test"]
 GRACE_S = 20
 ANSWER_S = 120
 
 
 class Crew:
-    def __init__(self, pair, seed=1, label="w"):
+    def __init__(self, pair, seed=1, label="w", users=USERS):
         self.pair = pair
         self.generation = 0
         script = str(pathlib.Path(__file__).with_name("load_process.py"))
         self.processes = [subprocess.Popen([sys.executable, script, f"{label}{k}", user, f"{seed}.{k}"],
-                                           stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-                          for k, user in enumerate(USERS)]
+                                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+                          for k, user in enumerate(users)]
 
     def ask(self, **order):
         """Every process gets the order; their answers."""
@@ -44,6 +46,12 @@ class Crew:
     def load(self, node, budget=1_000_000):
         """Begins; each process sends about so many commands, deliveries without an answer first."""
         self.ask(do="load", imap=self.pair.port(node), lmtp=self.pair.port(node, "lmtp_port"), generation=self.generation, budget=budget)
+
+    def more(self, each):
+        """Waits until every process has got so many more acknowledgements."""
+        acknowledged = lambda: [answer.get("acknowledged", 0) for answer in self.ask(do="counts")]
+        before = acknowledged()
+        harness.eventually(lambda: all(now >= then + each for now, then in zip(acknowledged(), before)), what="the load goes on")
 
     def counts(self):
         return sum((collections.Counter(answer) for answer in self.ask(do="counts")), collections.Counter())

@@ -1,7 +1,23 @@
 """The crew and the cache client themselves: what is lost, doubled or changed behind their backs is noticed."""
+import unittest
+
+import book
 import cache_client
 import crew
 import harness
+
+
+class Scope(unittest.TestCase):
+    def test_copies_in_older_mailboxes_are_looked_at(self):
+        """A message in INBOX that has a copy in a mailbox of an older generation, too."""
+        ledger = book.Book("w")
+        older, _ = ledger.new_box(0)
+        newer, _ = ledger.new_box(1)
+        for subject, boxes in (("w-1", (book.INBOX, older)), ("w-2", (older,)), ("w-3", (newer,))):
+            state = frozenset((box, frozenset()) for box in boxes)
+            ledger.entries[subject] = book.Entry(1, book.digest(b"x"), False, 1 if newer in boxes else 0, {state})
+        self.assertEqual(ledger.scope(1), ([newer], {older}, ["w-1", "w-3"]))
+        self.assertEqual(ledger.scope(0), ([older, newer], set(), ["w-1", "w-2", "w-3"]))
 
 
 class Noticed(harness.PairTest):
@@ -46,6 +62,8 @@ class Noticed(harness.PairTest):
             self.client.uid("STORE", other, "+FLAGS", r"(\Deleted)")
             self.client.uid("EXPUNGE", other)
             self.noticed("lost")
+        with self.subTest("other octets"):
+            self.other_octets(str(self.uids(self.box)[0]))
         with self.subTest("a lost mailbox"):
             kept = next(box for box in ("w0.2", "w0.1", "w0.0") if box != self.box and self.uids(box))
             self.client.select("INBOX")
@@ -56,6 +74,18 @@ class Noticed(harness.PairTest):
             self.client.uid("COPY", str(self.uids(kept)[0]), kept)
             with self.assertRaisesRegex(AssertionError, "doubled"):
                 self.crew.judge("a")
+
+    def other_octets(self, uid):
+        """One octet of a message is another."""
+        self.client.select(self.box)
+        (head, octets), *_ = self.client.uid("FETCH", uid, "(FLAGS BODY.PEEK[])")[1]
+        flags = head.decode().partition("FLAGS ")[2].partition(")")[0] + ")"
+        self.client.uid("STORE", uid, "+FLAGS", r"(\Deleted)")
+        self.client.uid("EXPUNGE", uid)
+        self.client.append(self.box, flags, None, octets[:-3] + b"?" + octets[-2:])
+        for look in (self.crew.peek, self.crew.judge):
+            with self.assertRaisesRegex(AssertionError, "other octets"):
+                look("a")
 
     def test_a_cache_that_differs(self):
         copy = self.cache.copies[self.box]

@@ -1,30 +1,23 @@
 """A nearly full and a full disk, for real: a small file system below one node, and somebody else's file in it."""
 import os
-import subprocess
 import unittest
 
 import harness
 import mail
-
-MIB = 1 << 20
-SOFT, HARD, BALLAST = 64 * MIB, 32 * MIB, 8 * MIB
+from small_disk import HARD, MIB, RESERVES, SOFT, SmallDisk
 
 
 class FullDisk:
     """The cases; `small` is the node whose disk is small."""
 
     small = ""
-    up_arguments = ("--set", f"disk-soft-reserve={SOFT}", "--set", f"disk-hard-reserve={HARD}", "--set", f"ballast-bytes={BALLAST}")
+    up_arguments = RESERVES
 
     def prepare(self, directory):
-        self.data = directory / self.small / "data"
-        self.data.mkdir(parents=True)
-        command = ["mount", "-t", "tmpfs", "-o", "size=192m,mode=0700", "tmpfs", str(self.data)]
-        mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-        if mounted.returncode != 0:
-            self.data.rmdir()
-            self.skipTest(f"no file system may be mounted here: {mounted.stderr.strip()}")
-        self.addCleanup(subprocess.run, ["umount", "--lazy", str(self.data)], check=False)
+        self.disk = SmallDisk(directory, self.small)
+        self.data = self.disk.data
+        self.fill_to, self.make_room = self.disk.fill_to, self.disk.make_room
+        self.addCleanup(self.disk.unmount)
 
     def setUp(self):
         super().setUp()
@@ -33,20 +26,6 @@ class FullDisk:
         for number in range(20):
             self.assertEqual(self.append(f"before {number}")[0], "OK")
         harness.eventually((self.data / "db" / "ballast").exists, what="the ballast is made")
-
-    def free(self):
-        stat = os.statvfs(self.data)
-        return stat.f_bavail * stat.f_frsize
-
-    def fill_to(self, left):
-        """Somebody else's file leaves `left` octets of room."""
-        with open(self.data / "foreign", "ab") as file:
-            while self.free() > left:
-                size = min(self.free() - left, 16 * MIB)
-                os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, size)
-
-    def make_room(self):
-        (self.data / "foreign").unlink()
 
     def append(self, subject, client=None):
         octets = f"Subject: {subject}\r\n\r\nx\r\n".encode()

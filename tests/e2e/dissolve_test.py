@@ -3,8 +3,8 @@ import pathlib
 import re
 import subprocess
 
+import crew
 import harness
-import ledger
 from harness import append, login
 
 
@@ -38,25 +38,18 @@ class Dissolved(harness.PairTest):
         self.addCleanup(lambda: self.stray and self.stray.close())
 
     def begin_load(self, node):
-        """A session that stays, and workers with a ledger."""
-        ledger.make_boxes(self.pair, node, "user2")
+        """A session that stays, and a crew with a ledger."""
         self.session = login(self.pair, node)
         self.session.select("INBOX")
-        self.workers = [ledger.Worker(f"w{k}", self.pair.port(node), "user2", k) for k in range(2)]
-        for worker in self.workers:
-            worker.start()
-        self.more_load()
-
-    def more_load(self):
-        before = [worker.acknowledged for worker in self.workers]
-        harness.eventually(lambda: all(w.acknowledged > n + 5 for w, n in zip(self.workers, before)), what="the load goes on")
+        self.crew = crew.Crew(self.pair, users=["user2", "test"])
+        self.addCleanup(self.crew.close)
+        self.crew.load(node)
+        self.crew.more(5)
 
     def end_load(self, node):
-        for worker in self.workers:
-            worker.stop.set()
-            worker.join(40)
-        self.assertEqual([worker.unanswered + worker.refused for worker in self.workers], [0, 0], "served without a pause")
-        ledger.judge(self.pair, node, "user2", self.workers)
+        counts = self.crew.stop()
+        self.assertEqual((counts["unanswered"], counts["refused"]), (0, 0), "served without a pause")
+        self.crew.judge(node)
 
     def deliver(self, node, text):
         self.assertEqual(append(login(self.pair, node), text), "OK")
@@ -82,7 +75,7 @@ class Dissolved(harness.PairTest):
         self.pair.kill("b")
         self.pair.start("b")
         self.expect_expelled("b")
-        self.more_load()
+        self.crew.more(5)
         former = self.pair.renew("b")
         self.stray = Stray(self.pair, "b", former)
         self.pair.ctl("b", "pair", "join", self.invitation)
@@ -92,7 +85,7 @@ class Dissolved(harness.PairTest):
         # The expelled node comes back beside the new one, knows that it is out, and dials nobody.
         harness.eventually(lambda: "empty data directory" in self.stray.ctl("status").stdout, what="the expelled node says why")
         self.assertIn("peer        away, not heard", self.stray.ctl("status").stdout)
-        self.more_load()
+        self.crew.more(5)
         self.end_load("a")
         self.assertNotIn("a newer connection", self.pair.logs(2000))
         self.pair.verify_equal()
@@ -122,7 +115,7 @@ class Dissolved(harness.PairTest):
         self.pair.expect_state("b", "primary", "single", reads=True, writes=True, advice="")
         self.deliver("b", "single")
         self.assertIn("twinspoolctl pair init", self.pair.expect(2, "b", "pair", "invite", "127.0.0.1:1"))
-        self.more_load()
+        self.crew.more(5)
         self.pair.ctl("b", "pair", "init")
         self.assertNotEqual(self.pair.status("b")["pair_id"], old_pair)
         self.invitation = self.pair.invite("b")
@@ -132,7 +125,7 @@ class Dissolved(harness.PairTest):
         self.pair.wait("a", "eligible")
         self.pair.expect_state("b", "primary", "replicated", reads=True, writes=True, advice="")
         self.deliver("b", "a pair again")
-        self.more_load()
+        self.crew.more(5)
         self.end_load("b")
         self.pair.verify_equal()
         self.assertEqual([self.pair.status(node)["node_index"] for node in "ba"], [0, 1])

@@ -34,6 +34,8 @@ imaplib.Commands["MOVE"] = ("SELECTED",)
 class Pair:
     """A pair (or one node) below a temporary directory."""
 
+    environment = {}  # of everything that is started, beside what there is
+
     def __init__(self, *up_arguments, prepare=None):
         self.dir = tempfile.mkdtemp(prefix="twinspool-e2e-")
         if prepare is not None:
@@ -41,8 +43,9 @@ class Pair:
         self.run("up", "--dir", self.dir, "--users", "3", *up_arguments)
 
     def run(self, *arguments, check=True, tool=(DEV_PAIR,)):
+        # In a session of its own: Ctrl-C is for the test, which then ends what it began.
         result = subprocess.run([*tool, *arguments], capture_output=True, text=True, check=False, timeout=300,
-                                stdin=subprocess.DEVNULL)
+                                stdin=subprocess.DEVNULL, start_new_session=True, env={**os.environ, **self.environment})
         if check and result.returncode != 0:
             raise AssertionError(f"{' '.join(map(str, [*tool, *arguments]))}: exit {result.returncode}: "
                                  f"{result.stderr}{result.stdout}{self.logs()}")
@@ -159,9 +162,10 @@ class PairTest(unittest.TestCase):
     """A test case with a pair of its own; the directory stays when a test failed."""
 
     up_arguments = ()
+    kind_of_pair = Pair
 
     def setUp(self):
-        self.pair = Pair(*self.up_arguments, prepare=self.prepare)
+        self.pair = self.kind_of_pair(*self.up_arguments, prepare=self.prepare)
         self.addCleanup(self.close_pair)  # also when the rest of a setUp fails
 
     def prepare(self, directory):
@@ -298,23 +302,27 @@ class CutPairTest(PairTest):
         super().setUp()
 
 
+class ProxyPair(Pair):
+    """A pair whose conversation goes through `proxy`, which can break it (fault_proxy.py). Node 1 dials, so its octets
+    flow UP to node 0, a."""
+
+    def __init__(self, *up_arguments, prepare=None):
+        self.proxy = fault_proxy.FaultProxy(lambda: self.port("a", "grpc_port"))
+        super().__init__("--set", f"peer-address=127.0.0.1:{self.proxy.port}", *up_arguments, prepare=prepare)
+
+    def close(self, keep=False):
+        super().close(keep)
+        self.proxy.close()
+
+
 class ProxyPairTest(PairTest):
-    """A pair whose conversation goes through `self.proxy`, which can break it (fault_proxy.py). Node 1 dials, so
-    its octets flow UP to node 0, a."""
+    """With such a pair."""
 
-    def setUp(self):
-        self.proxy = fault_proxy.FaultProxy(lambda: self.listening)
-        self.addCleanup(self.proxy.close)
-        self.up_arguments = ("--set", f"peer-address=127.0.0.1:{self.proxy.port}")
-        super().setUp()
-
-    def prepare(self, directory):
-        self.home = directory
+    kind_of_pair = ProxyPair
 
     @property
-    def listening(self):
-        """The port where a listens; asked for while the pair is being made, too."""
-        return json.loads((self.home / "pair.json").read_text())["nodes"]["a"]["grpc_port"]
+    def proxy(self):
+        return self.pair.proxy
 
 
 def main():

@@ -86,8 +86,8 @@ class Planner:
         return subject, (f"From: a@example.org\r\nSubject: {subject}\r\nMessage-ID: <{subject}@example.org>\r\n\r\n"
                          + "x" * 70 + "\r\n" + ("y" * 70 + "\r\n") * (size // 72)).encode()
 
-    def known(self, subject, octets):
-        self.book.entries[subject] = book.Entry(len(octets), self.generation, {frozenset()})
+    def known(self, subject, octets, added=False):
+        self.book.entries[subject] = book.Entry(len(octets), book.digest(octets), added, self.generation, {frozenset()})
 
     def change(self, box):
         """A change of some message in the box, or None."""
@@ -189,8 +189,7 @@ class Planner:
             subject, octets = self.retries.popleft()
         else:
             subject, octets = self.new_message()
-            self.known(subject, octets)
-            self.book.entries[subject].size = None  # the node writes lines above it
+            self.known(subject, octets, added=True)
         entry = self.book.entries[subject]
         entry.busy = True  # until it is answered at last: nothing else happens to it meanwhile
         new = frozenset([(book.INBOX, frozenset())])

@@ -62,20 +62,25 @@ class LoadProcess:
     def judge(self, imap, oldest):
         """Compares what generations from `oldest` on touched with what the node shows."""
         reader = Reader(imap, self.user)
-        boxes, subjects = self.planner.book.scope(oldest)
+        boxes, beside, subjects = self.planner.book.scope(oldest)
         listed = reader.names()
         problems = self.planner.book.settle_boxes(boxes, listed)
-        shown = self.shown(reader, [box for box in boxes if self.planner.book.boxes[box].name()])
+        shown = self.shown(reader, [box for box in [*boxes, *beside] if self.planner.book.boxes[box].name()])
+        judged = set(subjects)
+        shown = {subject: copies for subject, copies in shown.items()
+                 if subject in judged or any(box not in beside for box, *_ in copies)}
         problems += self.planner.book.settle_messages(subjects, shown)
         reader.close()
         return {"problems": problems[:20], "judged": len(subjects)}
 
     def shown(self, reader, boxes):
-        """{subject: [(box, flags, uid, size)]} in INBOX and these boxes."""
+        """{subject: [(box, flags, uid, whether it has the octets that were sent)]} in INBOX and these boxes."""
         found = {}
+        entries = self.planner.book.entries
         for box in [book.INBOX] + boxes:
-            for subject, flags, uid, size in reader.messages(self.planner.book.box_name(box)):
-                found.setdefault(subject, []).append((box, flags, uid, size))
+            for subject, flags, uid, octets in reader.messages(self.planner.book.box_name(box)):
+                same = subject not in entries or entries[subject].same(octets)
+                found.setdefault(subject, []).append((box, flags, uid, same))
         return found
 
     def attach(self, imap):

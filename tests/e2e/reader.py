@@ -2,8 +2,8 @@
 import re
 import socket
 
-SHOWN = re.compile(rb"\* \d+ FETCH \(UID (\d+) FLAGS \(([^)]*)\) RFC822\.SIZE (\d+) BODY\[HEADER\.FIELDS \(\"?SUBJECT\"?\)\] "
-                   rb"\{\d+\}\r\nSubject: ([^\r]*)\r\n", re.I)
+BODY = re.compile(rb"\* \d+ FETCH \(UID (\d+) FLAGS \(([^)]*)\)[^{\r]* BODY\[\] \{(\d+)\}\r\n")
+SUBJECT = re.compile(rb"^Subject: ([^\r]*)\r$", re.M)
 
 
 class Reader:
@@ -34,15 +34,23 @@ class Reader:
     def names(self):
         return {line.rsplit(b' "/" ', 1)[1].strip(b'"\r').decode() for line in self.ask(b'LIST "" *').split(b"\n") if b' "/" ' in line}
 
+    def bodies(self, uids=b"1:*"):
+        """(uid, flags, octets) of messages of the mailbox that is open; flags as octets."""
+        answer = self.ask(b"UID FETCH " + uids + b" (UID FLAGS BODY.PEEK[])")
+        at = 0
+        while found := BODY.search(answer, at):
+            if b" BODY[" in answer[at:found.start()]:
+                break
+            at = found.end() + int(found.group(3))
+            yield int(found.group(1)), frozenset(found.group(2).split()) - {rb"\Recent"}, answer[found.end():at]
+        if b" BODY[" in answer[at:]:
+            raise OSError(f"not understood: {answer[at:at + 300]}")
+
     def messages(self, name):
-        """[(subject, flags, uid, size)] of a mailbox."""
+        """[(subject, flags, uid, octets)] of a mailbox."""
         self.ask(b"EXAMINE " + name.encode())
-        octets = self.ask(b"UID FETCH 1:* (UID FLAGS RFC822.SIZE BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
-        found = [(subject.decode(), frozenset(flags.decode().split()) - {r"\Recent"}, int(uid), int(size))
-                 for uid, flags, size, subject in SHOWN.findall(octets)]
-        if len(found) != octets.count(b" FETCH ("):
-            raise OSError(f"{name}: {octets.count(b' FETCH (')} messages told, {len(found)} understood: {octets[:300]}")
-        return found
+        return [(SUBJECT.search(octets).group(1).decode(), frozenset(flag.decode() for flag in flags), uid, octets)
+                for uid, flags, octets in self.bodies()]
 
     def close(self):
         self.file.close()

@@ -6,8 +6,8 @@ import unittest
 import urllib.error
 import urllib.request
 
+import crew
 import harness
-import ledger
 import mail
 
 
@@ -113,22 +113,17 @@ class Roles(harness.PairTest):
         self.pair.verify_equal()
 
     def test_switchover_under_load_loses_nothing(self):
-        ledger.make_boxes(self.pair, "a", "user2")
-        workers = []
-        for number in range(6):
+        load = crew.Crew(self.pair)
+        self.addCleanup(load.close)
+        for _ in range(6):
             primary = self.pair.primary()
-            batch = [ledger.Worker(f"s{number}w{k}", self.pair.port(primary), "user2", number * 10 + k) for k in range(3)]
-            for worker in batch:
-                worker.start()
-            harness.eventually(lambda: sum(w.acknowledged for w in batch) > 30, what="some load")
-            self.pair.ctl(primary, "switchover")
             other = "b" if primary == "a" else "a"
+            load.load(primary)
+            load.more(10)
+            self.pair.ctl(primary, "switchover")
             self.pair.wait(other, "serving")
-            for worker in batch:
-                worker.stop.set()
-                worker.join(40)
-            workers += batch
-            ledger.judge(self.pair, other, "user2", workers)
+            load.stop()
+            load.judge(other)
             self.pair.wait(primary, "eligible")
             self.pair.verify_equal()
 
