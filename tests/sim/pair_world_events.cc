@@ -422,8 +422,7 @@ bool PairWorld::CheckEnd() {
       return Fail(id + " was acknowledged and is not on both nodes after healing");
     }
     if (change.message && !rotten_.contains(id) && node(0).store->CountMessages(change.key) != 1) {
-      return Fail(id + " is there " +
-                  std::to_string(node(0).store->CountMessages(change.key)) +
+      return Fail(id + " is there " + std::to_string(node(0).store->CountMessages(change.key)) +
                   " times after healing" + node(0).store->DescribeDigest());
     }
   }
