@@ -88,9 +88,13 @@ void Conversation::EndBatch() {
 std::string Conversation::WhyRefused(const proto::PeerMessage& message) const {
   const proto::Hello& hello = message.hello();
   const ConversationOptions& mine = shared_.options;
-  if (hello.protocol_version() > kProtocolVersion) {
-    return "the peer speaks protocol version " + std::to_string(hello.protocol_version()) +
-           ", this node up to " + std::to_string(kProtocolVersion) + ": update this node first";
+  const std::uint32_t oldest =
+      hello.oldest_version() > 0 ? hello.oldest_version() : hello.protocol_version();
+  if (oldest > kProtocolVersion || hello.protocol_version() < kOldestProtocolVersion) {
+    return "the peer speaks protocol versions " + std::to_string(oldest) + " to " +
+           std::to_string(hello.protocol_version()) + ", this node " +
+           std::to_string(kOldestProtocolVersion) + " to " + std::to_string(kProtocolVersion) +
+           ": update the older node, one version at a time";
   }
   if (!core::ParseMode(hello.mode())) {
     return "the peer runs in the unknown mode '" + hello.mode() + "': update the older node";
@@ -298,6 +302,7 @@ void Conversation::FillHello(proto::Hello* hello) {
   const ConversationOptions& options = shared_.options;
   const core::Control& control = role_.control();
   hello->set_protocol_version(kProtocolVersion);
+  hello->set_oldest_version(kOldestProtocolVersion);
   hello->set_pair_id(std::string(options.pair_id.bytes()));
   hello->set_node_id(std::string(options.node_id.bytes()));
   hello->set_node_index(options.settings.node_index);

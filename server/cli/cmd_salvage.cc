@@ -20,18 +20,19 @@ namespace {
 
 constexpr std::uint64_t kHeadOctets = 8192;  // of a message, looked through for its header
 
-using Sink = std::function<Status(const proto::SalvageInfo&)>;
-
-Status ForItems(Client& client, const std::string& name, const Sink& sink) {
-  proto::SalvageListRequest request;
-  request.set_name(name);
+/// Calls a method that answers with a stream; `sink` ends it with an error.
+template <typename Reader, typename Request, typename Part>
+Status ForEach(Client& client,
+               std::unique_ptr<Reader> (proto::Admin::Stub::*method)(grpc::ClientContext*,
+                                                                     const Request&),
+               const Request& request, const std::function<Status(const Part&)>& sink) {
   grpc::ClientContext context;
   client.SetDeadline(&context, 600);
-  const auto stream = client.stub().SalvageList(&context, request);
-  proto::SalvageInfo item;
+  const std::unique_ptr<Reader> stream = (client.stub().*method)(&context, request);
+  Part part;
   Status status;
-  while (status.ok() && stream->Read(&item)) {
-    status = sink(item);
+  while (status.ok() && stream->Read(&part)) {
+    status = sink(part);
   }
   if (!status.ok()) {
     context.TryCancel();
@@ -41,25 +42,22 @@ Status ForItems(Client& client, const std::string& name, const Sink& sink) {
   return end.ok() ? OkStatus() : client.Translate(end);
 }
 
+/// Of all items (an empty name), or of one.
+Status ForItems(Client& client, const std::string& name,
+                const std::function<Status(const proto::SalvageInfo&)>& sink) {
+  proto::SalvageListRequest request;
+  request.set_name(name);
+  return ForEach(client, &proto::Admin::Stub::SalvageList, request, sink);
+}
+
 Status ReadOctets(Client& client, const std::string& name, std::uint64_t limit,
                   const std::function<Status(const std::string&)>& sink) {
   proto::SalvageReadRequest request;
   request.set_name(name);
   request.set_limit(limit);
-  grpc::ClientContext context;
-  client.SetDeadline(&context, 600);
-  const auto stream = client.stub().SalvageRead(&context, request);
-  proto::SalvagePiece piece;
-  Status status;
-  while (status.ok() && stream->Read(&piece)) {
-    status = sink(piece.octets());
-  }
-  if (!status.ok()) {
-    context.TryCancel();
-    return status;
-  }
-  const grpc::Status end = stream->Finish();
-  return end.ok() ? OkStatus() : client.Translate(end);
+  const std::function<Status(const proto::SalvagePiece&)> each =
+      [&](const proto::SalvagePiece& piece) { return sink(piece.octets()); };
+  return ForEach(client, &proto::Admin::Stub::SalvageRead, request, each);
 }
 
 std::string Json(const proto::SalvageInfo& item) {

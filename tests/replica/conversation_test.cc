@@ -141,5 +141,35 @@ TEST_F(ConversationTest, AHelloFromBeforeTheEndOfACatchUpAsksForNoRewind) {
       << "said behind the ack, it is news";
 }
 
+TEST_F(ConversationTest, ANextVersionThatSpeaksThisOneIsUnderstood) {
+  proto::PeerMessage hello = RewindingHello();
+  hello.mutable_hello()->set_protocol_version(replica::kProtocolVersion + 1);
+  hello.mutable_hello()->set_oldest_version(replica::kProtocolVersion);
+  for (const proto::PeerMessage& heard : Say(hello)) {
+    EXPECT_EQ(heard.hello().refused(), "");
+  }
+  EXPECT_EQ(talk_->Snapshot().peer.refused, "");
+  // What only the next version knows is let pass.
+  proto::PeerMessage unknown;
+  ASSERT_TRUE(unknown.MergeFromString("\xc2\x3e\x03new"));  // field 1000
+  Say(unknown);
+  EXPECT_FALSE(talk_->TakeDrop());
+}
+
+TEST_F(ConversationTest, AVersionThatDoesNotSpeakThisOneIsRefusedWithAReason) {
+  for (const auto& [oldest, newest] :
+       {std::pair(replica::kProtocolVersion + 1, replica::kProtocolVersion + 2),
+        std::pair(0U, replica::kProtocolVersion + 1), std::pair(0U, 0U)}) {
+    proto::PeerMessage hello = RewindingHello();
+    hello.mutable_hello()->set_protocol_version(newest);
+    hello.mutable_hello()->set_oldest_version(oldest);
+    Say(hello);
+    EXPECT_NE(talk_->Snapshot().peer.refused.find("update the older node"), std::string::npos);
+    EXPECT_TRUE(talk_->TakeDrop());
+    talk_->OnLinkDown(Unavailable("dropped"));
+    talk_->OnLinkUp();
+  }
+}
+
 }  // namespace
 }  // namespace twinspool::test
