@@ -69,7 +69,7 @@ class CorruptRounds(Rounds):
     def round(self, number, kind):
         primary = self.pair.primary()
         standby = "b" if primary == "a" else "a"
-        self.load(primary, 1000)
+        self.load(primary, 1000, budget=1500)
         self.pair.kill(standby)
         self.pair.start(standby)  # its log becomes files
         self.pair.wait(standby, "eligible")
@@ -78,7 +78,7 @@ class CorruptRounds(Rounds):
         for at in range(0, file.stat().st_size * 3 // 4, 1000):  # at its end stands what is in it
             damage.flip(file, at)
         if self.pair.run("start", self.pair.dir, standby, check=False).returncode == 0:
-            self.load(primary, 100)
+            self.load(primary, 100, budget=1500)
             eventually(lambda: alerts.value("twinspool_digest_mismatches_total", self.pair, standby) > 0, what="the damage is met")
             self.pair.whole()
             self.crew.stop()

@@ -11,6 +11,7 @@ from rounds import Rounds
 KINDS = ["cut", "half_open", "one_way up", "one_way down", "byte_cut up", "byte_cut down", "flap", "slow"]
 ENDINGS = ["heal", "fenced", "plain", "solo", "switchover"]
 REFUSALS = (3, 4, 6, 7, 8, 9)
+BUDGET = 2000  # commands of each process, so that a fault that lasts does not fill the ledgers
 
 
 class PartitionRounds(Rounds):
@@ -33,8 +34,9 @@ class PartitionRounds(Rounds):
         fault, _, ending = kind.partition(", ends by ")
         primary = self.pair.primary()
         standby = "b" if primary == "a" else "a"
-        self.load(primary, 100)
+        self.load(primary, 100, budget=BUDGET)
         self.cache.sync(self.pair.port(primary))
+        self.crew.load(primary, BUDGET)
         self.strike(fault, "pass" if ending == "heal" else "cut")
         harness.eventually(lambda: self.proxy.hit(), what=f"{fault} meets something")
         getattr(self, "end_by_" + ending)(primary, standby)
@@ -79,7 +81,7 @@ class PartitionRounds(Rounds):
         self.pair.kill(primary)
         self.crew.stop(0.2)
         if self.ordered("fenced", standby, "promote", "--peer-fenced") == 0:
-            self.crew.load(standby)  # and deliveries without an answer come again, before the old one is back
+            self.crew.load(standby, BUDGET)  # and deliveries without an answer come again, before the old one is back
 
     def end_by_plain(self, primary, standby):
         """Both are on: the old primary may show what it had, and neither acknowledges."""

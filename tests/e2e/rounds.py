@@ -75,10 +75,10 @@ class Rounds:
         """Waits until so many commands were acknowledged in all."""
         harness.eventually(lambda: (who or self.crew).counts()["acknowledged"] >= wanted, what="some load")
 
-    def load(self, node, more):
+    def load(self, node, more, **budget):
         """Begins to load the node, and waits until `more` commands were acknowledged."""
         before = self.crew.counts()["acknowledged"]
-        self.crew.load(node)
+        self.crew.load(node, **budget)
         self.under_way(before + more)
 
     def summary(self):

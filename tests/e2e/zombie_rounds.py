@@ -13,6 +13,7 @@ from rounds import Rounds
 
 KINDS = ["cut off, plain promote", "stopped, plain promote", "switchover, then cut off",
          "stopped and cut off, promote --peer-fenced", "stopped, promote --peer-fenced when the silence is noticed"]
+BUDGET = 2000  # commands of each process at the new primary, while the zombie is looked at
 
 
 class ZombieRounds(Rounds):
@@ -83,7 +84,7 @@ class ZombieRounds(Rounds):
         if claimed:
             self.pair.ctl(heir, "promote", "--peer-fenced")
             before = self.new.counts()["acknowledged"]
-            self.new.load(heir)
+            self.new.load(heir, BUDGET)
             self.under_way(before + 50, self.new)
         else:
             self.pair.expect(5, heir, "promote", "--timeout", "3")
