@@ -272,8 +272,8 @@ bool DiskSimStore::HasMisc(UserId user, const std::string& key) {
 }
 
 bool DiskSimStore::IsLive(store::Engine& engine, MailboxId mailbox, Uid uid) {
-  const auto row = engine.Get(store::Family::kIndex,
-                              store::PageKey(mailbox, uid.value() >> store::kPageBits));
+  const auto row =
+      engine.Get(store::Family::kIndex, store::PageKey(mailbox, uid.value() >> store::kPageBits));
   const auto page = row.ok() && *row ? store::Page::Decode(**row) : Result(store::Page());
   const store::PageEntry* entry =
       page.ok() ? page->Find(static_cast<std::uint8_t>(uid.value() & 0xff)) : nullptr;
