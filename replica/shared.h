@@ -20,8 +20,8 @@ namespace twinspool::replica {
 
 /// Version of the wire's vocabulary; a peer that speaks a newer one is refused by the older.
 inline constexpr std::uint32_t kProtocolVersion = 1;
-/// A node goes on talking to a peer of the version before its own, so that a pair can be updated one
-/// node after the other. What the older one does not know is not said to it.
+/// A node goes on talking to a peer of the version before its own, so that a pair can be updated
+/// one node after the other. What the older one does not know is not said to it.
 inline constexpr std::uint32_t kOldestProtocolVersion = 1;
 
 /// Who this node is and how it paces itself. Fixed for a process.
