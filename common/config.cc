@@ -196,6 +196,13 @@ std::vector<Option> MakeOptions() {
       Number("expunged-retention-h", 24 * 7, 0, 24 * 3650,
              "hours that expunged messages, deleted mailboxes and deleted users are kept",
              &C::expunged_retention_h),
+      Number("scrub-mib-per-second", limits::kScrubMibPerSecond, 0, 100'000,
+             "MiB that the search for damage reads of the disk in a second; 0: it only runs when "
+             "asked for (verify-pair --deep) or when somebody meets damage",
+             &C::scrub_mib_per_second),
+      Number("scrub-interval-h", limits::kScrubIntervalHours, 0, 24 * 365,
+             "hours from the end of one such search to the beginning of the next; 0: as above",
+             &C::scrub_interval_h),
       Number("net-threads", 2, 1, 64, "threads that move bytes", &C::net_threads),
       Number("read-threads", 4, 1, 256, "threads for reads that may touch the disk",
              &C::read_threads),

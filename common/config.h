@@ -54,6 +54,8 @@ struct NodeConfig {
   std::uint64_t disk_hard_reserve = 0;
   std::uint64_t ballast_bytes = 0;
   std::int64_t expunged_retention_h = 0;
+  std::uint64_t scrub_mib_per_second = 0;  // 0: no pass begins by itself
+  std::int64_t scrub_interval_h = 0;       // the same
 
   int net_threads = 0;
   int read_threads = 0;

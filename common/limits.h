@@ -170,6 +170,48 @@ inline constexpr std::size_t kTransitionsKept = 20;
 inline constexpr std::size_t kEpochHistoryMax = 8192;
 inline constexpr std::size_t kControlFileBytesMax = 1u << 20;
 
+// --- scrub
+// ---------------------------------------------------------------------------------------------
+/// What a scrub reads of the disk in a second, in MiB (option scrub-mib-per-second), and hours from
+/// the end of one pass to the beginning of the next (option scrub-interval-h).
+inline constexpr std::uint64_t kScrubMibPerSecond = 8;
+inline constexpr std::int64_t kScrubIntervalHours = 7 * 24;
+/// Longest that one mailbox, or one user's own rows, may hold a snapshot; beyond it is passed over.
+inline constexpr std::int64_t kScrubSnapshotMs = 60'000;
+/// Users, and rows without a digest of their own, that are read at a time.
+inline constexpr std::size_t kScrubRowsPerRead = 1'000;
+/// Damage that is remembered by name, for status and verify-pair --deep; more is only counted.
+inline constexpr std::size_t kDamageNamedMax = 1'000;
+/// … and of what is not healed, status shows so many.
+inline constexpr std::size_t kDamageShownMax = 20;
+/// The scrub looks this often whether it may go on, and tells of its progress when the other node
+/// has asked for a pass.
+inline constexpr std::int64_t kScrubTickMs = 200;
+inline constexpr std::int64_t kScrubReportMs = 1'000;
+/// Pause before a message is offered again to a conversation that has others to send.
+inline constexpr std::int64_t kScrubSendRetryMs = 2;
+/// Octets of one message about rows that the other node finds damaged; and of all that answer one
+/// request.
+inline constexpr std::size_t kMendReplyBytes = 512u << 10;
+inline constexpr std::size_t kMendBytesMax = 64u << 20;
+/// Digests of parts in one message, and parts whose contents are asked for at once.
+inline constexpr std::size_t kMendDigestsPerMessage = 10'000;
+inline constexpr std::size_t kMendPartsPerRequest = 64;
+/// How long the other node may take for an answer; how many of its requests wait to be answered.
+inline constexpr std::int64_t kMendAnswerMs = 60'000;
+inline constexpr std::size_t kMendRequestsMax = 16;
+/// Something that changes while it is being mended is tried again so often, after a pause.
+inline constexpr int kMendTriesMax = 20;
+inline constexpr std::int64_t kMendRetryMs = 50;
+/// How long a standby waits for what the primary replaces, before it gives the damage up.
+inline constexpr std::int64_t kMendRefillMs = 600'000;
+/// A file of the database that cannot be read everywhere is written anew in pieces of so many
+/// octets, so that no write waits for long; one with more than this in it is left as it is.
+inline constexpr std::size_t kRewritePieceBytes = 1u << 20;
+inline constexpr std::size_t kTableRewriteBytesMax = 2ull << 30;
+/// When somebody else meets damage, a pass begins at once, but not oftener than this.
+inline constexpr std::int64_t kScrubUrgentMs = 6 * 3600'000;
+
 // --- connections
 // ----------------------------------------------------------------------------------------
 inline constexpr std::size_t kCommandLineBytesMax = 64u << 10;

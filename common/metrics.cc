@@ -17,6 +17,7 @@ class CounterImpl final : public Counter {
  public:
   explicit CounterImpl(prometheus::Counter& counter) : counter_(counter) {}
   void Increment() override { counter_.Increment(); }
+  void Add(double count) override { counter_.Increment(count); }
   double value() const override { return counter_.Value(); }
 
  private:

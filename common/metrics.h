@@ -15,6 +15,8 @@ class Counter {
  public:
   virtual ~Counter() = default;
   virtual void Increment() = 0;
+  /// `count` >= 0.
+  virtual void Add(double count) = 0;
   virtual double value() const = 0;
 };
 

@@ -5,6 +5,23 @@
 #include "replica/wire.h"
 
 namespace twinspool::replica {
+namespace {
+
+bool IsScrub(const proto::PeerMessage& message) {
+  switch (message.body_case()) {
+    case proto::PeerMessage::kObjectRequest:
+    case proto::PeerMessage::kObjectReply:
+    case proto::PeerMessage::kBodyRequest:
+    case proto::PeerMessage::kBodyReply:
+    case proto::PeerMessage::kScrubRequest:
+    case proto::PeerMessage::kScrubReport:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
 
 Conversation::Conversation(ConversationParts parts)
     : clock_(parts.clock),
@@ -16,6 +33,7 @@ Conversation::Conversation(ConversationParts parts)
       role_(shared_, parts.control, parts.gate, *this),
       salvage_(parts.salvage),
       gate_(parts.gate),
+      scrub_(parts.scrub),
       primary_(shared_),
       standby_(shared_, parts.salvage),
       verifier_(shared_, primary_),
@@ -52,6 +70,9 @@ void Conversation::OnLinkDown(const Status& why) {
   verifier_.Cancel(Unavailable("the peer went away during the verification"));
   give_back_.Reset();
   take_back_.Reset();
+  if (scrub_ != nullptr) {
+    scrub_->OnPeerGone();
+  }
   role_.Step(core::LinkDown{});
   shared_.out.Clear();
   shared_.drop = OkStatus();
@@ -213,6 +234,12 @@ void Conversation::Dispatch(const proto::PeerMessage& message) {
     return;
   }
   if (!Counts(message)) {
+    return;
+  }
+  if (IsScrub(message)) {
+    if (scrub_ != nullptr) {
+      scrub_->OnScrubMessage(message);
+    }
     return;
   }
   if (role_.role() == core::Role::kPrimary) {

@@ -37,6 +37,7 @@ struct ConversationParts {
   CommitGate& gate;
   PairObserver& observer;
   Post post;
+  ScrubInbox* scrub = nullptr;  // null: nobody searches
 };
 
 /// See the head of this file.
@@ -95,6 +96,22 @@ class Conversation : private RoleListener {
   /// See Salvage; kConflict while the folder is being written. No tokens: whole rewinds.
   Result<std::size_t> DiscardSalvage(const std::vector<std::string>& tokens, bool settled_only);
 
+  // --- the search for damage (scrubber.h, conversation_scrub.cc)
+  /// A standby, or a primary that is not helping its standby to catch up.
+  bool Settled() const;
+  enum class ScrubSent {
+    kSent,
+    kFull,    // others wait to be sent: try again
+    kNobody,  // no peer is there to hear it
+  };
+  ScrubSent SendScrub(proto::PeerMessage message);
+  /// Runs `write` while nothing else changes the store. kUnavailable: neither primary nor standby.
+  Status RunAlone(const std::function<Status()>& write);
+  /// A standby: its primary replaces these; it is Settled when that is over.
+  Status AskReplacement(const std::vector<MailboxId>& mailboxes, const std::vector<UserId>& users);
+  /// A primary: these, and if wanted every user whose digest differs, are sent to the standby anew.
+  Status ReplaceOnStandby(const std::vector<MailboxId>& mailboxes, bool compare);
+
   PairStatus Snapshot() const;
   const core::RoleState& state() const { return role_.state(); }
 
@@ -143,6 +160,7 @@ class Conversation : private RoleListener {
   RoleDriver role_;
   Salvage& salvage_;
   CommitGate& gate_;
+  ScrubInbox* const scrub_;
   PrimarySide primary_;
   StandbySide standby_;
   Verifier verifier_;

@@ -277,6 +277,7 @@ PairStatus Conversation::Snapshot() const {
   out.digest_mismatches = standby_.digest_mismatches();
   out.waits_over = waits_over_;
   out.history = role_.history();
+  out.settled = Settled();
   return out;
 }
 

@@ -28,7 +28,8 @@ core::RoleState WithoutPositions(core::RoleState state) {
 
 Pair::Pair(PairParts parts)
     : parts_(std::move(parts)),
-      gate_(parts_.clock, *parts_.ports.visibility, [this] { OnGroup(); }) {}
+      gate_(parts_.clock, *parts_.ports.visibility, [this] { OnGroup(); }),
+      scrubber_(std::make_unique<Scrubber>(PartsOfScrub())) {}
 
 Pair::~Pair() {
   Stop();
@@ -44,7 +45,8 @@ Status Pair::Start(const core::Control& stored, core::EpochHistory history) {
                         .clock = parts_.clock,
                         .gate = gate_,
                         .observer = parts_.observer,
-                        .post = [this](std::function<void()> work) { PostWork(std::move(work)); }});
+                        .post = [this](std::function<void()> work) { PostWork(std::move(work)); },
+                        .scrub = scrubber_.get()});
   {
     const std::lock_guard lock(mutex_);
     talk_->Start(stored, std::move(history));
@@ -54,6 +56,7 @@ Status Pair::Start(const core::Control& stored, core::EpochHistory history) {
   pthread_setname_np(role_thread_.native_handle(), "role");
   send_thread_ = std::thread([this] { SendLoop(); });
   pthread_setname_np(send_thread_.native_handle(), "ship-send");
+  scrubber_->Start();
   return OkStatus();
 }
 
@@ -70,6 +73,7 @@ void Pair::Stop() {
   if (!role_thread_.joinable()) {
     return;
   }
+  scrubber_->Stop();  // while the conversation still runs what it waits for
   {
     const std::lock_guard lock(queue_mutex_);
     stopping_ = true;
@@ -402,27 +406,6 @@ OrderResult Pair::Run(core::Order order, std::int64_t timeout_ms) {
 
 void Pair::Verify(VerifyDone done) {
   PostWork([this, done = std::move(done)] { talk_->Verify(done); });
-}
-
-PairStatus Pair::Snapshot() {
-  PairStatus status = TakeStatus();
-  if (const PeerLink* link = link_; link != nullptr && !status.peer.connected) {
-    status.peer.error = link->last_error();
-  }
-  return status;
-}
-
-PairStatus Pair::TakeStatus() {
-  const std::unique_lock lock(mutex_, milliseconds(limits::kHeartbeatMs));
-  if (lock.owns_lock()) {
-    return talk_->Snapshot();
-  }
-  return LastSnapshot();
-}
-
-PairStatus Pair::LastSnapshot() {
-  const std::lock_guard copy(copy_mutex_);
-  return copy_;
 }
 
 Status Pair::WaitFor(const std::function<bool(const PairStatus&)>& wanted,

@@ -2,6 +2,7 @@
 //
 //   role       messages that came while another was being handled, ticks, orders, completions
 //   ship-send  takes groups from the commit gate and everything outgoing to the link
+//   scrub      the search for damage, see scrubber.h
 //   the link's reading thread handles what it reads itself when nobody else is at work, and hands
 //   it over otherwise; frames that come together are handed over, too, so that one sync serves them
 //   the store's commit thread sends what it has committed when that can lead to nothing else
@@ -23,6 +24,7 @@
 #include <vector>
 
 #include "replica/conversation.h"
+#include "replica/scrubber.h"
 #include "replica/turn.h"
 
 namespace twinspool::replica {
@@ -35,6 +37,7 @@ struct PairParts {
   ControlStore& control;
   Clock& clock;
   PairObserver& observer;
+  core::ScrubSettings scrub = {};
 };
 
 /// Which node of which pair this one is.
@@ -69,6 +72,8 @@ class Pair : private LinkListener {
   OrderResult Run(core::Order order, std::int64_t timeout_ms);
   /// Compares the digests of both nodes; `done` runs on the role thread or the link's.
   void Verify(VerifyDone done);
+  /// Searches both nodes for damage, heals it and compares them; `done` runs on the scrub's thread.
+  void VerifyDeep(DeepDone done) { scrubber_->RunDeep(std::move(done)); }
 
   /// The present state; a little old while one step takes long.
   PairStatus Snapshot();
@@ -114,9 +119,11 @@ class Pair : private LinkListener {
   void Kick();
   std::int64_t IdleMs();
   PairStatus TakeStatus();
+  ScrubParts PartsOfScrub();
 
   PairParts parts_;
   CommitGate gate_;
+  std::unique_ptr<Scrubber> scrubber_;
   std::unique_ptr<Salvage> salvage_;
   std::atomic<PeerLink*> link_{nullptr};
 

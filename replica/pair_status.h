@@ -3,6 +3,9 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
+
+#include "proto/replication.pb.h"
 
 #include "common/types.h"
 #include "replica/core/history.h"
@@ -30,6 +33,20 @@ struct PeerFacts {
   std::int64_t certificate_expires_ns = 0;  // 0: unknown
 };
 
+/// The search for damage, as far as it is known here.
+struct ScrubStatus {
+  bool running = false;
+  bool asked = false;           // an operator asked for it, on both nodes
+  std::int64_t ended_ns = 0;    // wall clock, of the last whole pass; 0: none yet
+  double seconds = 0;           // that it took
+  std::uint64_t mailboxes = 0;  // read by it, or so far by the one under way
+  std::uint64_t bodies = 0;
+  std::uint64_t found = 0;  // since the start of the process
+  std::uint64_t healed = 0;
+  std::uint64_t unrepaired = 0;                 // now
+  std::vector<proto::Damage> unrepaired_first;  // some of them, as of the last pass
+};
+
 /// A consistent picture of the pair as this node sees it.
 struct PairStatus {
   core::RoleState state;
@@ -54,7 +71,9 @@ struct PairStatus {
   std::uint64_t digest_mismatches = 0;
   std::uint64_t catch_up_units = 0;  // sent in the catch-up under way
   std::uint64_t waits_over = 0;      // async: answers after sync_wait_ms without the standby
-  double last_ack_seconds = -1;      // since the standby last acknowledged; negative: never
+  bool settled = false;              // see Conversation::Settled
+  ScrubStatus scrub;
+  double last_ack_seconds = -1;  // since the standby last acknowledged; negative: never
   core::EpochHistory history;
 };
 

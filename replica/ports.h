@@ -250,6 +250,62 @@ class UidJumper {
   virtual Status JumpUids(Epoch epoch, Incarnation incarnation, bool renumber) = 0;
 };
 
+// --- scrub
+// -------------------------------------------------------------------------------------------------
+
+/// What a store needs while it searches itself for damage: a pace, and the other node. Called on
+/// the thread of the pass; every call may block.
+class ScrubHost {
+ public:
+  virtual ~ScrubHost() = default;
+  /// So much was read of the disk. Waits as the pace demands, and while this node has better to do:
+  /// it is fenced, catches up, rewinds, or helps the other one with that. False: the pass must end.
+  virtual bool Read(std::uint64_t bytes) = 0;
+  /// Waits so long, the other node's questions being answered meanwhile. False: as above.
+  virtual bool Wait(std::int64_t ms) = 0;
+  virtual void Checked(std::uint64_t mailboxes, std::uint64_t bodies) = 0;
+  virtual void Found(const proto::Damage& damage) = 0;
+  /// This node follows a primary, whose word counts where it is alone.
+  virtual bool follows() = 0;
+
+  /// All messages of the answer. kUnavailable: there is no other node to ask; kTimeout: it did not
+  /// answer (it may be of an earlier version).
+  virtual Result<std::vector<proto::ObjectReply>> Ask(const proto::ObjectRequest& request) = 0;
+  virtual Result<proto::BodyReply> Ask(const proto::BodyRequest& request) = 0;
+  /// Runs `write` while nothing else changes the store: between two commit groups of a primary,
+  /// between two messages of a standby's primary. kUnavailable: this node is neither.
+  virtual Status Alone(const std::function<Status()>& write) = 0;
+  /// On a standby: the primary replaces these mailboxes, and every user whose digest differs from
+  /// its own or who is named; answers when this node is a standby again. kUnavailable: it is none.
+  virtual Status Replace(const std::vector<MailboxId>& mailboxes,
+                         const std::vector<UserId>& users) = 0;
+};
+
+/// How far the search for damage has come, as the store remembers it over a restart.
+struct ScrubMemory {
+  /// Wall clock; 0: never.
+  std::int64_t began_ns = 0;  // the pass under way, or the last one
+  std::int64_t ended_ns = 0;  // the last one that came to its end
+  std::int64_t took_ms = 0;   // that one
+  bool under_way = false;     // one that begins now goes on where that one was
+};
+
+/// A store's search for its own damage, and its help for the other node's. One pass at a time;
+/// answers on any thread.
+class ScrubStore {
+ public:
+  virtual ~ScrubStore() = default;
+  virtual ScrubMemory Memory() = 0;
+  /// Somebody met damage since the last pass: one is wanted soon.
+  virtual bool Urgent() { return false; }
+  /// Reads everything and heals what it can; `whole`: from the beginning, even if an earlier pass
+  /// was cut short. kUnavailable: the host ended it; other errors: the disk did.
+  virtual Status Pass(ScrubHost& host, bool whole) = 0;
+  /// At least one message, the last one marked so.
+  virtual std::vector<proto::ObjectReply> Answer(const proto::ObjectRequest& request) = 0;
+  virtual proto::BodyReply Answer(const proto::BodyRequest& request) = 0;
+};
+
 /// Everything replica::Pair needs of a store. The store outlives the Pair.
 struct StorePorts {
   Visibility* visibility = nullptr;
@@ -259,6 +315,7 @@ struct StorePorts {
   TakeBack* take_back = nullptr;
   UidJumper* uid_jump = nullptr;
   ForgottenUsers* forgotten = nullptr;
+  ScrubStore* scrub = nullptr;  // null: nothing is searched
 };
 
 // --- the wire

@@ -201,10 +201,10 @@ void PrimarySide::OnRepairWanted(const proto::RepairWanted& wanted, Instant now)
   if (phase_ != Phase::kTail || wanted.seq() == 0) {
     return;
   }
-  shared_.Log(Severity::kError, "the standby found a wrong digest at entry " +
+  shared_.Log(Severity::kError, "the standby wants a repair at entry " +
                                     std::to_string(wanted.seq()) + ": " + wanted.reason() +
                                     "; what is named is sent whole");
-  CatchUpPlan plan{.compare = false, .after = CommitSeq(wanted.seq() - 1)};
+  CatchUpPlan plan{.compare = wanted.compare(), .after = CommitSeq(wanted.seq() - 1)};
   for (const std::string& id : wanted.mailbox_ids()) {
     plan.repair.push_back(MailboxId::FromBytes(id));
   }
@@ -212,6 +212,17 @@ void PrimarySide::OnRepairWanted(const proto::RepairWanted& wanted, Instant now)
     plan = {.compare = true, .after = {}};
   }
   BeginCatchUp(std::move(plan), "repair", now);
+}
+
+bool PrimarySide::ReplaceOnStandby(const std::vector<MailboxId>& mailboxes, bool compare,
+                                   Instant now) {
+  if (phase_ != Phase::kTail || !core::MayShip(shared_.role->state())) {
+    return false;
+  }
+  const CommitSeq after = shipper_.acked();
+  const bool below = after < shared_.ports.log->low_water();
+  BeginCatchUp({.compare = compare || below, .after = after, .repair = mailboxes}, "repair", now);
+  return true;
 }
 
 std::uint64_t PrimarySide::catch_up_units() const {

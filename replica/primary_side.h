@@ -38,6 +38,10 @@ class PrimarySide {
   void OnUnitDone(const proto::UnitDone& done, Instant now);
   void OnRepairWanted(const proto::RepairWanted& wanted, Instant now);
 
+  /// A catch-up that sends these mailboxes anew and, if wanted, compares all users. False: no
+  /// standby follows.
+  bool ReplaceOnStandby(const std::vector<MailboxId>& mailboxes, bool compare, Instant now);
+
   /// Queues the next message, if there is one and the windows have room; true: perhaps more.
   bool Pump(Instant now);
   /// Whether Pump would do something.

@@ -14,6 +14,7 @@
 #include "common/types.h"
 #include "replica/core/role.h"
 #include "replica/core/shipper_core.h"
+#include "replica/pair_status.h"
 #include "replica/ports.h"
 
 namespace twinspool::replica {
@@ -55,6 +56,20 @@ class PairObserver {
   /// The standby has durably what was committed here `ns` nanoseconds ago: the lag of the oldest
   /// entry that an acknowledgement covers.
   virtual void OnAcknowledged(std::int64_t /*ns*/) {}
+  // The search for damage tells on its own thread.
+  /// So many more were read.
+  virtual void OnScrubbed(std::uint64_t /*mailboxes*/, std::uint64_t /*bodies*/) {}
+  virtual void OnDamage(const proto::Damage& /*damage*/) {}
+  /// A pass is over; not OK: it was cut short.
+  virtual void OnScrubPass(const Status& /*ended*/, const ScrubStatus& /*status*/) {}
+};
+
+/// Where the conversation puts what the other node says to the search for damage. Never blocks.
+class ScrubInbox {
+ public:
+  virtual ~ScrubInbox() = default;
+  virtual void OnScrubMessage(const proto::PeerMessage& message) = 0;
+  virtual void OnPeerGone() = 0;
 };
 
 /// Messages on their way to the link, in order.

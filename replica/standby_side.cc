@@ -84,17 +84,41 @@ void StandbySide::AskForRepair(const ApplyOutcome::Mismatch& mismatch) {
   shared_.Log(Severity::kError, "entry " + std::to_string(mismatch.seq.value()) + " of user " +
                                     mismatch.user.ToHex() + " does not fit what is here (" +
                                     mismatch.reason + "); it is not acknowledged before a repair");
-  repair_wanted_ = true;
-  shared_.role->Step(core::CatchUpStarted{shared_.role->control().epoch, mismatch.seq});
-  proto::PeerMessage message;
-  proto::RepairWanted* wanted = message.mutable_repair_wanted();
-  wanted->set_seq(mismatch.seq.value());
-  wanted->set_user_id(std::string(mismatch.user.bytes()));
-  wanted->set_reason(mismatch.reason);
+  proto::RepairWanted wanted;
+  wanted.set_seq(mismatch.seq.value());
+  wanted.set_user_id(std::string(mismatch.user.bytes()));
+  wanted.set_reason(mismatch.reason);
   for (const MailboxId& mailbox : mismatch.mailboxes) {
-    wanted->add_mailbox_ids(std::string(mailbox.bytes()));
+    wanted.add_mailbox_ids(std::string(mailbox.bytes()));
   }
+  WantRepair(mismatch.seq, std::move(wanted));
+}
+
+void StandbySide::WantRepair(CommitSeq target, proto::RepairWanted wanted) {
+  repair_wanted_ = true;
+  shared_.role->Step(core::CatchUpStarted{shared_.role->control().epoch, target});
+  proto::PeerMessage message;
+  *message.mutable_repair_wanted() = std::move(wanted);
   shared_.Send(std::move(message));
+}
+
+bool StandbySide::AskReplacement(const std::vector<MailboxId>& mailboxes,
+                                 const std::vector<UserId>& users) {
+  if (shared_.role->role() != core::Role::kStandby || repair_wanted_ || catch_up_) {
+    return false;
+  }
+  Flush();
+  const CommitSeq last = shared_.ports.sink->last().seq;
+  refill_.insert(users.begin(), users.end());
+  proto::RepairWanted wanted;
+  wanted.set_seq(last.Next().value());
+  wanted.set_reason("damage was found that could not be healed row by row");
+  wanted.set_compare(!users.empty());
+  for (const MailboxId& mailbox : mailboxes) {
+    wanted.add_mailbox_ids(std::string(mailbox.bytes()));
+  }
+  WantRepair(last, std::move(wanted));
+  return true;
 }
 
 // --- rewind --------------------------------------------------------------------------------

@@ -39,12 +39,19 @@ class StandbySide {
   void OnCatchUpEnd(const proto::CatchUpEnd& end);
   void OnDigestRequest(const proto::DigestRequest& request);
 
+  /// Asks the primary to replace these; with users, all users are compared, too. False: not now.
+  bool AskReplacement(const std::vector<MailboxId>& mailboxes, const std::vector<UserId>& users);
+
+  /// The primary was asked for a repair and has not begun it.
+  bool waits_for_repair() const { return repair_wanted_; }
   std::uint64_t digest_mismatches() const { return digest_mismatches_; }
 
  private:
   // Frames.
   bool MayApply(const proto::PeerMessage& message) const;
   void AskForRepair(const ApplyOutcome::Mismatch& mismatch);
+  /// No frame is taken before the primary begins.
+  void WantRepair(CommitSeq target, proto::RepairWanted wanted);
   // Rewind.
   bool Follows() const;
   Status UndoDownTo(const EntryId& common);

@@ -7,9 +7,13 @@
 
 #include "common/json.h"
 #include "server/cli/commands.h"
+#include "server/cli/status_text.h"
 
 namespace twinspool::cli {
 namespace {
+
+constexpr std::uint32_t kVerifyTimeoutS = 3600;
+constexpr std::uint32_t kDeepTimeoutS = 48 * 3600;
 
 ExitCode Show(const Result<proto::PairReply>& result, bool json) {
   if (!result.ok()) {
@@ -54,6 +58,14 @@ std::string DifferencesJson(const proto::VerifyProgress& progress) {
   return list.Finish();
 }
 
+std::string DamageListJson(const proto::VerifyProgress& progress) {
+  JsonWriter list = JsonWriter::Array();
+  for (const proto::DamageInfo& d : progress.damage()) {
+    list.AddRaw(DamageJson(d));
+  }
+  return list.Finish();
+}
+
 void ShowVerified(const proto::VerifyProgress& progress, bool json) {
   if (json) {
     std::printf("%s\n", JsonWriter::Object()
@@ -63,11 +75,19 @@ void ShowVerified(const proto::VerifyProgress& progress, bool json) {
                             .Add("seq", std::uint64_t{progress.seq()})
                             .Add("message", progress.message())
                             .AddRaw("differences", DifferencesJson(progress))
+                            .Add("mailboxes_read", std::uint64_t{progress.mailboxes_read()})
+                            .Add("bodies_read", std::uint64_t{progress.bodies_read()})
+                            .Add("damage_found", std::uint64_t{progress.damage_found()})
+                            .Add("damage_healed", std::uint64_t{progress.damage_healed()})
+                            .AddRaw("damage", DamageListJson(progress))
                             .Finish()
                             .c_str());
     return;
   }
   std::printf("%s\n", progress.message().c_str());
+  for (const proto::DamageInfo& d : progress.damage()) {
+    std::printf("  %s\n", DamageText(d).c_str());
+  }
   for (const proto::Difference& d : progress.differences()) {
     std::printf("  %s  %s  (%s): here %s, there %s\n", d.user().c_str(), d.mailbox().c_str(),
                 d.mailbox_id().c_str(), d.here().c_str(), d.there().c_str());
@@ -118,9 +138,11 @@ ExitCode RunPairDissolve(Client& client, const Arguments& arguments) {
 }
 
 ExitCode RunVerifyPair(Client& client, const Arguments& arguments) {
-  const proto::VerifyRequest request;
+  proto::VerifyRequest request;
+  request.set_deep(arguments.Has("deep"));
   grpc::ClientContext context;
-  client.SetDeadline(&context, static_cast<int>(arguments.Number("timeout", 3600)));
+  const std::uint32_t most_s = request.deep() ? kDeepTimeoutS : kVerifyTimeoutS;
+  client.SetDeadline(&context, static_cast<int>(arguments.Number("timeout", most_s)));
   const auto stream = client.stub().VerifyPair(&context, request);
   const bool terminal = isatty(STDERR_FILENO) == 1;
   proto::VerifyProgress progress;
@@ -128,8 +150,9 @@ ExitCode RunVerifyPair(Client& client, const Arguments& arguments) {
   while (stream->Read(&progress)) {
     finished = progress.finished();
     if (terminal && !finished) {
-      std::fprintf(stderr, "\rcompared %llu mailboxes",
-                   static_cast<unsigned long long>(progress.mailboxes_compared()));
+      std::fprintf(stderr, "\rread %llu mailboxes, %llu bodies here",
+                   static_cast<unsigned long long>(progress.mailboxes_read()),
+                   static_cast<unsigned long long>(progress.bodies_read()));
     }
   }
   if (terminal) {

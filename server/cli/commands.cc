@@ -165,8 +165,11 @@ std::vector<CommandInfo> PairCommands() {
       {"verify-pair",
        "",
        "compare both copies; exit 11 and every differing mailbox or user if they differ",
-       "twinspoolctl verify-pair --json",
-       {kTimeout},
+       "twinspoolctl verify-pair --deep --json",
+       {{"deep", nullptr,
+         "first read everything on both nodes, bodies too, and heal what is damaged; exit 11 if "
+         "damage is left"},
+        kTimeout},
        0,
        0,
        RunVerifyPair},

@@ -92,6 +92,37 @@ std::string HistoryJson(const proto::NodeStatus& status) {
   return list.Finish();
 }
 
+void AddScrub(const proto::NodeStatus& s, JsonWriter* json) {
+  JsonWriter unrepaired = JsonWriter::Array();
+  for (const proto::DamageInfo& damage : s.unrepaired()) {
+    unrepaired.AddRaw(DamageJson(damage));
+  }
+  json->Add("scrub_running", s.scrub_running())
+      .Add("scrub_ended_ns", std::int64_t{s.scrub_ended_ns()})
+      .Add("scrub_seconds", s.scrub_seconds())
+      .Add("scrub_mailboxes", std::uint64_t{s.scrub_mailboxes()})
+      .Add("scrub_bodies", std::uint64_t{s.scrub_bodies()})
+      .Add("damage_found", std::uint64_t{s.damage_found()})
+      .Add("damage_healed", std::uint64_t{s.damage_healed()})
+      .Add("damage_unrepaired", std::uint64_t{s.damage_unrepaired()})
+      .AddRaw("unrepaired", unrepaired.Finish());
+}
+
+std::string ScrubLine(const proto::NodeStatus& s) {
+  std::string line = s.scrub_ended_ns() == 0 ? "no whole search for damage yet"
+                                             : "last ended " + WallTime(s.scrub_ended_ns()) +
+                                                   " after " + Seconds(s.scrub_seconds());
+  if (s.scrub_running()) {
+    line += ", one is under way: " + std::to_string(s.scrub_mailboxes()) + " mailboxes, " +
+            std::to_string(s.scrub_bodies()) + " bodies read";
+  }
+  if (s.damage_found() > 0) {
+    line += "; " + std::to_string(s.damage_found()) + " damaged since the start, " +
+            std::to_string(s.damage_healed()) + " healed";
+  }
+  return line;
+}
+
 void AddReplication(const proto::NodeStatus& s, JsonWriter* json) {
   json->Add("last_seq", std::uint64_t{s.last_seq()})
       .Add("acked_seq", std::uint64_t{s.acked_seq()})
@@ -137,6 +168,36 @@ std::string HumanBytes(std::uint64_t bytes) {
   return text;
 }
 
+std::string DamageJson(const proto::DamageInfo& d) {
+  return JsonWriter::Object()
+      .Add("node", d.peer() ? "peer" : "here")
+      .Add("kind", d.kind())
+      .Add("user", d.user())
+      .Add("user_id", d.user_id())
+      .Add("mailbox", d.mailbox())
+      .Add("mailbox_id", d.mailbox_id())
+      .Add("uid", d.uid())
+      .Add("what", d.what())
+      .Add("healed", d.healed())
+      .Add("outcome", d.outcome())
+      .Finish();
+}
+
+std::string DamageText(const proto::DamageInfo& d) {
+  std::string text = d.peer() ? "on the peer: " : "here: ";
+  text += d.kind();
+  if (!d.user_id().empty()) {
+    text += ", user " + (d.user().empty() ? d.user_id() : d.user());
+  }
+  if (!d.mailbox_id().empty()) {
+    text += ", mailbox " + (d.mailbox().empty() ? d.mailbox_id() : d.mailbox());
+  }
+  if (d.uid() > 0) {
+    text += ", message " + std::to_string(d.uid());
+  }
+  return text + ": " + d.what() + " -- " + (d.healed() ? "healed: " : "NOT HEALED: ") + d.outcome();
+}
+
 std::string StatusJson(const proto::NodeStatus& s) {
   JsonWriter json = JsonWriter::Object();
   json.Add("schema", 1)
@@ -162,6 +223,7 @@ std::string StatusJson(const proto::NodeStatus& s) {
       .Add("rewinding", s.rewinding())
       .Add("incomplete", s.incomplete());
   AddReplication(s, &json);
+  AddScrub(s, &json);
   json.Add("loss_if_promoted", s.loss_if_promoted())
       .Add("advice", s.advice())
       .Add("warning", s.warning())
@@ -205,6 +267,10 @@ std::string StatusText(const proto::NodeStatus& s) {
          std::to_string(s.salvage_records()) + " records wait to be given back, " +
              std::to_string(s.salvage_conflicts()) +
              " could not be as they were: twinspoolctl salvage list");
+  }
+  Line(&text, "scrub", ScrubLine(s));
+  for (const proto::DamageInfo& damage : s.unrepaired()) {
+    Line(&text, "DAMAGED", DamageText(damage));
   }
   if (!s.transitions().empty()) {
     const proto::Transition& t = s.transitions(0);

@@ -12,6 +12,10 @@ std::string StatusJson(const proto::NodeStatus& status);
 /// Some lines for a terminal, the command that helps last.
 std::string StatusText(const proto::NodeStatus& status);
 
+/// One line of damage as an object; fields as of StatusJson.
+std::string DamageJson(const proto::DamageInfo& damage);
+std::string DamageText(const proto::DamageInfo& damage);
+
 /// 1536 -> "1.5 KiB".
 std::string HumanBytes(std::uint64_t bytes);
 

@@ -146,7 +146,14 @@ twinspool::Status Node::StartPair() {
   replica::SalvageOptions salvage;
   salvage.data_dir = config_.data_dir;
   auto pair = std::make_shared<replica::Pair>(
-      replica::PairParts{options, salvage, store_->ports(), *control_, SystemClock(), *observer_});
+      replica::PairParts{.options = options,
+                         .salvage = salvage,
+                         .ports = store_->ports(),
+                         .control = *control_,
+                         .clock = SystemClock(),
+                         .observer = *observer_,
+                         .scrub = {.mib_per_second = config_.scrub_mib_per_second,
+                                   .interval_h = config_.scrub_interval_h}});
   store_->SetCommitListener(&pair->commit_listener());
   TRY(pair->Start(control_->role(), control_->history()));
   const std::lock_guard lock(pair_mutex_);

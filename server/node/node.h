@@ -8,8 +8,10 @@
 #pragma once
 
 #include <atomic>
+#include <future>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -94,6 +96,13 @@ class Node final : public Operations {
   void CloseSessions();
   replica::PairPlace Place() const;
   proto::NodeStatus StatusFrom(const replica::PairStatus& pair);
+  void FillVerified(const replica::VerifyResult& result, proto::VerifyProgress* last);
+  void FillDeep(const replica::DeepResult& result, proto::VerifyProgress* last);
+  /// With the names that user and mailbox have here now.
+  proto::DamageInfo Named(proto::DamageInfo info, const proto::Damage& damage);
+  /// The answer, progress being told meanwhile; nothing when nobody listens any more.
+  template <typename Result>
+  std::optional<Result> AwaitWith(std::future<Result> answer, const VerifyProgress& progress);
   /// No connection of the pair's former second node any more.
   void ClosePeer();
   proto::JoinReply AcceptJoin(const proto::JoinRequest& request);

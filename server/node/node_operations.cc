@@ -51,7 +51,13 @@ std::string DigestOf(const replica::StorePorts& ports, MailboxId id) {
 // --- looking ------------------------------------------------------------------------------------
 
 proto::NodeStatus Node::Status() {
-  return StatusFrom(pair()->Snapshot());
+  const replica::PairStatus now = pair()->Snapshot();
+  proto::NodeStatus status = StatusFrom(now);
+  for (int i = 0; i < status.unrepaired_size(); ++i) {
+    proto::DamageInfo* info = status.mutable_unrepaired(i);
+    *info = Named(*info, now.scrub.unrepaired_first[static_cast<std::size_t>(i)]);
+  }
+  return status;
 }
 
 proto::NodeStatus Node::LastStatus() {
@@ -83,24 +89,12 @@ std::string Node::Metrics() {
   return metrics_.Expose();
 }
 
-void Node::VerifyPair(const proto::VerifyRequest&, const VerifyProgress& progress) {
-  const auto promise = std::make_shared<std::promise<replica::VerifyResult>>();
-  std::future<replica::VerifyResult> answer = promise->get_future();
-  pair()->Verify(
-      [promise](replica::VerifyResult result) { promise->set_value(std::move(result)); });
-  // As long as somebody listens: a caller has a deadline, and a node that stops cancels its calls.
-  while (answer.wait_for(std::chrono::seconds(1)) != std::future_status::ready) {
-    if (!progress(proto::VerifyProgress())) {
-      return;
-    }
-  }
-  const replica::VerifyResult result = answer.get();
-  proto::VerifyProgress last;
-  last.set_finished(true);
-  last.set_mailboxes_compared(result.compared);
-  last.set_seq(result.seq.value());
+void Node::FillVerified(const replica::VerifyResult& result, proto::VerifyProgress* last) {
+  last->set_finished(true);
+  last->set_mailboxes_compared(result.compared);
+  last->set_seq(result.seq.value());
   for (const replica::VerifyDifference& difference : result.differences) {
-    proto::Difference* shown = last.add_differences();
+    proto::Difference* shown = last->add_differences();
     shown->set_user(store_->users().NameOf(difference.user));
     shown->set_mailbox(difference.name);
     shown->set_mailbox_id(difference.mailbox.ToHex());
@@ -108,16 +102,96 @@ void Node::VerifyPair(const proto::VerifyRequest&, const VerifyProgress& progres
     shown->set_there(difference.there);
   }
   if (!result.status.ok()) {
-    last.set_outcome(proto::NOT_REACHABLE);
-    last.set_message(std::string(result.status.message()));
+    last->set_outcome(proto::NOT_REACHABLE);
+    last->set_message(std::string(result.status.message()));
   } else if (result.different > 0) {
-    last.set_outcome(proto::DIFFERENT);
-    last.set_message(std::to_string(result.different) + " differences in " +
-                     std::to_string(result.compared) + " mailboxes and their users at " +
-                     std::to_string(result.seq.value()));
+    last->set_outcome(proto::DIFFERENT);
+    last->set_message(std::to_string(result.different) + " differences in " +
+                      std::to_string(result.compared) + " mailboxes and their users at " +
+                      std::to_string(result.seq.value()));
   } else {
-    last.set_message("both copies are equal at " + std::to_string(result.seq.value()) + ": " +
-                     std::to_string(result.compared) + " mailboxes compared");
+    last->set_message("both copies are equal at " + std::to_string(result.seq.value()) + ": " +
+                      std::to_string(result.compared) + " mailboxes compared");
+  }
+}
+
+void Node::FillDeep(const replica::DeepResult& result, proto::VerifyProgress* last) {
+  if (result.compared) {
+    FillVerified(result.verified, last);
+  }
+  last->set_finished(true);
+  last->set_mailboxes_read(result.mailboxes);
+  last->set_bodies_read(result.bodies);
+  last->set_damage_found(result.found);
+  last->set_damage_healed(result.healed);
+  for (const replica::DeepResult::Line& line : result.damage) {
+    *last->add_damage() = Named(ToInfo(line.damage, line.peer), line.damage);
+  }
+  if (!result.status.ok()) {
+    last->set_outcome(proto::NOT_REACHABLE);
+    last->set_message(std::string(result.status.message()));
+    return;
+  }
+  const std::uint64_t left = result.found - result.healed;
+  if (last->outcome() == proto::DONE && left > 0) {
+    last->set_outcome(proto::DIFFERENT);
+  }
+  last->set_message(
+      std::to_string(result.mailboxes) + " mailboxes and " + std::to_string(result.bodies) +
+      " bodies read, " + std::to_string(result.found) + " damaged, " + std::to_string(left) +
+      " of them not healed" + (last->message().empty() ? "" : "; ") + last->message());
+}
+
+proto::DamageInfo Node::Named(proto::DamageInfo info, const proto::Damage& damage) {
+  const UserId user = UserId::FromBytes(damage.user_id());
+  const MailboxId mailbox = MailboxId::FromBytes(damage.mailbox_id());
+  if (!user.nil()) {
+    info.set_user(store_->users().NameOf(user));
+  }
+  if (!mailbox.nil()) {
+    const auto state = Await<MailboxState>([&](Done<MailboxState> done) {
+      store_->mail_store().GetState({user, mailbox}, std::move(done));
+    });
+    info.set_mailbox(state.ok() ? state->name : "");
+  }
+  return info;
+}
+
+template <typename Result>
+std::optional<Result> Node::AwaitWith(std::future<Result> answer, const VerifyProgress& progress) {
+  // As long as somebody listens: a caller has a deadline, and a node that stops cancels its calls.
+  while (answer.wait_for(std::chrono::seconds(1)) != std::future_status::ready) {
+    const replica::ScrubStatus scrub = pair()->LastSnapshot().scrub;
+    proto::VerifyProgress now;
+    now.set_mailboxes_read(scrub.mailboxes);
+    now.set_bodies_read(scrub.bodies);
+    if (!progress(now)) {
+      return std::nullopt;
+    }
+  }
+  return answer.get();
+}
+
+void Node::VerifyPair(const proto::VerifyRequest& request, const VerifyProgress& progress) {
+  proto::VerifyProgress last;
+  if (request.deep()) {
+    const auto promise = std::make_shared<std::promise<replica::DeepResult>>();
+    pair()->VerifyDeep(
+        [promise](replica::DeepResult result) { promise->set_value(std::move(result)); });
+    const auto result = AwaitWith(promise->get_future(), progress);
+    if (!result) {
+      return;
+    }
+    FillDeep(*result, &last);
+  } else {
+    const auto promise = std::make_shared<std::promise<replica::VerifyResult>>();
+    pair()->Verify(
+        [promise](replica::VerifyResult result) { promise->set_value(std::move(result)); });
+    const auto result = AwaitWith(promise->get_future(), progress);
+    if (!result) {
+      return;
+    }
+    FillVerified(*result, &last);
   }
   progress(last);
 }

@@ -21,6 +21,14 @@ NodeObserver::NodeObserver(Metrics& metrics, NodeControl& control, Clock& clock,
       on_primary_lost_(std::move(on_primary_lost)),
       mismatches_(metrics.GetCounter("twinspool_digest_mismatches_total",
                                      "changes that led to another digest than the primary's")),
+      mailboxes_read_(metrics.GetCounter("twinspool_scrub_mailboxes_total",
+                                         "mailboxes that the search for damage has read")),
+      bodies_read_(metrics.GetCounter("twinspool_scrub_bodies_total",
+                                      "bodies that the search for damage has read")),
+      passes_(metrics.GetCounter("twinspool_scrub_passes_total",
+                                 "whole passes of the search for damage")),
+      healed_(metrics.GetCounter("twinspool_damage_healed_total",
+                                 "damage in this node's store that was found and healed")),
       lag_(metrics.GetSeconds("twinspool_replication_ack_seconds",
                               "from an entry's commit here to the standby's word that it is "
                               "durable there")) {}
@@ -71,6 +79,40 @@ void NodeObserver::OnCatchUp(const std::string& kind) {
 
 void NodeObserver::OnAcknowledged(std::int64_t ns) {
   lag_.Observe(static_cast<double>(ns) / 1e9);
+}
+
+void NodeObserver::OnScrubbed(std::uint64_t mailboxes, std::uint64_t bodies) {
+  mailboxes_read_.Add(static_cast<double>(mailboxes));
+  bodies_read_.Add(static_cast<double>(bodies));
+}
+
+void NodeObserver::OnDamage(const proto::Damage& damage) {
+  Log(damage.healed() ? LogLevel::kWarn : LogLevel::kError,
+      damage.healed() ? "damage_healed" : "damage_unrepaired",
+      {{"kind", damage.kind()},
+       {"user", UserId::FromBytes(damage.user_id()).ToHex()},
+       {"mailbox", MailboxId::FromBytes(damage.mailbox_id()).ToHex()},
+       {"uid", damage.uid()},
+       {"what", damage.what()},
+       {"outcome", damage.outcome()}});
+  metrics_
+      .GetCounter("twinspool_damage_found_total", "damage that was found in this node's store",
+                  {{"kind", damage.kind()}})
+      .Increment();
+  if (damage.healed()) {
+    healed_.Increment();
+  }
+}
+
+void NodeObserver::OnScrubPass(const twinspool::Status& ended, const replica::ScrubStatus& status) {
+  LogInfo(ended.ok() ? "scrub_pass" : "scrub_pass_cut_short", {{"mailboxes", status.mailboxes},
+                                                               {"bodies", status.bodies},
+                                                               {"seconds", status.seconds},
+                                                               {"unrepaired", status.unrepaired},
+                                                               {"result", ended.ToString()}});
+  if (ended.ok()) {
+    passes_.Increment();
+  }
 }
 
 }  // namespace twinspool::node

@@ -13,7 +13,7 @@
 
 namespace twinspool::node {
 
-/// Called from inside the conversation: never calls back, never blocks.
+/// Called from inside the conversation, and of the scrub's thread: never calls back, never blocks.
 class NodeObserver final : public replica::PairObserver {
  public:
   /// `on_primary_lost` runs when this node stops being primary; it must not block. References
@@ -26,6 +26,9 @@ class NodeObserver final : public replica::PairObserver {
   void OnDigestMismatch(UserId user, const std::string& reason) override;
   void OnCatchUp(const std::string& kind) override;
   void OnAcknowledged(std::int64_t ns) override;
+  void OnScrubbed(std::uint64_t mailboxes, std::uint64_t bodies) override;
+  void OnDamage(const proto::Damage& damage) override;
+  void OnScrubPass(const twinspool::Status& ended, const replica::ScrubStatus& status) override;
 
  private:
   Metrics& metrics_;
@@ -33,6 +36,10 @@ class NodeObserver final : public replica::PairObserver {
   Clock& clock_;
   const std::function<void()> on_primary_lost_;
   Counter& mismatches_;
+  Counter& mailboxes_read_;
+  Counter& bodies_read_;
+  Counter& passes_;
+  Counter& healed_;
   Histogram& lag_;
 };
 

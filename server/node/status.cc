@@ -59,7 +59,38 @@ void FillLog(const replica::PairStatus& pair, proto::NodeStatus* out) {
   out->set_last_ack_seconds(pair.last_ack_seconds);
 }
 
+void FillScrub(const replica::ScrubStatus& scrub, proto::NodeStatus* out) {
+  out->set_scrub_running(scrub.running);
+  out->set_scrub_ended_ns(scrub.ended_ns);
+  out->set_scrub_seconds(scrub.seconds);
+  out->set_scrub_mailboxes(scrub.mailboxes);
+  out->set_scrub_bodies(scrub.bodies);
+  out->set_damage_found(scrub.found);
+  out->set_damage_healed(scrub.healed);
+  out->set_damage_unrepaired(scrub.unrepaired);
+  for (const proto::Damage& damage : scrub.unrepaired_first) {
+    *out->add_unrepaired() = ToInfo(damage, false);
+  }
+}
+
 }  // namespace
+
+proto::DamageInfo ToInfo(const proto::Damage& damage, bool peer) {
+  proto::DamageInfo info;
+  info.set_peer(peer);
+  info.set_kind(damage.kind());
+  if (!damage.user_id().empty()) {
+    info.set_user_id(UserId::FromBytes(damage.user_id()).ToHex());
+  }
+  if (!damage.mailbox_id().empty()) {
+    info.set_mailbox_id(MailboxId::FromBytes(damage.mailbox_id()).ToHex());
+  }
+  info.set_uid(damage.uid());
+  info.set_what(damage.what());
+  info.set_healed(damage.healed());
+  info.set_outcome(damage.outcome());
+  return info;
+}
 
 void FillStatus(const replica::PairStatus& pair, const replica::NodeIdentity& identity,
                 proto::NodeStatus* out) {
@@ -72,6 +103,7 @@ void FillStatus(const replica::PairStatus& pair, const replica::NodeIdentity& id
   FillRole(pair, out);
   FillLog(pair, out);
   FillPeer(pair.peer, out);
+  FillScrub(pair.scrub, out);
   out->set_loss_if_promoted(pair.loss_if_promoted);
   out->set_advice(pair.advice);
   for (const replica::core::EpochStart& period : pair.history.periods()) {
@@ -124,6 +156,10 @@ std::string WarningFor(const proto::NodeStatus& s, std::int64_t now_ns) {
   if (s.digest_mismatches() > 0) {
     add("Copies differed and were repaired since the start: look for a bad disk.");
   }
+  if (s.damage_unrepaired() > 0) {
+    add("Damage in this node's store is not healed: twinspoolctl verify-pair --deep on the primary "
+        "names it.");
+  }
   if (s.disk_low()) {
     add("The disk of a node is nearly full.");
   }
@@ -167,6 +203,11 @@ void SetGauges(const proto::NodeStatus& s, std::uint64_t outbox_limit, Metrics* 
       static_cast<double>(s.salvage_records()));
   set("twinspool_salvage_conflicts", "what could not be given back as it was, until discarded",
       static_cast<double>(s.salvage_conflicts()));
+  set("twinspool_damage_unrepaired", "damage in this node's store that is not healed",
+      static_cast<double>(s.damage_unrepaired()));
+  set("twinspool_scrub_running", "1 while this node searches itself for damage", s.scrub_running());
+  set("twinspool_scrub_last_pass_seconds", "end of the last whole search, Unix time; 0: none yet",
+      static_cast<double>(s.scrub_ended_ns()) / 1e9);
   set("twinspool_free_bytes", "free disk of this node", static_cast<double>(s.free_bytes()));
   set("twinspool_disk_low", "1 while a disk of the pair has no room for new mail", s.disk_low());
 }

@@ -17,6 +17,9 @@ namespace twinspool::node {
 void FillStatus(const replica::PairStatus& pair, const replica::NodeIdentity& identity,
                 proto::NodeStatus* out);
 
+/// With ids in place of names; `peer`: found on the other node.
+proto::DamageInfo ToInfo(const proto::Damage& damage, bool peer);
+
 /// What the control file remembers, oldest first; shown newest first.
 void FillTransitions(const std::vector<replica::ControlTransition>& oldest_first,
                      proto::NodeStatus* out);

@@ -15,6 +15,8 @@ constexpr std::uint64_t kTagEpoch = 1 << 3 | 0;
 constexpr std::uint64_t kTagIncarnation = 2 << 3 | 0;
 constexpr std::uint64_t kTagWall = 3 << 3 | 0;
 constexpr std::uint64_t kTagFrameBytes = 5 << 3 | 0;
+constexpr char kTagCrc = 6 << 3 | 5;
+constexpr std::size_t kCrcFieldBytes = 5;
 
 void PutField(std::string* out, std::uint64_t tag, std::uint64_t value) {
   if (value != 0) {
@@ -43,14 +45,28 @@ KeyRange Entries(CommitSeq above, CommitSeq upto) {
 }  // namespace
 
 std::string EncodeOutboxEntry(const EntryFacts& facts, std::string_view items) {
-  std::string entry;
+  std::string entry(kCrcFieldBytes, kTagCrc);
   entry.reserve(items.size() + 40);
   PutField(&entry, kTagEpoch, facts.id.epoch.value());
   PutField(&entry, kTagIncarnation, facts.id.incarnation.value());
   PutField(&entry, kTagWall, static_cast<std::uint64_t>(facts.wall_ns));
   entry += items;
   PutField(&entry, kTagFrameBytes, facts.frame_bytes);
+  std::uint32_t crc = Crc32c(std::string_view(entry).substr(kCrcFieldBytes));
+  for (std::size_t octet = 1; octet < kCrcFieldBytes; ++octet, crc >>= 8) {
+    entry[octet] = static_cast<char>(crc & 0xff);
+  }
   return entry;
+}
+
+Result<proto::OutboxEntry> ParseOutboxEntry(CommitSeq seq, std::string_view row) {
+  proto::OutboxEntry entry;
+  const bool parsed = entry.ParseFromArray(row.data(), static_cast<int>(row.size()));
+  const bool summed = parsed && row.starts_with(kTagCrc);
+  const bool right = !summed || entry.crc() == Crc32c(row.substr(kCrcFieldBytes));
+  return parsed && right
+             ? Result<proto::OutboxEntry>(std::move(entry))
+             : DataLoss("entry " + std::to_string(seq.value()) + " of the log is damaged");
 }
 
 Result<std::unique_ptr<OutboxLog>> OutboxLog::Open(Engine& engine) {
@@ -167,16 +183,25 @@ Result<proto::OutboxEntry> OutboxLog::Read(CommitSeq seq) {
   }
   ASSIGN_OR_RETURN(const std::optional<std::string> row,
                    engine_.Get(Family::kOutbox, OutboxKey(seq)));
-  proto::OutboxEntry entry;
-  if (!row || !entry.ParseFromString(*row)) {
+  if (!row) {
     // A trim may have run between the check above and the read.
-    if (seq <= low_water()) {
-      return NotFound("the log no longer holds entry " + std::to_string(seq.value()));
-    }
-    return DataLoss("entry " + std::to_string(seq.value()) + " of the log in " +
-                    engine_.directory() + " is missing or damaged");
+    return seq <= low_water()
+               ? NotFound("the log no longer holds entry " + std::to_string(seq.value()))
+               : DataLoss("entry " + std::to_string(seq.value()) + " of the log is missing");
   }
-  return entry;
+  return ParseOutboxEntry(seq, *row);
+}
+
+Status OutboxLog::ForgetDamaged(CommitSeq seq) {
+  // What is forgotten last is to be remembered by its identity, so that must be readable; the end
+  // is known anyway.
+  const CommitSeq end = last().seq;
+  CommitSeq upto = std::min(seq.Next(), end);
+  while (upto < end && !Identify(upto).ok()) {
+    upto = upto.Next();
+  }
+  Trim(upto);
+  return low_water() >= seq ? OkStatus() : Unavailable("the log could not be shortened");
 }
 
 void OutboxLog::Trim(CommitSeq upto) {

@@ -41,6 +41,9 @@ struct EntryFacts {
 /// Both nodes make entries here, so that their rows are equal.
 std::string EncodeOutboxEntry(const EntryFacts& facts, std::string_view items);
 
+/// kDataLoss: it does not parse, or not to its checksum. Entries of earlier builds have none.
+Result<proto::OutboxEntry> ParseOutboxEntry(CommitSeq seq, std::string_view row);
+
 class OutboxLog final : public replica::ChangeLog {
  public:
   /// Runs a function on the commit thread between two groups.
@@ -78,6 +81,10 @@ class OutboxLog final : public replica::ChangeLog {
   std::uint64_t entries() override;
   std::uint64_t bytes() override;
   void AtBarrier(std::function<void(EntryId)> fn) override;
+
+  /// Forgets the log up to a damaged entry, and a little more if need be. Nothing is lost by it: a
+  /// peer that is further behind is compared user by user. While nothing else writes.
+  Status ForgetDamaged(CommitSeq seq);
 
   /// The entry at `seq`; kNotFound outside (low, last], kDataLoss when it does not parse.
   Result<proto::OutboxEntry> Read(CommitSeq seq);

@@ -8,6 +8,7 @@
 
 #include "common/check.h"
 #include "common/codec.h"
+#include "server/store/engine_impl.h"
 #include "server/store/engine_setup.h"
 #include "server/store/wal_check.h"
 
@@ -34,34 +35,10 @@ rocksdb::ReadOptions ReadAt(const Snapshot* snapshot) {
 
 }  // namespace
 
-struct Engine::Impl {
-  std::unique_ptr<StoreDirectory> files;  // keeps the lock; goes last
-  std::unique_ptr<rocksdb::DB> db;
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;  // [0] is the unused default family
-  std::function<void(const Status&)> on_failed_write;
-
-  Impl() = default;
-  Impl(const Impl&) = delete;
-  Impl& operator=(const Impl&) = delete;
-  ~Impl() {
-    for (rocksdb::ColumnFamilyHandle* handle : handles) {
-      db->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
-    }
-    if (db) {
-      db->Close().PermitUncheckedError();
-    }
-  }
-
-  rocksdb::ColumnFamilyHandle* handle(Family family) const {
-    return handles[static_cast<std::size_t>(family) + 1];
-  }
-  Status OpenDatabase(const std::string& directory, const EngineOptions& options, bool create);
-  Status CheckBlobFiles(const std::string& directory) const;
-};
-
 Status Engine::Impl::OpenDatabase(const std::string& directory, const EngineOptions& options,
                                   bool create) {
   rocksdb::DBOptions db_options = MakeDbOptions(options);
+  db_options.listeners.push_back(MakeDamageListener(met));
   db_options.create_if_missing = create;
   db_options.create_missing_column_families = create;
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = MakeFamilies(options);
@@ -128,9 +105,14 @@ Result<std::unique_ptr<Engine>> Engine::Open(const std::string& directory,
   }
   TRY(files->CheckRoom());
   TRY(CheckLogs(env, directory));
+  ASSIGN_OR_RETURN(const std::vector<std::uint64_t> emptied, files->Emptied());
+  RemoveTables(options, directory, emptied);
   TRY(impl->OpenDatabase(directory, options, !complete));
   impl->on_failed_write = options.on_failed_write;
   std::unique_ptr<Engine> engine(new Engine(directory, std::move(impl)));
+  if (!emptied.empty()) {
+    TRY(engine->KeepEmptied(emptied));
+  }
 
   std::string version;
   PutBe32(&version, kFormatVersion);
@@ -197,6 +179,7 @@ Result<std::optional<std::string>> Engine::Get(Family family, std::string_view k
   if (status.IsNotFound()) {
     return std::optional<std::string>();
   }
+  impl_->Meet(status);
   TRY(FromRocks(status, Reading(family)));
   return std::optional<std::string>(std::move(value));
 }
@@ -239,6 +222,7 @@ std::vector<Result<Engine::Found>> Engine::GetEach(Family family,
     } else if (statuses[i].IsNotFound()) {
       rows.emplace_back(Found());
     } else {
+      impl_->Meet(statuses[i]);
       rows.emplace_back(FromRocks(statuses[i], Reading(family)));
     }
   }
@@ -296,14 +280,21 @@ struct RowIterator::Impl {
   rocksdb::Slice lower;
   rocksdb::Slice upper;
   Family family = Family::kMeta;
+  std::shared_ptr<std::atomic<std::uint64_t>> met;
   std::unique_ptr<rocksdb::Iterator> it;
 };
 
 RowIterator Engine::Iterate(Family family, KeyRange range, const Snapshot* snapshot,
                             bool cached_only) {
+  return IterateWithout("", family, std::move(range), snapshot, cached_only);
+}
+
+RowIterator Engine::IterateWithout(const std::string& without, Family family, KeyRange range,
+                                   const Snapshot* snapshot, bool cached_only) {
   auto impl = std::make_unique<RowIterator::Impl>();
   impl->range = std::move(range);
   impl->family = family;
+  impl->met = impl_->met;
   rocksdb::ReadOptions options = ReadAt(snapshot);
   if (cached_only) {
     options.read_tier = rocksdb::kBlockCacheTier;
@@ -317,6 +308,7 @@ RowIterator Engine::Iterate(Family family, KeyRange range, const Snapshot* snaps
     impl->upper = impl->range.upper;
     options.iterate_upper_bound = &impl->upper;
   }
+  impl_->LeaveOut(without, &options);
   impl->it.reset(impl_->db->NewIterator(options, impl_->handle(family)));
   return RowIterator(std::move(impl));
 }
@@ -359,7 +351,11 @@ std::string_view RowIterator::value() const {
 }
 
 Status RowIterator::status() const {
-  return FromRocks(impl_->it->status(), Reading(impl_->family));
+  const rocksdb::Status status = impl_->it->status();
+  if (status.IsCorruption()) {
+    ++*impl_->met;
+  }
+  return FromRocks(status, Reading(impl_->family));
 }
 
 }  // namespace twinspool::store

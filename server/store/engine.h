@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -148,6 +149,42 @@ class Engine {
   Status Flush();
   /// Merges all tables into one per family. Takes long in a large store.
   Status Compact();
+
+  // --- damage of the files themselves (engine_tables.cc)
+  /// A file of rows as it lies on the disk.
+  struct Table {
+    Family family = Family::kMeta;
+    std::string file;  // its name in the directory
+    std::uint64_t bytes = 0;
+    std::string smallest;  // of its keys
+    std::string largest;
+  };
+  /// Those that there are now.
+  std::vector<Table> Tables();
+  /// Reads all of a table and checks its checksums: kDataLoss, kIo: it cannot be read everywhere;
+  /// kNotFound: it is gone since. What came out is remembered until ForgetTables().
+  Status CheckTable(const Table& table);
+  /// Keys of a table in their order, as far as they can be read; those that are deleted are left
+  /// out.
+  Result<std::vector<std::string>> KeysOf(const Table& table);
+  /// As Iterate, as if that file were not there.
+  RowIterator IterateWithout(const std::string& file, Family family, KeyRange range,
+                             const Snapshot* snapshot = nullptr, bool cached_only = false);
+  /// Every row of the range that is known of, also where a walk ends at damage: with its value, or
+  /// with why that cannot be read. Rows of which not even the key can be read are not known of.
+  /// `fn` answers false to stop.
+  using EachRow = std::function<Result<bool>(std::string_view key, std::string_view value,
+                                             const Status& damage)>;
+  Status ScanEach(Family family, const KeyRange& range, const Snapshot* snapshot,
+                  const EachRow& fn);
+  /// A table of whose rows and deletions nothing counts any more, all being written again since, is
+  /// taken out. kUnavailable: that is only possible at the next start, and will be done then;
+  /// until then walks leave it out.
+  Status TakeOut(const Table& table);
+  void ForgetTables();
+  /// Rises whenever a row, or a compaction, was kept from being read by damage.
+  std::uint64_t damage_met() const;
+
   /// Estimated octets on disk of a family's rows in a range.
   std::uint64_t ApproximateBytes(Family family, const KeyRange& range);
 
@@ -156,6 +193,11 @@ class Engine {
  private:
   friend class Snapshot;
   struct Impl;
+  Result<std::set<std::string>> KeysAround(Family family, const KeyRange& range,
+                                           const Snapshot* snapshot);
+  bool IsBad(const Table& table);
+  /// Those of these that are still there are left out of walks.
+  Status KeepEmptied(const std::vector<std::uint64_t>& numbers);
   Engine(std::string directory, std::unique_ptr<Impl> impl);
 
   std::string directory_;

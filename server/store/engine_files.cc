@@ -1,5 +1,6 @@
 // The checks of a store directory: lock, format file, marks of an unfinished creation.
 #include <algorithm>
+#include <sstream>
 #include <utility>
 
 #include <rocksdb/sst_file_reader.h>
@@ -13,6 +14,7 @@ namespace {
 constexpr char kFormatFile[] = "format";
 constexpr char kCreatingFile[] = "creating";
 constexpr char kLockFile[] = "owner.lock";
+constexpr char kEmptiedFile[] = "emptied";
 /// What opening writes besides the tables: journal, options, a first piece of the new log.
 constexpr std::uint64_t kOpenRoomBytes = 8u << 20;
 
@@ -178,6 +180,35 @@ Status StoreDirectory::FinishCreation() {
   TRY(WriteFile(kFormatFile, FormatText()));
   TRY(FromRocks(env_->DeleteFile(path_ + "/" + kCreatingFile), "finishing " + path_));
   return SyncDirectory();
+}
+
+Result<std::vector<std::uint64_t>> StoreDirectory::Emptied() {
+  std::vector<std::uint64_t> tables;
+  const std::string path = path_ + "/" + kEmptiedFile;
+  if (env_->FileExists(path).IsNotFound()) {
+    return tables;
+  }
+  std::string text;
+  TRY(FromRocks(rocksdb::ReadFileToString(env_, path, &text), "reading " + path));
+  std::istringstream lines(text);
+  for (std::uint64_t table = 0; lines >> table;) {
+    tables.push_back(table);
+  }
+  return tables;
+}
+
+Status StoreDirectory::SetEmptied(const std::vector<std::uint64_t>& tables) {
+  if (tables.empty()) {
+    const std::string path = path_ + "/" + kEmptiedFile;
+    const rocksdb::Status gone = env_->DeleteFile(path);
+    TRY(FromRocks(gone.IsNotFound() ? rocksdb::Status::OK() : gone, "removing " + path));
+    return SyncDirectory();
+  }
+  std::string text;
+  for (const std::uint64_t table : tables) {
+    text += std::to_string(table) + "\n";
+  }
+  return WriteFile(kEmptiedFile, text);
 }
 
 Status StoreDirectory::WriteFile(const std::string& name, const std::string& text) {

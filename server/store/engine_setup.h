@@ -42,6 +42,10 @@ class StoreDirectory {
   Status BeginCreation();
   /// The store is complete from now on.
   Status FinishCreation();
+  /// Numbers of tables that hold nothing any more and could not be taken out while the store was
+  /// open.
+  Result<std::vector<std::uint64_t>> Emptied();
+  Status SetEmptied(const std::vector<std::uint64_t>& tables);
 
  private:
   Status WriteFile(const std::string& name, const std::string& text);
@@ -51,6 +55,11 @@ class StoreDirectory {
   std::string path_;
   rocksdb::FileLock* lock_ = nullptr;
 };
+
+/// Takes tables that Engine has emptied out of a store that is not open; those that are gone since,
+/// or cannot be taken out, are left as they are.
+void RemoveTables(const EngineOptions& options, const std::string& directory,
+                  const std::vector<std::uint64_t>& tables);
 
 /// Why RocksDB did not open the directory, for people: names the damaged file, where that can be
 /// found out, and the remedy.

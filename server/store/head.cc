@@ -92,6 +92,34 @@ void HeadState::Clear() {
   durable_.store(0);
 }
 
+bool HeadState::Quiet(const StripeLock& lock, UserId user, MailboxId mailbox) {
+  TWINSPOOL_CHECK(lock.Holds(user), "a user's state is used without his stripe's lock");
+  const Stripe& stripe = (*stripes_)[StripeOf(user)];
+  const std::uint64_t ticket =
+      mailbox.nil() ? stripe.users.TicketOf(user) : stripe.mailboxes.TicketOf(mailbox);
+  return ticket <= durable_.load();
+}
+
+void HeadState::Forget(const StripeLock& lock, UserId user, MailboxId mailbox) {
+  TWINSPOOL_CHECK(lock.Holds(user), "a user's state is forgotten without his stripe's lock");
+  Stripe& stripe = (*stripes_)[StripeOf(user)];
+  if (mailbox.nil()) {
+    stripe.users.Erase(user);
+    return;
+  }
+  stripe.mailboxes.Erase(mailbox);
+  std::vector<PagePlace> places;
+  stripe.pages.From({mailbox, 0}, [&](const PagePlace& place, const Page&) {
+    if (place.first == mailbox) {
+      places.push_back(place);
+    }
+    return place.first == mailbox;
+  });
+  for (const PagePlace& place : places) {
+    stripe.pages.Erase(place);
+  }
+}
+
 std::size_t HeadState::CachedObjects() {
   std::size_t count = 0;
   for (Stripe& stripe : *stripes_) {

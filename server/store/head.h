@@ -93,6 +93,7 @@ struct HeadOptions {
 };
 
 class HeadEdit;
+class StripeLock;
 struct PageChange;
 
 class HeadState {
@@ -112,6 +113,12 @@ class HeadState {
   /// users). Nothing may be pinned. Tickets start anew: those of a sink and those of a pipeline
   /// need not be one row. Takes all stripes one after the other.
   void Clear();
+  /// No change of the mailbox, or with a nil mailbox of the user, is on its way to the engine.
+  /// Under the user's lock.
+  bool Quiet(const StripeLock& lock, UserId user, MailboxId mailbox);
+  /// Forgets the user's object and, unless it is nil, the mailbox's with its pages: their rows were
+  /// mended behind this class. Only what is Quiet. Under the user's lock.
+  void Forget(const StripeLock& lock, UserId user, MailboxId mailbox);
   /// Pages and mailboxes in memory now, over all stripes; for tests and metrics.
   std::size_t CachedObjects();
 

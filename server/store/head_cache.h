@@ -63,6 +63,17 @@ class PinnedCache {
     entries_.clear();
     order_.clear();
   }
+  /// Of an entry that is not pinned, or unknown: at or below what is durable.
+  std::uint64_t TicketOf(const Key& key) const {
+    const auto it = entries_.find(key);
+    return it == entries_.end() ? 0 : it->second.ticket;
+  }
+  void Erase(const Key& key) {
+    if (const auto it = entries_.find(key); it != entries_.end()) {
+      order_.erase(it->second.place);
+      entries_.erase(it);
+    }
+  }
   std::size_t size() const { return entries_.size(); }
 
   /// Ordered maps only: calls fn(key, value) from `first` on, until it answers false.

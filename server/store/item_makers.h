@@ -1,5 +1,5 @@
-// Item makers: one row of a picture as one change item. The small pieces of item_source.cc; nobody
-// else includes this.
+// Item makers: one row of a picture as one change item. The small pieces of item_source.cc and
+// answers.cc; nobody else includes this.
 #pragma once
 
 #include <cstdint>

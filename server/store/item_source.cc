@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "server/store/entry_state.h"
 #include "server/store/item_makers.h"
 #include "server/store/page.h"
 
@@ -195,14 +196,6 @@ Result<std::deque<std::pair<BodyNo, std::uint32_t>>> UnfinishedChunks(const RowV
 
 // --- messages
 
-void SetState(const PageEntry& entry, proto::EntryState* state) {
-  state->set_flags(entry.flags);
-  state->set_state(entry.state);
-  state->set_keywords(entry.keywords);
-  state->set_updated_s(entry.updated_s);
-  state->set_tail(entry.tail);
-}
-
 /// Messages of one mailbox, page by page: records with their entry, or entries alone, neighbours in
 /// the same state together.
 class MessageSource : public ItemSource {
@@ -273,7 +266,7 @@ class MessageSource : public ItemSource {
     item->set_mailbox_id(std::string(mailbox_.bytes()));
     item->set_uid(uid.value());
     item->set_record(*std::move(row));
-    SetState(entry, item->mutable_entry());
+    *item->mutable_entry() = ToState(entry);
     item->set_modseq(entry.modseq.value());
     return OkStatus();
   }
@@ -285,7 +278,7 @@ class MessageSource : public ItemSource {
     proto::EntryItem* item = out->emplace_back().mutable_entry();
     item->set_mailbox_id(std::string(mailbox_.bytes()));
     group_.Encode(item->mutable_uids());
-    SetState(group_state_, item->mutable_entry());
+    *item->mutable_entry() = ToState(group_state_);
     item->set_modseq(group_state_.modseq.value());
     group_ = UidSet();
   }

@@ -58,6 +58,10 @@ class RowView {
   Result<std::vector<proto::MailboxDigest>> MailboxDigests(MailboxId after,
                                                            std::size_t limit) const;
 
+  /// As Engine::ScanEach, of all rows with the prefix.
+  Status ScanEach(Family family, std::string_view prefix, const Engine::EachRow& fn) const {
+    return engine_.ScanEach(family, KeyRange::Prefix(prefix), snapshot_, fn);
+  }
   /// Calls fn(key, value) for every row with the prefix, until it answers an error or false.
   Status Scan(Family family, std::string_view prefix,
               const std::function<Result<bool>(std::string_view, std::string_view)>& fn) const;

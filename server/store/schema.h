@@ -53,6 +53,8 @@ extern const std::array<FamilyInfo, kFamilyCount> kFamilies;
 inline constexpr std::string_view kMetaVersion = "version";
 inline constexpr std::string_view kMetaLast = "last";
 inline constexpr std::string_view kMetaLow = "low";
+/// -> packed place of the search for damage; see scrub.cc.
+inline constexpr std::string_view kMetaScrub = "scrub";
 /// 'i' user -> "" : this user's copy is unfinished or must be sent whole.
 std::string IncompleteKey(UserId user);
 /// 'r' mailbox -> "" : counters and digest must be recounted (left by an undo step).

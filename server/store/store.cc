@@ -16,6 +16,7 @@
 #include "server/store/forgotten.h"
 #include "server/store/passwords.h"
 #include "server/store/picture.h"
+#include "server/store/scrub.h"
 #include "server/store/serving.h"
 #include "server/store/take_back.h"
 #include "server/store/uid_jump.h"
@@ -43,6 +44,7 @@ struct Store::Parts {
         take_back(path, users),
         uid_jump(path, serving),
         forgotten(*engine, gate, visibility),
+        scrub(path, *log),
         summaries(*engine, seams.summarize),
         passwords(*engine, *seams.credentials),
         mail(path, summaries, passwords, *seams.credentials, options.mail) {}
@@ -64,6 +66,7 @@ struct Store::Parts {
   StoreTakeBack take_back;
   StoreUidJump uid_jump;
   StoreForgotten forgotten;
+  StoreScrub scrub;
   SummaryCache summaries;
   PasswordCheck passwords;
   LocalMailStore mail;
@@ -148,6 +151,7 @@ replica::StorePorts Store::ports() {
   ports.take_back = &parts_->take_back;
   ports.uid_jump = &parts_->uid_jump;
   ports.forgotten = &parts_->forgotten;
+  ports.scrub = &parts_->scrub;
   return ports;
 }
 

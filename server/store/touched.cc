@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "server/store/change_log.h"
+
 namespace twinspool::store {
 
 Result<std::optional<TouchedUser>> TouchedScan::Next() {
@@ -25,12 +27,10 @@ Status TouchedScan::Pass() {
   CommitSeq expected = after_;
   for (it.Seek(OutboxKey(after_.Next())); it.Valid(); it.Next()) {
     expected = expected.Next();
-    proto::OutboxEntry entry;
-    if (SeqOfOutboxKey(it.key()) != expected ||
-        !entry.ParseFromArray(it.value().data(), static_cast<int>(it.value().size()))) {
-      return DataLoss("entry " + std::to_string(expected.value()) +
-                      " of the log is missing or damaged");
+    if (SeqOfOutboxKey(it.key()) != expected) {
+      return DataLoss("entry " + std::to_string(expected.value()) + " of the log is missing");
     }
+    ASSIGN_OR_RETURN(const proto::OutboxEntry entry, ParseOutboxEntry(expected, it.value()));
     TRY(AddEntry(entry));
     KeepWithinLimits();
   }

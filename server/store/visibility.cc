@@ -134,6 +134,15 @@ void VisibilityControl::AdvanceTo(CommitSeq seq) {
   runner_.Run(std::move(functions));
 }
 
+void VisibilityControl::Refresh(SnapshotPtr snapshot) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!unacked_.empty()) {
+    std::swap(unacked_.back().snapshot, snapshot);
+  } else if (view_ != nullptr) {
+    view_ = std::make_shared<View>(View{std::move(snapshot), view_->seq, view_->ticket});
+  }
+}
+
 void VisibilityControl::PeerHas(CommitSeq seq) {
   const std::lock_guard<std::mutex> lock(mutex_);
   while (!peer_marks_.empty() && peer_marks_.front().first <= seq) {

@@ -69,6 +69,9 @@ class VisibilityControl {
   /// Returns once every completion that was due has run.
   void WaitCompletions() { runner_.WaitIdle(); }
   void AdvanceTo(CommitSeq seq);
+  /// Rows were mended behind the views: `snapshot`, of the newest durable group, takes the place of
+  /// the one that the group has. On the commit thread, between two groups.
+  void Refresh(SnapshotPtr snapshot);
   void PeerHas(CommitSeq seq);
   /// Newest ticket that the peer surely has; nothing: not even the state at Begin.
   std::optional<Ticket> peer_ticket();

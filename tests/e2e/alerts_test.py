@@ -11,13 +11,18 @@ from runbook import FOLDER
 # What must be noticed, and for how long it must last.
 NEEDED = {"TwinspoolSolo": "5m", "TwinspoolLag": "", "TwinspoolBlocked": "10s", "TwinspoolDigestMismatch": "", "TwinspoolOutbox": "",
           "TwinspoolCertificate": "", "TwinspoolNodeDown": "30s", "TwinspoolNoPrimary": "30s", "TwinspoolSalvage": "10m",
-          "TwinspoolDiskLow": "10s", "TwinspoolPeerAway": "30s", "TwinspoolModeMismatch": "1m"}
+          "TwinspoolDiskLow": "10s", "TwinspoolPeerAway": "30s", "TwinspoolModeMismatch": "1m",
+          "TwinspoolDamage": "", "TwinspoolDamageHealed": "", "TwinspoolNoScrub": ""}
 # Expression, and metrics of which it is false and true.
 EDGES = [("TwinspoolLag", {"replication_lag_seconds": 30}, {"replication_lag_seconds": 31}),
          ("TwinspoolOutbox", {"outbox_bytes": 80, "outbox_limit_bytes": 100}, {"outbox_bytes": 81, "outbox_limit_bytes": 100}),
          ("TwinspoolDigestMismatch", {"digest_mismatches_total": 0}, {"digest_mismatches_total": 1}),
          ("TwinspoolSalvage", {"salvage_records": 0, "salvage_conflicts": 0}, {"salvage_records": 1, "salvage_conflicts": 0}),
          ("TwinspoolSalvage", {"salvage_records": 0, "salvage_conflicts": 0}, {"salvage_records": 0, "salvage_conflicts": 1}),
+         ("TwinspoolDamage", {"damage_unrepaired": 0}, {"damage_unrepaired": 1}),
+         ("TwinspoolDamageHealed", {"damage_healed_total": 0}, {"damage_healed_total": 1}),
+         ("TwinspoolNoScrub", {"scrub_last_pass_seconds": 0}, {"scrub_last_pass_seconds": 1}),
+         ("TwinspoolNoScrub", {"scrub_last_pass_seconds": 1e11}, {"scrub_last_pass_seconds": 1e9}),
          ("TwinspoolCertificate", {"certificate_expires_seconds": 0}, {"certificate_expires_seconds": 1}),
          ("TwinspoolCertificate", {"certificate_expires_seconds": 1e11}, {"certificate_expires_seconds": 1e9}),
          ("TwinspoolPeerAway", {"peer_connected": 0, "paired": 0}, {"peer_connected": 0, "paired": 1})]

@@ -3,6 +3,11 @@ import fnmatch
 import hashlib
 import os
 import pathlib
+import subprocess
+
+import harness
+
+ROW_TOOL = harness.ROOT / "build" / os.environ.get("TWINSPOOL_PRESET", "release") / "tests" / "e2e" / "row_damage"
 
 BIG = b"Subject: big\r\n\r\n" + os.urandom(60_000).hex().encode() + b"\r\n"
 
@@ -41,3 +46,21 @@ def remove(path):
 
 def say(text):
     return lambda path: path.write_text(text)
+
+
+def row_tool(database, *arguments):
+    """Of a node that does not run."""
+    return subprocess.run([ROW_TOOL, database, *map(str, arguments)], check=True, timeout=60, capture_output=True, text=True).stdout
+
+
+def flip_row(database, family, prefix, nth, bit):
+    """Turns one bit of a row over, under right checksums. Twice: as it was."""
+    row_tool(database, family, prefix, nth, bit)
+
+
+def flip_table(database, family):
+    """Turns a few octets of a file of that family over, so that a block of its rows cannot be read. Its name."""
+    names = [line.split()[1] for line in row_tool(database).splitlines() if line.split()[0] == family]
+    largest = max((database / name.lstrip("/") for name in names), key=lambda path: path.stat().st_size)
+    flip(largest, largest.stat().st_size // 4)
+    return largest

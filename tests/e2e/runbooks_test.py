@@ -302,6 +302,36 @@ class Divergence(Situation):
             damage.flip(file, at)
 
 
+class Damage(Situation):
+    book = "damage.md"
+
+    def test_it_is_followed(self):
+        self.in_turn(self.it_was_healed, self.it_could_not_be_healed)
+
+    def harm(self, node):
+        self.pair.kill(node)
+        damage.flip_row(pathlib.Path(self.pair.dir) / node / "data" / "db", "bodies", "", 0, 99)
+        self.pair.start(node)
+        self.pair.whole()
+
+    def it_was_healed(self):
+        self.harm("b")
+        self.pair.ctl("a", "verify-pair", "--deep")
+        self.alarmed("b", "TwinspoolDamageHealed")
+        self.runbook(damaged="b", primary="a").follow("It was healed")
+        self.all_there()
+
+    def it_could_not_be_healed(self):
+        for node in "ab":
+            self.harm(node)
+        self.pair.expect(11, "a", "verify-pair", "--deep")
+        self.alarmed("b", "TwinspoolDamage")
+        self.runbook(damaged="b", primary="a").follow("It could not be healed")
+        self.harm("a")  # as it was
+        self.pair.ctl("a", "verify-pair", "--deep")
+        self.all_there()
+
+
 class Upgrade(Situation):
     book = "upgrade.md"
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 #include <future>
 #include <memory>
 #include <string>
@@ -35,6 +36,9 @@ class PairTest : public testing::Test {
       a_->options.shipper.ring_bytes = b_->options.shipper.ring_bytes = outbox_bytes_max;
     }
     MakeJoined(a_.get(), b_.get());
+    if (before_start_) {
+      before_start_();
+    }
     StartBoth();
   }
   void StartBoth() {
@@ -64,6 +68,7 @@ class PairTest : public testing::Test {
     return future.get();
   }
 
+  std::function<void()> before_start_;  // with the nodes made and not yet started
   std::unique_ptr<PairNode> a_;
   std::unique_ptr<PairNode> b_;
   std::unique_ptr<MemoryLink> link_;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/codec.h"
 #include "server/store/engine.h"
 #include "tests/support/temp_dir.h"
 
@@ -59,7 +60,46 @@ TEST_F(ChangeLogTest, EntryOctetsAreThoseOfTheMessage) {
   items.add_items()->set_modseq(10);
   const std::string octets = EncodeOutboxEntry(
       {{Epoch(2), Incarnation(300), CommitSeq(1)}, -5, 4096}, items.SerializeAsString());
-  EXPECT_EQ(octets, entry.SerializeAsString());
+  proto::OutboxEntry crc;
+  crc.set_crc(Crc32c(entry.SerializeAsString()));
+  EXPECT_EQ(octets, crc.SerializeAsString() + entry.SerializeAsString());
+}
+
+TEST_F(ChangeLogTest, AnEntryIsReadOnlyIfItsChecksumIsRight) {
+  Add(Id(1));
+  const std::string row = *engine_->Get(Family::kOutbox, OutboxKey(CommitSeq(1))).value();
+  // The first octet tells that there is a checksum.
+  for (std::size_t bit = 8; bit < 8 * row.size(); ++bit) {
+    std::string flipped = row;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
+    EXPECT_EQ(ParseOutboxEntry(CommitSeq(1), flipped).code(), Code::kDataLoss) << "bit " << bit;
+  }
+  proto::OutboxEntry earlier;
+  earlier.set_epoch(2);
+  EXPECT_TRUE(ParseOutboxEntry(CommitSeq(1), earlier.SerializeAsString()).ok())
+      << "of a build that made no checksums";
+}
+
+TEST_F(ChangeLogTest, ADamagedEntryIsForgottenWithAllBeforeIt) {
+  for (std::uint64_t seq = 1; seq <= 10; ++seq) {
+    Add(Id(seq));
+  }
+  RowBatch batch;
+  for (const std::uint64_t seq : {4U, 5U}) {
+    batch.Put(Family::kOutbox, OutboxKey(CommitSeq(seq)), "?");
+  }
+  Write(batch);
+  EXPECT_EQ(log_->Read(CommitSeq(4)).code(), Code::kDataLoss);
+  EXPECT_TRUE(log_->ForgetDamaged(CommitSeq(4)).ok());
+  EXPECT_EQ(log_->low_water(), CommitSeq(6)) << "5 could not be remembered as the newest dropped";
+  EXPECT_EQ(log_->Identify(CommitSeq(6)).value(), Id(6));
+  EXPECT_TRUE(log_->Read(CommitSeq(7)).ok());
+  batch.Clear();
+  batch.Put(Family::kOutbox, OutboxKey(CommitSeq(10)), "?");
+  Write(batch);
+  EXPECT_TRUE(log_->ForgetDamaged(CommitSeq(10)).ok());
+  EXPECT_EQ(log_->entries(), 0U);
+  EXPECT_EQ(log_->last(), Id(10));
 }
 
 TEST_F(ChangeLogTest, AddIdentifyReopen) {

@@ -34,12 +34,15 @@ PairNode::PairNode(int index, std::filesystem::path dir, replica::core::Mode mod
 }
 
 void PairNode::Start() {
+  replica::StorePorts ports = store.Ports();
+  ports.scrub = scrub;
   pair_ = std::make_unique<replica::Pair>(replica::PairParts{.options = options,
                                                              .salvage = {.data_dir = dir_},
-                                                             .ports = store.Ports(),
+                                                             .ports = ports,
                                                              .control = control,
                                                              .clock = SystemClock(),
-                                                             .observer = observer_});
+                                                             .observer = observer_,
+                                                             .scrub = scrub_settings});
   store.SetListener(&pair_->commit_listener());
   const Status started = pair_->Start(control.control(), control.history());
   TWINSPOOL_CHECK(started.ok(), started.ToString());

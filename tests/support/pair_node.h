@@ -76,6 +76,8 @@ class PairNode {
   }
 
   replica::ConversationOptions options;
+  replica::ScrubStore* scrub = nullptr;  // who searches; null: nobody
+  replica::core::ScrubSettings scrub_settings;
   MemoryStore store;
   RamControl control;
 
