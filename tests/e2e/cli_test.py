@@ -23,7 +23,10 @@ STATUS_FIELDS = """schema node_name version pair_id node_id node_index role role
     last_seq acked_seq lag_records lag_bytes lag_seconds free_bytes peer_free_bytes disk_low peer_connected peer_role
     peer_epoch peer_version peer_mode peer_refused peer_error peer_last_heard_seconds outbox_entries outbox_bytes
     salvage_records salvage_conflicts digest_mismatches catch_up_units peer_last_seq last_ack_seconds waits_over certificate_expires_ns
-    peer_certificate_expires_ns loss_if_promoted advice warning history transitions""".split()
+    peer_certificate_expires_ns scrub_running scrub_ended_ns scrub_seconds scrub_mailboxes scrub_bodies damage_found
+    damage_healed damage_unrepaired unrepaired loss_if_promoted advice warning history transitions""".split()
+VERIFY_FIELDS = ["ok", "exit_code", "mailboxes", "seq", "message", "differences", "mailboxes_read", "bodies_read",
+                 "damage_found", "damage_healed", "damage"]
 # What changes a role, with what else it needs.
 ROLE_COMMANDS = [["promote"], ["promote", "--peer-fenced"], ["promote", "--allow-data-loss", "--peer-fenced"],
                  ["switchover"], ["demote"], ["undemote"], ["fence"], ["solo"], ["solo", "--peer-fenced"],
@@ -128,7 +131,8 @@ class Commands(harness.PairTest):
             self.assertEqual((list(shown), shown["answer"]), (ANSWER_FIELDS, question == "is-primary"))
         self.assertEqual(list(one("wait", "--role", "primary")), ANSWER_FIELDS)
         self.assertEqual(list(one("promote")), ROLE_FIELDS)
-        self.assertEqual(list(one("verify-pair")), ["ok", "exit_code", "mailboxes", "seq", "message", "differences"])
+        self.assertEqual(list(one("verify-pair")), VERIFY_FIELDS)
+        self.assertEqual(list(one("verify-pair", "--deep")), VERIFY_FIELDS)
         self.assertEqual(list(one("user", "add", "anna", "--password", "x")), USER_FIELDS)
         for verb in ("passwd", "delete"):
             self.assertEqual(list(one("user", verb, "anna", *(["--password", "y"] if verb == "passwd" else []))), USER_FIELDS)
