@@ -105,6 +105,18 @@ inline constexpr std::size_t kSendWindowBytes = 8u << 20;
 /// A frame that the thread that committed it may send itself: it fits any socket's empty buffer.
 inline constexpr std::size_t kSendAtOnceBytesMax = 16u << 10;
 inline constexpr std::size_t kCatchUpUnitBytes = 4u << 20;
+/// A catch-up beside clients: they count as such from so many calls a second on, units are smaller,
+/// and each is followed by so many times as long a rest (halved with every further round).
+inline constexpr std::uint64_t kCatchUpBesideCallsPerSecond = 20;
+inline constexpr std::int64_t kCatchUpMeasureMs = 100;
+inline constexpr std::size_t kCatchUpSmallUnitBytes = 512u << 10;
+inline constexpr std::int64_t kCatchUpRests = 8;
+inline constexpr std::int64_t kCatchUpRestMsMax = 2'000;
+/// With less room than this nothing at all is written, not even what gives room back: a write that
+/// the disk refuses ends the process.
+inline constexpr std::uint64_t kDiskLastBytes = 4u << 20;
+/// Units to be made, also for catch-ups that were called off meanwhile.
+inline constexpr std::size_t kShipReadQueueMax = 1'000;
 /// Things (messages, bodies, small rows) that a catch-up remembers at once, all users together and
 /// of one user; further users wait for another pass over the log, a user with more is sent whole.
 inline constexpr std::size_t kCatchUpThingsMax = 1'000'000;

@@ -3,19 +3,20 @@
 #include <algorithm>
 #include <utility>
 
-#include "replica/core/frame_parts.h"
 #include "replica/core/history.h"
 
 namespace twinspool::replica {
 
-Status CatchUpSender::Begin(CatchUpPlan plan) {
+Status CatchUpSender::Begin(CatchUpPlan plan, Instant now) {
   Cancel();
   plan_ = std::move(plan);
-  ASSIGN_OR_RETURN(picture_, shared_.ports.pictures->TakePicture());
-  target_ = picture_->position();
+  ASSIGN_OR_RETURN(std::unique_ptr<Picture> picture, shared_.ports.pictures->TakePicture());
+  target_ = picture->position();
   if (plan_.compare) {
-    ASSIGN_OR_RETURN(users_, picture_->Users());
+    ASSIGN_OR_RETURN(users_, picture->Users());
   }
+  maker_ = std::make_shared<UnitMaker>(std::move(picture));
+  pace_.Begin(plan_.again, ClientCalls(), now);
   stage_ = Stage::kAsked;
   AskAgain();
   return OkStatus();
@@ -33,13 +34,15 @@ void CatchUpSender::AskAgain() {
 
 void CatchUpSender::Cancel() {
   stage_ = Stage::kIdle;
-  picture_.reset();
+  maker_.reset();
+  ++begins_;
   users_.clear();
   next_user_ = 0;
   user_list_open_ = false;
   all_wanted_ = false;
   work_.clear();
   walking_ = false;
+  making_ = false;
   half_wanted_.clear();
   parts_.clear();
   in_flight_.clear();
@@ -53,10 +56,10 @@ void CatchUpSender::OnReady() {
   stage_ = Stage::kSending;
   user_list_open_ = plan_.compare;
   for (const MailboxId& mailbox : plan_.repair) {
-    work_.push_back({mailbox, {}, {}});
+    work_.push_back({.mailbox = mailbox});
   }
   if (!plan_.compare) {
-    work_.push_back({});
+    work_.push_back({.after = plan_.after});
   }
 }
 
@@ -71,23 +74,30 @@ Status CatchUpSender::OnWanted(const proto::UserWanted& wanted) {
   std::vector<proto::BodyRef>& have = half_wanted_[wanted.user_id()];
   have.insert(have.end(), wanted.bodies().begin(), wanted.bodies().end());
   if (wanted.last()) {
-    work_.push_back({{}, UserId::FromBytes(wanted.user_id()), std::move(have)});
+    work_.push_back({.user = UserId::FromBytes(wanted.user_id()), .have = std::move(have)});
     half_wanted_.erase(wanted.user_id());
   }
   return OkStatus();
 }
 
-void CatchUpSender::OnUnitDone(const proto::UnitDone& done) {
+void CatchUpSender::OnUnitDone(const proto::UnitDone& done, Instant now) {
   const auto found = in_flight_.find(done.number());
   if (found != in_flight_.end()) {
     in_flight_bytes_ -= found->second;
     in_flight_.erase(found);
+    pace_.OnUnitDone(ClientCalls(), now);
   }
 }
 
+/// Reads as counted by the store, and commits.
+std::uint64_t CatchUpSender::ClientCalls() const {
+  const auto& reads = shared_.ports.client_reads;
+  return shared_.ports.log->last().seq.value() + (reads ? reads() : 0);
+}
+
 bool CatchUpSender::Finished() const {
-  return work_.empty() && !walking_ && in_flight_.empty() && half_wanted_.empty() &&
-         !user_list_open_ && (all_wanted_ || !plan_.compare);
+  return work_.empty() && !walking_ && parts_.empty() && in_flight_.empty() &&
+         half_wanted_.empty() && !user_list_open_ && (all_wanted_ || !plan_.compare);
 }
 
 void CatchUpSender::SendUserPage() {
@@ -102,48 +112,56 @@ void CatchUpSender::SendUserPage() {
   shared_.Send(std::move(message));
 }
 
-Status CatchUpSender::StartWork() {
-  Work work = std::move(work_.front());
-  work_.pop_front();
-  walking_ = true;
-  if (!work.mailbox.nil()) {
-    return picture_->StartMailbox(work.mailbox);
-  }
-  if (!work.user.nil()) {
-    return picture_->StartUser(work.user, std::move(work.have));
-  }
-  return picture_->StartSince(plan_.after);
+// --- units -----------------------------------------------------------------------------------
+
+bool CatchUpSender::WantsUnit(Instant now) const {
+  const bool room = pace_.beside_clients() ? in_flight_.empty()
+                                           : in_flight_bytes_ < shared_.options.unit_window_bytes;
+  return !making_ && room && now >= pace_.next_at() && (walking_ || !work_.empty());
 }
 
-Result<std::optional<proto::CatchUpUnit>> CatchUpSender::NextUnit() {
-  while (walking_ || !work_.empty()) {
-    if (!walking_) {
-      TRY(StartWork());
-    }
-    ASSIGN_OR_RETURN(std::optional<proto::CatchUpUnit> unit, picture_->NextUnit());
-    if (unit) {
-      return unit;
-    }
-    walking_ = false;
+void CatchUpSender::BeginUnit(Instant now) {
+  std::optional<CatchUpWork> work;
+  if (!walking_) {
+    work = std::move(work_.front());
+    work_.pop_front();
+    walking_ = true;
   }
-  return std::optional<proto::CatchUpUnit>();
+  making_ = true;
+  pace_.OnUnitBegun(now);
+  const auto make = [this, maker = maker_, begins = begins_, work = std::move(work),
+                     number = next_number_, bytes = pace_.unit_bytes(), post = shared_.post] {
+    auto made = std::make_shared<UnitMaker::Made>(maker->Make(work, number, bytes));
+    post([this, made, begins] {
+      if (begins == begins_) {
+        OnMade(std::move(*made));
+      }
+    });
+  };
+  shared_.background(make);
 }
 
-Status CatchUpSender::MakeParts() {
-  ASSIGN_OR_RETURN(std::optional<proto::CatchUpUnit> unit, NextUnit());
-  if (!unit) {
-    return OkStatus();
+void CatchUpSender::OnMade(UnitMaker::Made made) {
+  making_ = false;
+  if (!made.status.ok()) {
+    shared_.Drop(made.status.Annotate("the standby cannot be served"));
+    return;
   }
-  unit->set_number(next_number_++);
-  const std::string octets = unit->SerializeAsString();
-  ASSIGN_OR_RETURN(auto parts, core::CutIntoParts(octets, unit->number(), true));
-  in_flight_[unit->number()] = octets.size();
-  in_flight_bytes_ += octets.size();
-  parts_.assign(std::make_move_iterator(parts.begin()), std::make_move_iterator(parts.end()));
-  return OkStatus();
+  walking_ = !made.walked;
+  if (!made.walked) {
+    in_flight_[next_number_++] = made.bytes;
+    in_flight_bytes_ += made.bytes;
+    parts_ = std::move(made.parts);
+  }
 }
 
-Result<bool> CatchUpSender::Pump() {
+std::optional<Instant> CatchUpSender::next_at() const {
+  const bool waits = stage_ == Stage::kSending && !making_ && in_flight_.empty() &&
+                     parts_.empty() && (walking_ || !work_.empty());
+  return waits ? std::optional(pace_.next_at()) : std::nullopt;
+}
+
+bool CatchUpSender::Pump(Instant now) {
   if (stage_ != Stage::kSending) {
     return false;
   }
@@ -151,15 +169,16 @@ Result<bool> CatchUpSender::Pump() {
     SendUserPage();
     return true;
   }
-  if (parts_.empty() && in_flight_bytes_ < shared_.options.unit_window_bytes) {
-    TRY(MakeParts());
-  }
   if (!parts_.empty()) {
     proto::PeerMessage message;
     *message.mutable_frame_part() = std::move(parts_.front());
     parts_.pop_front();
     shared_.Send(std::move(message));
     return true;
+  }
+  if (WantsUnit(now)) {
+    BeginUnit(now);
+    return false;  // what is made wakes whoever sends
   }
   if (!Finished()) {
     return false;

@@ -21,6 +21,10 @@ bool IsScrub(const proto::PeerMessage& message) {
   }
 }
 
+void RunHere(const std::function<void()>& work) {
+  work();
+}
+
 }  // namespace
 
 Conversation::Conversation(ConversationParts parts)
@@ -29,7 +33,9 @@ Conversation::Conversation(ConversationParts parts)
               .ports = parts.ports,
               .clock = parts.clock,
               .observer = parts.observer,
-              .post = std::move(parts.post)},
+              .post = std::move(parts.post),
+              .background = parts.background ? std::move(parts.background) : RunHere,
+              .arbiter = parts.arbiter},
       role_(shared_, parts.control, parts.gate, *this),
       salvage_(parts.salvage),
       gate_(parts.gate),

@@ -37,7 +37,10 @@ struct ConversationParts {
   CommitGate& gate;
   PairObserver& observer;
   Post post;
+  /// Where pictures are read for a standby that is behind; null: in the conversation itself.
+  Background background = nullptr;
   ScrubInbox* scrub = nullptr;  // null: nobody searches
+  Arbiter* arbiter = nullptr;   // asked if options.settings.arbiter
 };
 
 /// See the head of this file.
@@ -81,6 +84,11 @@ class Conversation : private RoleListener {
   Instant NextDeadline() const;
   /// Takes in what waits at the commit gate.
   void Drain() { role_.Drain(); }
+
+  // --- the arbiter: see core::ArbiterAnswer, ArbiterSilent and LeaderGone
+  void OnArbiter(const core::ArbiterAnswer& answer) { role_.Step(answer); }
+  void OnArbiterSilent() { role_.Step(core::ArbiterSilent{}); }
+  void OnLeaderGone() { role_.Step(core::LeaderGone{}); }
 
   // --- operators
   /// `done` runs exactly once, perhaps before this returns. Orders wait for one another; only

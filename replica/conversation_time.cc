@@ -113,6 +113,9 @@ Instant Conversation::NextDeadline() const {
   if (order_running_ && !orders_.empty()) {
     next = std::min(next, orders_.front().deadline);
   }
+  if (const auto unit_at = primary_.next_unit_at(); unit_at && *unit_at > clock_.Now()) {
+    next = std::min(next, *unit_at);
+  }
   return next;
 }
 

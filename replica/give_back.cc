@@ -69,7 +69,8 @@ void GiveBackSender::Reset() {
 bool GiveBackSender::MayOffer() {
   const core::RoleState& state = shared_.role->state();
   // In async nobody is ever eligible, and what is given back is as safe as any other write.
-  const bool in_sync = state.eligible || shared_.role->settings().mode == core::Mode::kAsync;
+  const core::Settings& settings = shared_.role->settings();
+  const bool in_sync = core::MayBePromoted(settings, state) || settings.mode == core::Mode::kAsync;
   const bool standby = state.role == core::Role::kStandby && state.peer_is_primary && in_sync;
   const bool own =
       state.role == core::Role::kPrimary && shared_.role->serving().writes_refused.empty();

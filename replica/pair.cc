@@ -46,6 +46,11 @@ Status Pair::Start(const core::Control& stored, core::EpochHistory history) {
                         .gate = gate_,
                         .observer = parts_.observer,
                         .post = [this](std::function<void()> work) { PostWork(std::move(work)); },
+                        .background =
+                            [this](std::function<void()> work) {
+                              // Not taken: this node stops, and nobody waits for it any more.
+                              static_cast<void>(ship_read_.TryPost(std::move(work)));
+                            },
                         .scrub = scrubber_.get()});
   {
     const std::lock_guard lock(mutex_);
@@ -93,6 +98,7 @@ void Pair::Stop() {
   }
   role_thread_.join();
   send_thread_.join();
+  ship_read_.Stop();
   {
     const std::lock_guard lock(mutex_);
     RunPosts();

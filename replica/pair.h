@@ -23,6 +23,8 @@
 #include <thread>
 #include <vector>
 
+#include "common/executor.h"
+#include "common/limits.h"
 #include "replica/conversation.h"
 #include "replica/scrubber.h"
 #include "replica/turn.h"
@@ -155,6 +157,7 @@ class Pair : private LinkListener {
 
   std::thread role_thread_;
   std::thread send_thread_;
+  Executor ship_read_{"ship-read", 1, limits::kShipReadQueueMax};
 };
 
 }  // namespace twinspool::replica

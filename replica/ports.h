@@ -94,22 +94,23 @@ class ChangeLog {
 };
 
 /// One consistent picture of the store, for catch-up, refill and comparing. Holds a snapshot until
-/// it is destroyed. One thread.
+/// it is destroyed. One thread at a time.
 class Picture {
  public:
   virtual ~Picture() = default;
   /// The log position that the picture shows.
   virtual EntryId position() const = 0;
 
-  /// Coalesced catch-up: newest state of everything touched after `after`, user by user, in units
-  /// of at most limits::kCatchUpUnitBytes. Call StartSince once, then NextUnit until it answers
+  /// Coalesced catch-up: newest state of everything touched after `after`, user by user; those with
+  /// few octets before those with many. Call StartSince once, then NextUnit until it answers
   /// nothing.
   virtual Status StartSince(CommitSeq after) = 0;
   /// Whole of one user; bodies named in `have` (number and GUID equal) are not sent again.
   virtual Status StartUser(UserId user, std::vector<proto::BodyRef> have) = 0;
   /// Whole of one mailbox (its header, records, entries, the bodies they name), as a repair.
   virtual Status StartMailbox(MailboxId mailbox) = 0;
-  virtual Result<std::optional<proto::CatchUpUnit>> NextUnit() = 0;
+  /// At most `bytes_max` octets of it, unless a single item is larger.
+  virtual Result<std::optional<proto::CatchUpUnit>> NextUnit(std::size_t bytes_max) = 0;
 
   /// Every user with its digest (over its own rows and all its mailboxes), in id order.
   virtual Result<std::vector<proto::UserDigest>> Users() = 0;
@@ -296,10 +297,13 @@ class ScrubStore {
  public:
   virtual ~ScrubStore() = default;
   virtual ScrubMemory Memory() = 0;
+  /// False: the disk has no room for what a pass writes; none begins by itself.
+  virtual bool HasRoom() { return true; }
   /// Somebody met damage since the last pass: one is wanted soon.
   virtual bool Urgent() { return false; }
   /// Reads everything and heals what it can; `whole`: from the beginning, even if an earlier pass
-  /// was cut short. kUnavailable: the host ended it; other errors: the disk did.
+  /// was cut short. kUnavailable: the host ended it; kOverQuota: !HasRoom(); other errors: the
+  /// disk.
   virtual Status Pass(ScrubHost& host, bool whole) = 0;
   /// At least one message, the last one marked so.
   virtual std::vector<proto::ObjectReply> Answer(const proto::ObjectRequest& request) = 0;
@@ -316,6 +320,8 @@ struct StorePorts {
   UidJumper* uid_jump = nullptr;
   ForgottenUsers* forgotten = nullptr;
   ScrubStore* scrub = nullptr;  // null: nothing is searched
+  /// How often clients have read, ever; null: nobody counts. Any thread.
+  std::function<std::uint64_t()> client_reads = nullptr;
 };
 
 // --- the wire

@@ -43,8 +43,13 @@ void PrimarySide::Reset() {
   facts_.reset();
   held_.reset();
   ending_.reset();
+  waiting_.reset();
   catch_up_.Cancel();
   shipper_.StopTail();
+}
+
+bool PrimarySide::MayBringBack() const {
+  return core::MayBringBack(shared_.role->settings(), shared_.role->state());
 }
 
 void PrimarySide::Enter(Phase phase, Instant now) {
@@ -113,7 +118,12 @@ void PrimarySide::Align(Instant now) {
 }
 
 void PrimarySide::AskForRewind(bool refill, Instant now) {
+  waiting_.reset();
   shared_.role->Step(core::PeerBehind{});
+  if (!MayBringBack()) {
+    Enter(Phase::kIdle, now);
+    return;  // OnTick tries again
+  }
   const core::CommonPoint common = Common();
   EntryId id{common.epoch, Incarnation(0), common.seq};
   rewind_.Clear();
@@ -173,9 +183,15 @@ void PrimarySide::BeginCatchUp(CatchUpPlan plan, const char* kind, Instant now) 
   shared_.role->Step(core::PeerBehind{});
   shipper_.StopTail();
   held_.reset();
+  waiting_.reset();
+  if (!MayBringBack()) {
+    waiting_.emplace(std::move(plan), kind);
+    Enter(Phase::kIdle, now);
+    return;
+  }
   Enter(Phase::kCatchUp, now);
   shared_.observer.OnCatchUp(kind);
-  if (Status status = catch_up_.Begin(std::move(plan)); !status.ok()) {
+  if (Status status = catch_up_.Begin(std::move(plan), now); !status.ok()) {
     shared_.Drop(status.Annotate("a catch-up of the standby cannot begin"));
   }
 }
@@ -194,7 +210,7 @@ void PrimarySide::OnUserWanted(const proto::UserWanted& wanted, Instant now) {
 
 void PrimarySide::OnUnitDone(const proto::UnitDone& done, Instant now) {
   progress_at_ = now;
-  catch_up_.OnUnitDone(done);
+  catch_up_.OnUnitDone(done, now);
 }
 
 void PrimarySide::OnRepairWanted(const proto::RepairWanted& wanted, Instant now) {
@@ -255,8 +271,8 @@ Result<bool> PrimarySide::PumpTail() {
   return true;
 }
 
-Result<bool> PrimarySide::PumpCatchUp(Instant now) {
-  ASSIGN_OR_RETURN(const bool more, catch_up_.Pump());
+bool PrimarySide::PumpCatchUp(Instant now) {
+  const bool more = catch_up_.Pump(now);
   if (catch_up_.active()) {
     return more;
   }
@@ -267,8 +283,8 @@ Result<bool> PrimarySide::PumpCatchUp(Instant now) {
     Enter(Phase::kTail, now);
     shipper_.StartTail(target);
   } else {
-    BeginCatchUp({.compare = target < shared_.ports.log->low_water(), .after = target}, "coalesced",
-                 now);
+    const bool compare = target < shared_.ports.log->low_water();
+    BeginCatchUp({.compare = compare, .after = target, .again = true}, "coalesced", now);
   }
   return true;
 }
@@ -282,7 +298,8 @@ bool PrimarySide::WantsToSend() const {
 }
 
 bool PrimarySide::Pump(Instant now) {
-  if (!core::MayShip(shared_.role->state())) {
+  const bool may = phase_ == Phase::kTail ? core::MayShip(shared_.role->state()) : MayBringBack();
+  if (!may) {
     return false;
   }
   Result<bool> sent = false;
@@ -307,9 +324,16 @@ void PrimarySide::OnTick(Instant now) {
     return;
   }
   Trim();
+  if (shared_.role->settings().arbiter && phase_ == Phase::kIdle && facts_) {
+    if (waiting_) {
+      BeginCatchUp(std::move(waiting_->first), waiting_->second, now);
+    } else {
+      Align(now);
+    }
+  }
   const bool quiet =
       phase_ == Phase::kIdle || (phase_ == Phase::kTail && shipper_.acked() >= shipper_.last());
-  if (quiet) {
+  if (quiet || (phase_ == Phase::kCatchUp && catch_up_.resting(now))) {
     progress_at_ = now;
     return;
   }
@@ -329,7 +353,8 @@ void PrimarySide::OnTick(Instant now) {
 /// beyond its bound the peer is compared instead.
 void PrimarySide::Trim() {
   ChangeLog& log = *shared_.ports.log;
-  if (core::IsSingle(shared_.role->state())) {
+  if (core::IsSingle(shared_.role->state()) ||
+      shared_.ports.visibility->FreeBytes() < limits::kDiskLastBytes) {
     return;
   }
   if (shipper_.acked() > log.low_water()) {

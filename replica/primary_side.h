@@ -8,6 +8,7 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 
 #include "replica/catch_up_sender.h"
 #include "replica/core/history.h"
@@ -58,6 +59,10 @@ class PrimarySide {
   const core::ShipperCore& shipper() const { return shipper_; }
   /// Units sent in the catch-up under way; how many there will be is not known beforehand.
   std::uint64_t catch_up_units() const;
+  /// When a catch-up that rests for the clients' sake goes on.
+  std::optional<Instant> next_unit_at() const {
+    return phase_ == Phase::kCatchUp ? catch_up_.next_at() : std::nullopt;
+  }
   /// When the standby last acknowledged something in this time as primary.
   std::optional<Instant> acked_at() const { return acked_at_; }
 
@@ -66,13 +71,14 @@ class PrimarySide {
   void AskForRewind(bool refill, Instant now);
   void Ladder(CommitSeq after, bool incomplete, Instant now);
   void BeginCatchUp(CatchUpPlan plan, const char* kind, Instant now);
+  bool MayBringBack() const;
   void Enter(Phase phase, Instant now);
   bool InMyLog(const EntryId& last) const;
   std::optional<EntryId> Mine(CommitSeq seq) const;
   core::CommonPoint Common() const;
   void SendRewindTo();
   Result<bool> PumpTail();
-  Result<bool> PumpCatchUp(Instant now);
+  bool PumpCatchUp(Instant now);
   void Trim();
 
   Shared& shared_;
@@ -81,6 +87,8 @@ class PrimarySide {
   Phase phase_ = Phase::kIdle;
   std::optional<proto::Hello> facts_;
   proto::RewindTo rewind_;
+  /// A catch-up that waits until the arbiter lets this node go on alone, and its kind.
+  std::optional<std::pair<CatchUpPlan, const char*>> waiting_;
   Instant progress_at_;
   std::optional<Instant> acked_at_;
   /// Target of a catch-up whose end was sent and is not acknowledged yet.

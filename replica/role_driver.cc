@@ -170,9 +170,9 @@ void RoleDriver::Do(const core::StartRewind& /*action*/) {
   listener_.OnStartRewind();
 }
 
-// Settings::arbiter is never set: there is none to ask yet.
-void RoleDriver::Do(const core::AskArbiter&) {
-  TWINSPOOL_CHECK(false, "no arbiter is configured");
+void RoleDriver::Do(const core::AskArbiter& action) {
+  TWINSPOOL_CHECK(shared_.arbiter != nullptr, "the settings have an arbiter, and there is none");
+  shared_.arbiter->Ask(action);
 }
 
 void RoleDriver::Do(const core::JumpUids& action) {

@@ -130,9 +130,10 @@ Scrubber::Why Scrubber::NextPass() {
   const bool urgent =
       parts_.store->Urgent() && (!urgent_at_ || now.MsSince(*urgent_at_) >= limits::kScrubUrgentMs);
   const bool due = core::PassIsDue(parts_.settings, memory_, parts_.clock.WallNs());
-  return !(urgent || due) || !parts_.status().settled ? Why::kNothing
-         : urgent                                     ? Why::kUrgent
-                                                      : Why::kDue;
+  if (!(urgent || due) || !parts_.store->HasRoom() || !parts_.status().settled) {
+    return Why::kNothing;
+  }
+  return urgent ? Why::kUrgent : Why::kDue;
 }
 
 /// What is more urgent ends a pass that was merely due; it goes on later.

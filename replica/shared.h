@@ -72,6 +72,15 @@ class ScrubInbox {
   virtual void OnPeerGone() = 0;
 };
 
+/// A third party that keeps one value of the pair and changes it by compare-and-swap alone.
+class Arbiter {
+ public:
+  virtual ~Arbiter() = default;
+  /// Called inside the conversation; never blocks. What comes of it reaches Conversation::OnArbiter
+  /// later, or never; and it may be carried out late, also after nobody waits for it any more.
+  virtual void Ask(const core::AskArbiter& question) = 0;
+};
+
 /// Messages on their way to the link, in order.
 class Outgoing {
  public:
@@ -91,6 +100,9 @@ class Outgoing {
 /// Runs a closure inside the conversation, later. Safe from any thread.
 using Post = std::function<void(std::function<void()>)>;
 
+/// Runs work that may take long elsewhere, soon, one after the other. Safe from any thread.
+using Background = std::function<void(std::function<void()>)>;
+
 class RoleDriver;
 
 /// References that every part holds. Outlived by the conversation that owns it.
@@ -100,6 +112,8 @@ struct Shared {
   Clock& clock;
   PairObserver& observer;
   Post post;
+  Background background;
+  Arbiter* arbiter = nullptr;  // with core::Settings::arbiter
   RoleDriver* role = nullptr;
   Outgoing out = {};
   /// Set by whoever finds the stream not worth going on with; the conversation then drops it.

@@ -433,6 +433,8 @@ bool MayShip(const RoleState& state);
 /// … and so may a rewind or a catch-up. With an arbiter only under a grant: whoever comes behind it
 /// must not be promotable any more, nor a promotion of it be under way.
 bool MayBringBack(const Settings& settings, const RoleState& state);
+/// A standby that holds everything that was acknowledged, as far as it was told.
+bool MayBePromoted(const Settings& settings, const RoleState& state);
 /// `single`: there is no peer.
 bool IsSingle(const RoleState& state);
 /// Acknowledges under a grant.

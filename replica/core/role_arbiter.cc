@@ -74,7 +74,8 @@ void Machine::TickArbiter() {
     AskFor(Ask::kResume, c_.epoch, s_.config.in_sync);
   } else if (named_ahead && MayLead()) {
     AskToLead();  // it promoted us, and we crashed before we knew
-  } else if (s_.revoke_wanted && c_.grant == Grant::kNone && settings_.mode != Mode::kStrict) {
+  } else if (s_.revoke_wanted && c_.grant == Grant::kNone) {
+    // Also in strict mode, where the grant sleeps: the peer cannot be brought back without one.
     AskToGoOnAlone();
   } else {
     MaybeReadmit();

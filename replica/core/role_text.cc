@@ -41,6 +41,12 @@ bool MayBringBack(const Settings& settings, const RoleState& state) {
   return MayShip(state) && (!settings.arbiter || state.control.grant != Grant::kNone);
 }
 
+bool MayBePromoted(const Settings& settings, const RoleState& state) {
+  const bool in_sync =
+      settings.arbiter ? (state.config.in_sync >> settings.node_index & 1) != 0 : state.eligible;
+  return state.role == Role::kStandby && in_sync;
+}
+
 bool IsSingle(const RoleState& state) {
   return state.control.grant == Grant::kStanding;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/limits.h"
 #include "server/store/disk_space.h"
 
 namespace twinspool::store {
@@ -36,14 +37,12 @@ void DiskPolicy::OverrideFreeBytes(std::function<std::uint64_t()> probe) {
 }
 
 Status DiskPolicy::Admit(Admission admission) {
-  if (admission == Admission::kFree) {
-    return OkStatus();
-  }
   const std::uint64_t own = FreeBytes();
   const std::uint64_t peer = peer_free_.load();
   const std::uint64_t least = std::min(own, peer);
   const char* const whose = own <= peer ? "this node" : "the other node";
-  if (least < reserves_.hard_bytes) {
+  const std::uint64_t needed = admission == Admission::kFree ? 0 : reserves_.hard_bytes;
+  if (least < std::max(needed, limits::kDiskLastBytes)) {
     return OverQuota(std::string("the disk of ") + whose +
                      " is full: nothing can be changed until there is room");
   }

@@ -21,7 +21,7 @@ namespace twinspool::store {
 enum class Admission {
   kSmall,   // flags, expunges, names: refused below the hard reserve only
   kBodies,  // octets: refused below the soft reserve, too
-  kFree,    // gives room back (collection, purge): never refused for the disk
+  kFree,    // gives room back (collection, purge): refused on limits::kDiskLastBytes only
 };
 
 struct DiskReserves {
@@ -35,10 +35,11 @@ class DiskPolicy {
  public:
   DiskPolicy(std::string directory, DiskReserves reserves, Clock& clock);
 
-  /// kOverQuota below a reserve, naming the node whose disk it is.
+  /// kOverQuota below a reserve or on the last octets, naming the node whose disk it is.
   Status Admit(Admission admission);
-  /// kOverQuota below the own hard reserve: a standby takes no units of a catch-up then. Frames it
-  /// does take: below either node's reserve a primary sends only what gives room back.
+  /// kOverQuota below the own hard reserve: a standby takes no units of a catch-up then, and the
+  /// search for damage rests. Frames a standby does take: below either node's reserve a primary
+  /// sends only what gives room back.
   Status AdmitCopy();
   void SetPeerFreeBytes(std::uint64_t bytes) { peer_free_.store(bytes); }
   std::uint64_t FreeBytes();

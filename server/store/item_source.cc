@@ -415,6 +415,12 @@ ItemSources SourcesOfTouched(const RowView& view, TouchedUser touched) {
   AddEach<BodyNo>(
       &sources, {touched.collected.begin(), touched.collected.end()},
       [&view, user](const BodyNo& body, Items* out) { return AddCollect(view, user, body, out); });
+  for (const auto& [mailbox, what] : touched.mailboxes) {
+    UidSet known = what.entries.Minus(what.records);
+    if (!known.empty()) {
+      AddMessages(&sources, view, mailbox, UidSet(), std::move(known));
+    }
+  }
   AddEach<std::pair<BodyNo, std::uint32_t>>(&sources,
                                             {touched.chunks.begin(), touched.chunks.end()},
                                             [&view, user](const auto& chunk, Items* out) {
@@ -422,8 +428,8 @@ ItemSources SourcesOfTouched(const RowView& view, TouchedUser touched) {
                                             });
   for (auto& mailbox : touched.mailboxes) {
     auto& what = mailbox.second;
-    if (!what.entries.empty()) {
-      AddMessages(&sources, view, mailbox.first, std::move(what.records), std::move(what.entries));
+    if (!what.records.empty()) {
+      AddMessages(&sources, view, mailbox.first, what.records, what.records);
     }
   }
   AddEach<std::string>(&sources, {touched.misc.begin(), touched.misc.end()},

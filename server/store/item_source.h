@@ -35,8 +35,8 @@ using ItemSources = std::deque<std::unique_ptr<ItemSource>>;
 using KnownBodies = std::vector<std::pair<BodyNo, Guid>>;
 
 /// Everything of a touched user, who is still here, that was touched, in an order that can be
-/// applied: headers, purges, collections, bodies, messages, small rows. What is gone is named as
-/// forgotten.
+/// applied: headers, purges, collections, state of messages that the other side has, bodies, new
+/// messages, small rows. What is gone is named as forgotten.
 ItemSources SourcesOfTouched(const RowView& view, TouchedUser touched);
 
 /// Everything of a user. A body in `have` is only named (a CopyBodyItem onto itself).

@@ -46,6 +46,7 @@ Status LocalMailStore::Serving() {
 }
 
 Result<LocalMailStore::Held> LocalMailStore::Hold() {
+  reads_begun_.fetch_add(1, std::memory_order_relaxed);
   const ServingPtr state = path_.gate.state();
   if (!state->primary) {
     return Fenced("this node is not the primary of its pair; use the other node");

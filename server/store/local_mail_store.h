@@ -6,6 +6,7 @@
 // visibility, a refusal's that nothing depends on wherever it was found.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -44,6 +45,8 @@ class LocalMailStore final : public MailStore {
   ~LocalMailStore() override;
   /// Runs what is queued, then stops the pools: later calls answer kUnavailable.
   void Stop();
+  /// How often clients have read, ever. Any thread.
+  std::uint64_t reads_begun() const { return reads_begun_.load(std::memory_order_relaxed); }
 
   void Authenticate(LoginRequest login, Done<UserRef> done) override;
   void FindRecipient(std::string address, Done<UserRef> done) override;
@@ -93,6 +96,7 @@ class LocalMailStore final : public MailStore {
   PasswordCheck& passwords_;
   const Credentials& credentials_;
   const MailStoreOptions options_;
+  std::atomic<std::uint64_t> reads_begun_{0};
   Executor reads_;
   Executor txns_;
 };

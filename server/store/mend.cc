@@ -60,6 +60,7 @@ Status Unchanged(const WritePath& path, const StripeLock& lock, const ObjectPart
 Status WriteAlone(const WritePath& path, replica::ScrubHost& host,
                   const std::function<Status()>& write) {
   return host.Alone([&]() -> Status {
+    TRY(path.disk.AdmitCopy());
     TRY(write());
     if (path.gate.state()->primary) {
       path.visibility.Refresh(path.engine.TakeSnapshot());

@@ -93,7 +93,7 @@ Status StorePicture::NextUser() {
   return OkStatus();
 }
 
-Result<std::optional<proto::CatchUpUnit>> StorePicture::NextUnit() {
+Result<std::optional<proto::CatchUpUnit>> StorePicture::NextUnit(std::size_t bytes_max) {
   if (!current_) {
     TRY(NextUser());
   }
@@ -109,7 +109,7 @@ Result<std::optional<proto::CatchUpUnit>> StorePicture::NextUnit() {
   unit.set_first(!current_->begun);
   unit.set_replace(!current_->begun && current_->replace);
   current_->begun = true;
-  ASSIGN_OR_RETURN(const bool finished, FillUnit(&unit));
+  ASSIGN_OR_RETURN(const bool finished, FillUnit(&unit, bytes_max));
   if (finished) {
     TRY(Close(&unit));
     current_.reset();
@@ -117,13 +117,13 @@ Result<std::optional<proto::CatchUpUnit>> StorePicture::NextUnit() {
   return std::optional(std::move(unit));
 }
 
-Result<bool> StorePicture::FillUnit(proto::CatchUpUnit* unit) {
+Result<bool> StorePicture::FillUnit(proto::CatchUpUnit* unit, std::size_t bytes_max) {
   std::size_t bytes = unit->ByteSizeLong() + 64;  // room for the digest of a last unit
   while (true) {
     while (!current_->items.empty()) {
       // Tag and length of the item in the unit are at most 8 octets.
       const std::size_t size = current_->items.front().ByteSizeLong() + 8;
-      if (bytes + size > limits::kCatchUpUnitBytes && unit->items_size() > 0) {
+      if (bytes + size > bytes_max && unit->items_size() > 0) {
         return false;
       }
       bytes += size;

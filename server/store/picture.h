@@ -2,9 +2,8 @@
 // takes such pictures.
 //
 // A picture pins a snapshot and the end of the log as of that snapshot (both are in the same batch,
-// so they always fit). Units hold at most limits::kCatchUpUnitBytes unless a single item is bigger;
-// a body larger than a unit is spread over several, chunk by chunk. Nothing else is kept in memory
-// than one unit and what item_source.h and touched.h bound.
+// so they always fit). A body larger than a unit is spread over several, chunk by chunk. Nothing
+// else is kept in memory than one unit and what item_source.h and touched.h bound.
 #pragma once
 
 #include <memory>
@@ -40,7 +39,7 @@ class StorePicture final : public replica::Picture {
   Status StartSince(CommitSeq after) override;
   Status StartUser(UserId user, std::vector<proto::BodyRef> have) override;
   Status StartMailbox(MailboxId mailbox) override;
-  Result<std::optional<proto::CatchUpUnit>> NextUnit() override;
+  Result<std::optional<proto::CatchUpUnit>> NextUnit(std::size_t bytes_max) override;
   Result<std::vector<proto::UserDigest>> Users() override;
   Result<std::vector<proto::MailboxDigest>> MailboxDigests(MailboxId after,
                                                            std::size_t limit) override;
@@ -51,7 +50,7 @@ class StorePicture final : public replica::Picture {
 
   Status NextUser();
   /// Reads items until the unit is full; true: nothing is left of the current user.
-  Result<bool> FillUnit(proto::CatchUpUnit* unit);
+  Result<bool> FillUnit(proto::CatchUpUnit* unit, std::size_t bytes_max);
   Status Close(proto::CatchUpUnit* unit);
 
   const SnapshotPtr snapshot_;

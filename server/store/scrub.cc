@@ -55,6 +55,7 @@ StoreScrub::Place StoreScrub::ReadPlace() {
 }
 
 Status StoreScrub::WritePlace(const Place& place) {
+  TRY(path_.disk.AdmitCopy());
   std::string row;
   PutTime(&row, place.memory.began_ns);
   PutTime(&row, place.memory.ended_ns);
@@ -68,6 +69,10 @@ Status StoreScrub::WritePlace(const Place& place) {
 
 replica::ScrubMemory StoreScrub::Memory() {
   return ReadPlace().memory;
+}
+
+bool StoreScrub::HasRoom() {
+  return path_.disk.AdmitCopy().ok();
 }
 
 bool StoreScrub::Urgent() {

@@ -28,6 +28,7 @@ class StoreScrub final : public replica::ScrubStore {
   StoreScrub(const WritePath& path, OutboxLog& log) : path_(path), log_(log) {}
 
   replica::ScrubMemory Memory() override;
+  bool HasRoom() override;
   bool Urgent() override;
   Status Pass(replica::ScrubHost& host, bool whole) override;
   std::vector<proto::ObjectReply> Answer(const proto::ObjectRequest& request) override;

@@ -152,6 +152,7 @@ replica::StorePorts Store::ports() {
   ports.uid_jump = &parts_->uid_jump;
   ports.forgotten = &parts_->forgotten;
   ports.scrub = &parts_->scrub;
+  ports.client_reads = [parts = parts_.get()] { return parts->mail.reads_begun(); };
   return ports;
 }
 

@@ -7,16 +7,28 @@
 namespace twinspool::store {
 
 Result<std::optional<TouchedUser>> TouchedScan::Next() {
-  while (users_.empty() && !done_) {
+  while (ready_.empty() && !done_) {
     TRY(Pass());
+    Order();
   }
-  if (users_.empty()) {
+  if (ready_.empty()) {
     return std::optional<TouchedUser>();
   }
-  TouchedUser next = std::move(users_.begin()->second);
-  users_.erase(users_.begin());
-  from_ = next.user;
+  TouchedUser next = std::move(ready_.front());
+  ready_.pop_front();
   return std::optional(std::move(next));
+}
+
+void TouchedScan::Order() {
+  for (auto& [id, user] : users_) {
+    from_ = id;
+    ready_.push_back(std::move(user));
+  }
+  users_.clear();
+  const auto octets = [](const TouchedUser& user) {
+    return std::pair(user.whole, user.chunks.size());
+  };
+  std::ranges::stable_sort(ready_, {}, octets);
 }
 
 Status TouchedScan::Pass() {

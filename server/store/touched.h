@@ -3,9 +3,13 @@
 // The log may hold far more than fits in memory. A pass keeps what it finds of the users with the
 // lowest ids, within a bound, and forgets higher ones; these are found again by the next pass. A
 // user with very many touched things is answered as whole: cheaper to send than to list.
+//
+// Of the users of one pass those with the fewest new octets come first: so nearly everybody's
+// flags, folders and small mail are on the other node before the first large attachment goes.
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -53,7 +57,7 @@ class TouchedScan {
   TouchedScan(const RowView& view, CommitSeq after, CommitSeq upto, TouchedLimits limits = {})
       : view_(view), after_(after), upto_(upto), limits_(limits) {}
 
-  /// The next user in id order; nothing: that was all. kDataLoss: an entry is missing or damaged.
+  /// The next user; nothing: that was all. kDataLoss: an entry is missing or damaged.
   Result<std::optional<TouchedUser>> Next();
 
  private:
@@ -61,14 +65,16 @@ class TouchedScan {
   Status AddEntry(const proto::OutboxEntry& entry);
   Status AddItem(const proto::OutboxItem& item, TouchedUser* user);
   void KeepWithinLimits();
+  void Order();
 
   const RowView& view_;
   const CommitSeq after_;
   const CommitSeq upto_;
   const TouchedLimits limits_;
-  std::optional<UserId> from_;  // users above this are still to come; nothing: all
-  std::optional<UserId> stop_;  // this pass keeps users below this
-  std::map<UserId, TouchedUser> users_;
+  std::optional<UserId> from_;           // users above this are still to come; nothing: all
+  std::optional<UserId> stop_;           // this pass keeps users below this
+  std::map<UserId, TouchedUser> users_;  // of the pass under way
+  std::deque<TouchedUser> ready_;  // of the last pass, in the order in which they are answered
   std::size_t things_ = 0;
   bool done_ = false;
 };

@@ -319,6 +319,25 @@ TEST_F(PairTest, ManyDifferingUsersAreAskedForAFewAtATime) {
   EXPECT_LE(b_->store.asked_most(), limits::kUsersAskedAtOnce);
 }
 
+// The disk would refuse even that, and a refused write ends the process.
+TEST_F(PairTest, ThePrimarysLogIsNotTrimmedOnTheLastOctetsOfItsDisk) {
+  StartPair();
+  WaitWhole();
+  ASSERT_TRUE(a_->Append("first"));
+  const auto trimmed = [this](const auto&) { return a_->store.low_water() == a_->store.End().seq; };
+  ASSERT_TRUE(a_->pair().WaitFor(trimmed, 20'000).ok());
+  a_->store.free_bytes = limits::kDiskLastBytes - 1;
+  ASSERT_TRUE(a_->Append("second"));
+  a_->store.free_bytes = limits::kDiskLastBytes - 2;
+  const auto told = [this](const auto&) {  // so a tick has passed
+    return b_->store.peer_free_bytes == limits::kDiskLastBytes - 2;
+  };
+  ASSERT_TRUE(b_->pair().WaitFor(told, 20'000).ok());
+  EXPECT_LT(a_->store.low_water(), a_->store.End().seq);
+  a_->store.free_bytes = 1u << 30;
+  EXPECT_TRUE(a_->pair().WaitFor(trimmed, 20'000).ok());
+}
+
 TEST_F(PairTest, PeerOfAnotherPairIsRefusedOnBothSides) {
   StartPair();
   a_->Stop();

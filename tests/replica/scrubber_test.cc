@@ -125,8 +125,10 @@ TEST_F(ScrubberTest, APassThatIsDueBeginsByItselfAndOneThatIsNotDoesNot) {
   EXPECT_TRUE(here_.WaitPasses(1, 1));
   EXPECT_TRUE(there_.WaitPasses(1, 1));
   EXPECT_TRUE(here_.whole());
+  // An operator's comes after it, on the same thread.
+  EXPECT_TRUE(RunDeep(*a_).status.ok());
   EXPECT_GT(a_->pair().Snapshot().scrub.ended_ns, 0);
-  EXPECT_EQ(here_.passes(), 1);
+  EXPECT_EQ(here_.passes(), 2);
 }
 
 TEST_F(ScrubberTest, WhereItIsOffOnlyAnOperatorBeginsOneOnBothNodes) {

@@ -52,7 +52,7 @@ class Forget : public Replication {
     std::vector<proto::CatchUpUnit> units;
     auto picture = *StorePicture::Take(primary_.engine());
     EXPECT_TRUE(picture->StartSince(after).ok());
-    while (auto unit = picture->NextUnit().value()) {
+    while (auto unit = picture->NextUnit(limits::kCatchUpUnitBytes).value()) {
       EXPECT_TRUE(standby_.sink().ApplyUnit(*unit).value());
       units.push_back(*std::move(unit));
     }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "common/digest.h"
+#include "common/limits.h"
 #include "tests/store/pair_fixture.h"
 
 namespace twinspool::store {
@@ -34,7 +35,7 @@ class Repair : public ::testing::Test {
   /// Sends the picture's units; the first answer that is not "right".
   Result<bool> Send(replica::Picture& picture) {
     while (true) {
-      const auto unit = picture.NextUnit().value();
+      const auto unit = picture.NextUnit(limits::kCatchUpUnitBytes).value();
       if (!unit) {
         return true;
       }

@@ -41,7 +41,7 @@ class Replication : public ::testing::Test {
   bool SendUnits(replica::Picture& picture) {
     bool equal = true;
     while (true) {
-      auto unit = picture.NextUnit();
+      auto unit = picture.NextUnit(limits::kCatchUpUnitBytes);
       EXPECT_TRUE(unit.ok()) << unit.status().ToString();
       if (!unit.ok() || !unit.value()) {
         return equal && unit.ok();

@@ -139,9 +139,9 @@ TEST_F(Replication, CatchUpBrokenOffStartsAgain) {
   auto picture = *StorePicture::Take(primary_.engine());
   ASSERT_TRUE(picture->StartSince(after).ok());
   // One user of several is done, the next is begun and not finished.
-  auto unit = *picture->NextUnit();
+  auto unit = *picture->NextUnit(limits::kCatchUpUnitBytes);
   ASSERT_TRUE(standby_.sink().ApplyUnit(*unit).ok());
-  unit = *picture->NextUnit();
+  unit = *picture->NextUnit(limits::kCatchUpUnitBytes);
   ASSERT_TRUE(unit);
   unit->set_last(false);
   ASSERT_TRUE(standby_.sink().ApplyUnit(*unit).ok());
@@ -169,6 +169,76 @@ TEST_F(Replication, PictureShowsOneMoment) {
   ExpectEqual(kNoOutbox);
 }
 
+TEST_F(Replication, UsersWithFewOctetsComeBeforeThoseWithMany) {
+  for (int i = 0; i < 3; ++i) {
+    writer_.CreateUser();
+  }
+  const std::vector<UserId> users = writer_.Users();
+  const CommitSeq after = primary_.log().last().seq;
+  const std::string big(3 * limits::kBodyChunkBytes, 'x');
+  writer_.Stage(users[0], big, limits::kBodyChunkBytes, true);
+  writer_.Append(users[1], writer_.Mailboxes(users[1])[0], "small");
+  writer_.Stage(users[2], big + "y", limits::kBodyChunkBytes, true);
+  writer_.Append(users[2], writer_.Mailboxes(users[2])[0], "small");
+  auto picture = *StorePicture::Take(primary_.engine());
+  ASSERT_TRUE(picture->StartSince(after).ok());
+  std::vector<std::string> order;
+  while (const auto unit = picture->NextUnit(limits::kCatchUpUnitBytes).value()) {
+    if (unit->first()) {
+      order.push_back(unit->user_id());
+    }
+  }
+  ASSERT_EQ(order.size(), 3U);
+  EXPECT_EQ(order[0], users[1].bytes());
+  EXPECT_EQ(order[1], users[0].bytes());
+  EXPECT_EQ(order[2], users[2].bytes());
+}
+
+TEST_F(Replication, FlagsOfKnownMessagesComeBeforeTheOctetsOfNewOnes) {
+  writer_.CreateUser();
+  const UserId user = writer_.Users()[0];
+  const MailboxId mailbox = writer_.Mailboxes(user)[0];
+  writer_.Append(user, mailbox, "known");
+  Stream(0);
+  const CommitSeq after = standby_.sink().last().seq;
+  writer_.Append(user, mailbox, "new");
+  writer_.SetFlags(user, mailbox, UidSet::Of(1, 1), 1);
+  auto picture = *StorePicture::Take(primary_.engine());
+  ASSERT_TRUE(picture->StartSince(after).ok());
+  const auto unit = picture->NextUnit(limits::kCatchUpUnitBytes).value();
+  ASSERT_TRUE(unit);
+  std::vector<proto::ChangeItem::KindCase> kinds;
+  for (const proto::ChangeItem& item : unit->items()) {
+    kinds.push_back(item.kind_case());
+  }
+  const auto at = [&](proto::ChangeItem::KindCase kind) {
+    return std::ranges::find(kinds, kind) - kinds.begin();
+  };
+  EXPECT_LT(at(proto::ChangeItem::kEntry), at(proto::ChangeItem::kBody));
+  EXPECT_LT(at(proto::ChangeItem::kBody), at(proto::ChangeItem::kRecord));
+  picture.reset();
+  CatchUp(after);
+  ExpectEqual(kNoOutbox);
+}
+
+// What a catch-up may hold of the wire and the disk at once is its caller's to say.
+TEST_F(Replication, UnitsAreAsSmallAsIsAskedFor) {
+  writer_.Steps(300);
+  auto picture = *StorePicture::Take(primary_.engine());
+  ASSERT_TRUE(picture->StartSince(CommitSeq(0)).ok());
+  constexpr std::size_t kSmall = 2'000;
+  int units = 0;
+  while (const auto unit = picture->NextUnit(kSmall).value()) {
+    ++units;
+    EXPECT_TRUE(unit->ByteSizeLong() <= kSmall || unit->items_size() == 1) << unit->ByteSizeLong();
+    ASSERT_TRUE(standby_.sink().ApplyUnit(*unit).value());
+  }
+  EXPECT_GT(units, 10);
+  ASSERT_TRUE(standby_.sink().FinishCatchUp(picture->position()).ok());
+  picture.reset();
+  ExpectEqual(kNoOutbox);
+}
+
 TEST_F(Replication, CatchUpBeyondTheLogIsRefused) {
   writer_.Steps(30);
   primary_.log().Trim(CommitSeq(20));
@@ -182,7 +252,7 @@ TEST_F(Replication, WrongDigestAfterAUserIsTold) {
   writer_.Steps(40);
   auto picture = *StorePicture::Take(primary_.engine());
   ASSERT_TRUE(picture->StartUser(writer_.Users()[0], {}).ok());
-  auto unit = *picture->NextUnit();
+  auto unit = *picture->NextUnit(limits::kCatchUpUnitBytes);
   ASSERT_TRUE(unit && unit->last());
   unit->set_user_digest(std::string(16, 'x'));
   EXPECT_FALSE(standby_.sink().ApplyUnit(*unit).value());
@@ -230,7 +300,7 @@ TEST_F(Replication, DivergedStandbyIsReplacedWithoutSendingBodiesAgain) {
   const auto have = standby_.sink().BodiesOf(user).value();
   ASSERT_FALSE(have.empty());
   ASSERT_TRUE(picture->StartUser(user, have).ok());
-  const auto unit = *picture->NextUnit();
+  const auto unit = *picture->NextUnit(limits::kCatchUpUnitBytes);
   int named = 0;
   for (const proto::ChangeItem& item : unit->items()) {
     named += item.has_copy_body() ? 1 : 0;
@@ -289,7 +359,7 @@ TEST_F(Replication, ClaimOfABodyThatIsNotHereIsRefused) {
   writer_.Append(user, writer_.Mailboxes(user)[0], "body");
   auto picture = *StorePicture::Take(primary_.engine());
   ASSERT_TRUE(picture->StartUser(user, primary_.sink().BodiesOf(user).value()).ok());
-  const auto unit = *picture->NextUnit();
+  const auto unit = *picture->NextUnit(limits::kCatchUpUnitBytes);
   EXPECT_EQ(standby_.sink().ApplyUnit(*unit).code(), Code::kDataLoss);
 }
 

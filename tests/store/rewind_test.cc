@@ -95,7 +95,7 @@ TEST(ReplicationSeeds, EveryWayGivesThePrimarysRows) {
         primary.engine(), {.things = 40 * static_cast<std::size_t>(seed), .things_per_user = 90});
     ASSERT_TRUE(picture->StartSince(common).ok());
     while (true) {
-      const auto unit = picture->NextUnit().value();
+      const auto unit = picture->NextUnit(limits::kCatchUpUnitBytes).value();
       if (!unit) {
         break;
       }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/digest.h"
+#include "common/limits.h"
 #include "server/store/commit_pipeline.h"
 
 namespace twinspool::store {
@@ -73,7 +74,7 @@ std::string Tell(const std::vector<proto::Damage>& found) {
 
 Status DirectHost::Send(replica::Picture& picture) {
   while (true) {
-    ASSIGN_OR_RETURN(const auto unit, picture.NextUnit());
+    ASSIGN_OR_RETURN(const auto unit, picture.NextUnit(limits::kCatchUpUnitBytes));
     if (!unit) {
       return OkStatus();
     }

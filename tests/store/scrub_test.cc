@@ -227,6 +227,22 @@ TEST_P(Scrub, APassGoesOnWhereItWasCutShort) {
   EXPECT_GE(in_two, all);
 }
 
+// A write that the disk refuses ends the process: a search must not be what does that.
+TEST_P(Scrub, OnAFullDiskNothingIsWritten) {
+  replica::ScrubStore& scrub = *box(node()).store().ports().scrub;
+  Flip(node(), Family::kIndex, PageKey(inbox_.id, 0), 400);
+  const replica::ScrubMemory before = scrub.Memory();
+  EXPECT_TRUE(scrub.HasRoom());
+  box(node()).path().disk.OverrideFreeBytes([] { return limits::kDiskLastBytes; });
+  EXPECT_FALSE(scrub.HasRoom());
+  EXPECT_TRUE(Pass(node()).Is(Code::kOverQuota));
+  EXPECT_EQ(scrub.Memory().began_ns, before.began_ns);
+  EXPECT_EQ(host(node()).found.size(), 0U);
+  box(node()).path().disk.OverrideFreeBytes([] { return UINT64_MAX; });
+  ASSERT_TRUE(Pass(node()).ok());
+  EXPECT_TRUE(host(node()).found.at(0).healed()) << Tell(host(node()).found);
+}
+
 /// Only one of the two nodes.
 using ScrubOne = ScrubPair;
 

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/limits.h"
 #include "tests/store/pair_fixture.h"
 #include "tests/support/unsynced_fs.h"
 
@@ -72,7 +73,7 @@ TEST_F(StandbyCrash, EveryFailedWriteIsToldToWhoEndsTheProcess) {
   writer_.Steps(5);
   const auto picture = *StorePicture::Take(primary_.engine());
   ASSERT_TRUE(picture->StartSince(standby_->sink().last().seq).ok());
-  const auto unit = *picture->NextUnit();
+  const auto unit = *picture->NextUnit(limits::kCatchUpUnitBytes);
   fs_->PowerCut();
   int failed = 0;
   const auto expect_told = [&](bool ok) {
@@ -101,7 +102,7 @@ TEST_F(StandbyCrash, RefillGoesOn) {
     bool done = false;
     if (have.ok() && picture->StartUser(left.back(), *have).ok()) {
       while (true) {
-        const auto unit = picture->NextUnit().value();
+        const auto unit = picture->NextUnit(limits::kCatchUpUnitBytes).value();
         if (!unit) {
           done = true;
           break;

@@ -175,7 +175,7 @@ TEST_F(StorePair, ReservedAndUnknownFieldsSurviveEveryChangeOnBothNodes) {
   filled.store().ports().visibility->SetServing({});
   const auto picture = *primary_.store().ports().pictures->TakePicture();
   ASSERT_TRUE(picture->StartSince(CommitSeq(0)).ok());
-  while (const auto unit = picture->NextUnit().value()) {
+  while (const auto unit = picture->NextUnit(limits::kCatchUpUnitBytes).value()) {
     ASSERT_TRUE(filled.store().ports().sink->ApplyUnit(*unit).value());
   }
   for (StoreBox* node : {&primary_, &standby_, &filled}) {

@@ -313,7 +313,7 @@ TEST_F(WriteRules, AFullDiskRefusesBodiesFirstAndThenEverything) {
     ManualClock clock;
     BoxOptions options;
     options.clock = &clock;
-    options.store.disk = {1'000'000, 100'000, 0};
+    options.store.disk = {1'000'000'000, 100'000'000, 0};
     Start(options);
     const auto free_bytes = [&](std::uint64_t bytes) {
       if (peer) {
@@ -323,14 +323,18 @@ TEST_F(WriteRules, AFullDiskRefusesBodiesFirstAndThenEverything) {
       }
     };
     ASSERT_TRUE(box_->Append(inbox_, "one").ok());
-    free_bytes(500'000);
+    free_bytes(500'000'000);
     EXPECT_TRUE(box_->mail().StageBody(user_.id, 10).status().Is(Code::kOverQuota));
     EXPECT_TRUE(box_->Flag(inbox_, UidSet::Of(1, 1), FlagChange::kAdd, Flags(kDeleted)).ok());
     EXPECT_TRUE(box_->Expunge(inbox_).ok());
-    free_bytes(50'000);
+    free_bytes(50'000'000);
     EXPECT_TRUE(box_->Create(user_, "x").status().Is(Code::kOverQuota));
     EXPECT_TRUE(box_->store().RunJobsNow().ok()) << "what gives room back goes on";
-    free_bytes(5'000'000);
+    EXPECT_TRUE(box_->path().disk.Admit(Admission::kFree).ok());
+    free_bytes(limits::kDiskLastBytes - 1);
+    EXPECT_TRUE(box_->path().disk.Admit(Admission::kFree).Is(Code::kOverQuota))
+        << "but for the last";
+    free_bytes(5'000'000'000);
     EXPECT_TRUE(box_->Append(inbox_, "two").ok());
   }
 }

@@ -80,7 +80,7 @@ class MemoryPicture : public replica::Picture {
     return OkStatus();
   }
 
-  Result<std::optional<proto::CatchUpUnit>> NextUnit() override {
+  Result<std::optional<proto::CatchUpUnit>> NextUnit(std::size_t /*bytes_max*/) override {
     if (units_.empty()) {
       return std::optional<proto::CatchUpUnit>();
     }

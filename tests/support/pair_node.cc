@@ -35,6 +35,9 @@ PairNode::PairNode(int index, std::filesystem::path dir, replica::core::Mode mod
 
 void PairNode::Start() {
   replica::StorePorts ports = store.Ports();
+  if (adjust_ports) {
+    adjust_ports(&ports);
+  }
   ports.scrub = scrub;
   pair_ = std::make_unique<replica::Pair>(replica::PairParts{.options = options,
                                                              .salvage = {.data_dir = dir_},

@@ -78,6 +78,7 @@ class PairNode {
   replica::ConversationOptions options;
   replica::ScrubStore* scrub = nullptr;  // who searches; null: nobody
   replica::core::ScrubSettings scrub_settings;
+  std::function<void(replica::StorePorts*)> adjust_ports;  // before each start
   MemoryStore store;
   RamControl control;
 
