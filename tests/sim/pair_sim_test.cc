@@ -15,6 +15,13 @@ namespace {
 
 // Beside what every store must see (seeds.cc).
 constexpr const char* kMustFire[] = {"catch-up repair",
+                                     "arbiter cut or back",
+                                     "arbiter late",
+                                     "arbiter lost",
+                                     "arbiter silent",
+                                     "arbiter swap refused",
+                                     "arbiter wrote",
+                                     "arbiter: leader gone",
                                      "bit rot",
                                      "digest mismatch",
                                      "dropped by a node",

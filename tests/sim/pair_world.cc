@@ -55,9 +55,16 @@ void SimNode::OnCatchUp(const std::string& kind) {
 
 PairWorld::PairWorld(std::uint64_t seed, const std::filesystem::path& dir, Counts* counts,
                      const MakeStore& make_store)
-    : random_(seed), counts_(counts), mode_(Mode::kAvailable) {
+    : random_(seed),
+      counts_(counts),
+      mode_(Mode::kAvailable),
+      arbiter_(
+          clock_, [this](std::uint64_t bound) { return Roll(bound); },
+          [this](const std::string& what) { Count(what); }),
+      ways_{ArbiterWay(arbiter_, 0), ArbiterWay(arbiter_, 1)} {
   const std::uint64_t mode = Roll(10);
   mode_ = mode < 7 ? Mode::kAvailable : mode < 9 ? Mode::kStrict : Mode::kAsync;
+  arbitrated_ = mode_ != Mode::kAsync && Roll(4) == 0;
   pair_ = PairId::FromBytes(std::string(PairId::kSize, 'p'));
   for (int i = 0; i < 2; ++i) {
     const std::filesystem::path own = dir / std::to_string(i);
@@ -70,7 +77,8 @@ PairWorld::PairWorld(std::uint64_t seed, const std::filesystem::path& dir, Count
   // Node 0 begins as the primary of a pair that has just been joined; node 1 is empty.
   const replica::core::Settings settings{.node_index = 0, .mode = mode_};
   Control first = replica::core::NewSingle(settings);
-  first.grant = replica::core::Grant::kPeer;
+  first.grant = arbitrated_ ? replica::core::Grant::kArbiter : replica::core::Grant::kPeer;
+  arbiter_.Begin({.revision = 1, .epoch = first.epoch, .leader = 0, .in_sync = 1});
   nodes_[0]->control.control = first;
   nodes_[0]->control.history.Begin(first.epoch, CommitSeq(1));
   nodes_[1]->control.control = replica::core::NewMember();
@@ -124,6 +132,17 @@ std::string PairWorld::Trace() const {
            (status.state.control.held_down ? " held down" : "") + " grant " + status.grant +
            " salvage " + std::to_string(status.salvage_pending) + " advice: " + status.advice +
            "\n";
+    if (arbitrated_) {
+      out += "  arbiter as it knows it: revision " + std::to_string(status.state.config.revision) +
+             " in sync " + std::to_string(status.state.config.in_sync) + ", asked " +
+             std::to_string(static_cast<int>(status.state.ask)) + "\n";
+    }
+  }
+  if (arbitrated_) {
+    out += "arbiter: revision " + std::to_string(arbiter_.value().revision) + " leader " +
+           std::to_string(arbiter_.value().leader) + " epoch " +
+           std::to_string(arbiter_.value().epoch.value()) + " in sync " +
+           std::to_string(arbiter_.value().in_sync) + "\n";
   }
   return out;
 }
@@ -144,6 +163,7 @@ void PairWorld::Boot(SimNode& booted) {
   replica::ConversationOptions options;
   options.settings.node_index = static_cast<std::uint32_t>(booted.index);
   options.settings.mode = mode_;
+  options.settings.arbiter = arbitrated_;
   options.pair_id = pair_;
   options.node_id =
       NodeId::FromBytes(std::string(NodeId::kSize, static_cast<char>('a' + booted.index)));
@@ -161,10 +181,12 @@ void PairWorld::Boot(SimNode& booted) {
                                  .clock = clock_,
                                  .gate = *booted.gate,
                                  .observer = booted,
-                                 .post = [raw](std::function<void()> work) {
-                                   const std::lock_guard lock(raw->posts_mutex);
-                                   raw->posts.push_back(std::move(work));
-                                 }});
+                                 .post =
+                                     [raw](std::function<void()> work) {
+                                       const std::lock_guard lock(raw->posts_mutex);
+                                       raw->posts.push_back(std::move(work));
+                                     },
+                                 .arbiter = &ways_[static_cast<std::size_t>(booted.index)]});
   Note("boot " + std::to_string(booted.index));
   Guarded(booted, [&] { booted.talk->Start(booted.control.control, booted.control.history); });
 }
@@ -176,6 +198,7 @@ void PairWorld::Kill(SimNode& killed) {
   Note("node " + std::to_string(killed.index) + " dies");
   killed.control.crash_in = -1;
   killed.posts.clear();
+  arbiter_.Forget(static_cast<std::size_t>(killed.index));
   killed.talk.reset();  // with what it holds of the store
   killed.store->Die();
   killed.gate.reset();
@@ -293,12 +316,42 @@ void PairWorld::Deliver(SimNode& to) {
   });
 }
 
+void PairWorld::HearArbiter() {
+  if (!arbitrated_) {
+    return;
+  }
+  arbiter_.Work();
+  for (std::size_t i = 0; i < 2; ++i) {
+    SimNode& hearing = node(i);
+    if (!Awake(hearing)) {
+      continue;
+    }
+    const replica::core::RoleState& state = hearing.talk->state();
+    arbiter_.Beat(i, state.role == replica::core::Role::kPrimary &&
+                         state.control.epoch == arbiter_.value().epoch);
+    const SimArbiter::News news = arbiter_.Hear(i);
+    for (const replica::core::ArbiterAnswer& answer : news.answers) {
+      Count(answer.written ? "arbiter wrote" : "arbiter answered");
+      Guarded(hearing, [&] { hearing.talk->OnArbiter(answer); });
+    }
+    if (news.silent) {
+      Count("arbiter silent");
+      Guarded(hearing, [&] { hearing.talk->OnArbiterSilent(); });
+    }
+    if (news.leader_gone && Roll(20) == 0) {
+      Count("arbiter: leader gone");
+      Guarded(hearing, [&] { hearing.talk->OnLeaderGone(); });
+    }
+  }
+}
+
 void PairWorld::Tick() {
   for (const auto& made : nodes_) {
     if (Awake(*made) && clock_.Now() >= made->talk->NextDeadline()) {
       Guarded(*made, [&] { made->talk->OnTick(); });
     }
   }
+  HearArbiter();
 }
 
 }  // namespace twinspool::test

@@ -21,6 +21,7 @@
 
 #include "common/env.h"
 #include "replica/conversation.h"
+#include "tests/sim/sim_arbiter.h"
 #include "tests/sim/sim_store.h"
 #include "tests/support/memory_ports.h"
 
@@ -123,6 +124,7 @@ class PairWorld {
   void Pump(SimNode& node);
   void Deliver(SimNode& to);
   void Tick();
+  void HearArbiter();
   void ConnectIfPossible();
   void Disconnect();
 
@@ -151,6 +153,9 @@ class PairWorld {
   ManualClock clock_;
   std::array<std::unique_ptr<SimNode>, 2> nodes_;
   replica::core::Mode mode_;
+  bool arbitrated_ = false;
+  SimArbiter arbiter_;
+  std::array<ArbiterWay, 2> ways_;
   PairId pair_;
   std::array<SimWire, 2> wires_;  // [i]: towards node i
   bool connected_ = false;

@@ -80,6 +80,10 @@ void PairWorld::Forget() {
 
 void PairWorld::Fault() {
   SimNode& victim = node(Roll(2));
+  if (arbitrated_ && Roll(4) == 0) {
+    Count("arbiter cut or back");
+    return arbiter_.Cut(static_cast<std::size_t>(victim.index));
+  }
   switch (Roll(5)) {
     case 0:
       if (connected_) {
@@ -369,14 +373,17 @@ bool PairWorld::CheckPrefix() {
 }
 
 bool PairWorld::Check() {
+  for (const auto& made : nodes_) {
+    const replica::ServingState serving = made->store->Serving();
+    if (serving.primary && serving.epoch.value() > top_epoch_) {
+      top_epoch_ = serving.epoch.value();
+      top_node_ = made->index;
+    }
+  }
   for (std::size_t i = 0; i < 2; ++i) {
     SimNode& checked = node(i);
     const bool serving = checked.talk != nullptr && ServesReads(checked);
     const std::uint32_t epoch = checked.store->Serving().epoch.value();
-    if (checked.store->Serving().primary && epoch > top_epoch_) {
-      top_epoch_ = epoch;
-      top_node_ = checked.index;
-    }
     const bool newest = checked.index == top_node_ && epoch == top_epoch_;
     if (serving && !CheckShown(checked)) {
       return false;
@@ -386,8 +393,10 @@ bool PairWorld::Check() {
     }
     was_serving_[i] = serving;
   }
+  // With an arbiter a leader that it let go may show what it has, until it hears of that; it
+  // acknowledges nothing.
   const bool two = was_serving_[0] && was_serving_[1];
-  if (two && mode_ != core::Mode::kAsync) {
+  if (two && mode_ != core::Mode::kAsync && !arbitrated_) {
     return Fail("two nodes serve reads at once");
   }
   return why_.empty() && CheckPrefix();
@@ -402,10 +411,11 @@ bool PairWorld::Whole() {
     }
     const core::RoleState& up = node(i).talk->state();
     const core::RoleState& down = node(1 - i).talk->state();
-    if (up.role == core::Role::kPrimary && down.role == core::Role::kStandby &&
-        (down.eligible || mode_ == core::Mode::kAsync) && up.reads && Writable(node(i)) &&
-        up.peer_pos == up.log_end && node(i).salvage->pending() == 0 &&
-        node(1 - i).salvage->pending() == 0) {
+    const bool promotable =
+        arbitrated_ ? arbiter_.value().in_sync == 3 : down.eligible || mode_ == core::Mode::kAsync;
+    if (up.role == core::Role::kPrimary && down.role == core::Role::kStandby && promotable &&
+        up.reads && Writable(node(i)) && up.peer_pos == up.log_end &&
+        node(i).salvage->pending() == 0 && node(1 - i).salvage->pending() == 0) {
       return true;
     }
   }
@@ -439,6 +449,7 @@ bool PairWorld::CheckEnd() {
 bool PairWorld::Heal() {
   healing_ = true;
   Note("healing");
+  arbiter_.NoMoreFaults();
   for (const auto& made : nodes_) {
     made->frozen_until = Instant();
     Guarded(*made, [&] { made->store->NoMoreFaults(); });
