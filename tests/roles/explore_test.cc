@@ -124,11 +124,7 @@ std::vector<Row> Rows() {
         .heal_every = 11},
        60 * kMillion},
       {"ArbiterStrict",
-       {.mode = Mode::kStrict,
-        .arbiter = true,
-        .writes = 1,
-        .states = 600'000,
-        .heal_every = 11},
+       {.mode = Mode::kStrict, .arbiter = true, .writes = 1, .states = 600'000, .heal_every = 11},
        40 * kMillion},
   };
 }
