@@ -1,7 +1,10 @@
 #include "server/node/status.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
+
+#include "common/limits.h"
 
 namespace twinspool::node {
 namespace {
@@ -133,6 +136,20 @@ bool ExpiresSoon(std::int64_t expires_ns, std::int64_t now_ns) {
   return expires_ns != 0 && expires_ns - now_ns < kCertificateWarningNs;
 }
 
+/// The first entry of this epoch, if it was opened by a forced promotion and the other node has not
+/// come back since: while that is so, the log is kept for it from there on. 0: not so.
+std::uint64_t ForcedAt(const proto::NodeStatus& s) {
+  const int periods = s.history_size();
+  if (s.role() != "primary" || s.mode() == "single" || periods == 0) {
+    return 0;
+  }
+  const proto::Period& now = s.history(periods - 1);
+  const std::uint32_t before = periods > 1 ? s.history(periods - 2).epoch() : 0;
+  const std::uint64_t kept_after = s.last_seq() - std::min(s.outbox_entries(), s.last_seq());
+  const bool forced = now.epoch() - before >= limits::kForcedEpochLeap;
+  return forced && kept_after < now.first_seq() ? now.first_seq() : 0;
+}
+
 bool ModesDiffer(const proto::NodeStatus& s) {
   return s.peer_connected() && s.mode() != "single" && s.peer_mode() != s.mode();
 }
@@ -144,6 +161,13 @@ std::string WarningFor(const proto::NodeStatus& s, std::int64_t now_ns) {
   const auto add = [&text](const std::string& sentence) {
     text += text.empty() ? sentence : " " + sentence;
   };
+  if (const std::uint64_t forced = ForcedAt(s); forced > 0) {
+    add("Epoch " + std::to_string(s.epoch()) + " began by force at entry " +
+        std::to_string(forced) +
+        ": what the other node acknowledged that was not here by then may be missing until that "
+        "node is back, which gives it back by itself. Never let it serve without contact to this "
+        "one (solo, promote).");
+  }
   if (ModesDiffer(s)) {
     add("The peer runs in mode " + s.peer_mode() + ", this node in mode " + s.mode() + ".");
   }

@@ -1,5 +1,6 @@
 """Forced promotion with real processes: what is lost is declared, what comes back comes under new UIDs,
 and a QRESYNC client that had seen the lost changes is told so."""
+import pathlib
 import re
 
 import harness
@@ -69,6 +70,9 @@ class Forced(harness.PairTest):
         half = self.pair.ctl(node, "promote", "--peer-fenced", check=False)
         self.assertIn(half.returncode, (3, 8), half.stdout + half.stderr)
         self.pair.ctl(node, "promote", "--allow-data-loss", "--peer-fenced")
+        self.assertIn("began by force", self.pair.status(node)["warning"])
+        log = (pathlib.Path(self.pair.dir) / node / "log").read_text()
+        self.assertRegex(log, r"role_change .*epoch=\d{2,} reason=\"forced promotion \(--allow-data-loss --peer-fenced\)\" actor=\"uid 0")
 
     def test_lost_messages_come_back_under_new_uids_and_clients_are_told(self):
         uids, known = self.lose_a_with("lost 1", "lost 2")
@@ -95,8 +99,8 @@ class Forced(harness.PairTest):
         self.assertEqual(back["on both"], 1)
         for text, uid in uids.items():
             self.assertGreater(back[text], first, f"{text} was {uid}")
-        harness.eventually(lambda: not any(self.pair.status(node).get("salvage_pending") for node in "ab"),
-                           what="nothing is left to give back")
+        harness.eventually(lambda: not any(self.pair.status(node)["salvage_records"] for node in "ab"), what="nothing is left to give back")
+        harness.eventually(lambda: self.pair.status("b")["warning"] == "", what="nothing may be missing any more")
         self.pair.verify_equal()
 
         lines = resync(self.pair, "b", known)

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/limits.h"
 #include "server/node/http_pages.h"
 #include "server/node/status.h"
 
@@ -94,6 +95,33 @@ TEST(Warnings, TellWhatIsWrongThoughThePairWorks) {
   EXPECT_THAT(WarningFor(status, 71 * kDayNs), HasSubstr("certificate"));
   status.set_peer_mode("async");
   EXPECT_THAT(WarningFor(status, 0), HasSubstr("mode async"));
+}
+
+TEST(Warnings, APromotionByForceIsToldUntilTheOtherNodeIsBack) {
+  proto::NodeStatus status;
+  status.set_mode("available");
+  status.set_role("primary");
+  const auto began = [&status](std::uint32_t epoch, std::uint64_t first_seq) {
+    proto::Period* period = status.add_history();
+    period->set_epoch(epoch);
+    period->set_first_seq(first_seq);
+    status.set_epoch(epoch);
+  };
+  began(2, 1);
+  status.set_last_seq(30);
+  status.set_outbox_entries(20);  // the other node has what is up to 10
+  EXPECT_EQ(WarningFor(status, 0), "");
+  began(3, 15);
+  EXPECT_EQ(WarningFor(status, 0), "") << "nothing was lost by that";
+  began(3 + limits::kForcedEpochLeap, 20);
+  EXPECT_THAT(WarningFor(status, 0), HasSubstr("Epoch 67 began by force at entry 20"));
+  status.set_outbox_entries(11);
+  EXPECT_THAT(WarningFor(status, 0), HasSubstr("by force"));
+  status.set_outbox_entries(10);  // it has taken the first entry of this epoch
+  EXPECT_EQ(WarningFor(status, 0), "");
+  status.set_outbox_entries(20);
+  status.set_role("standby");
+  EXPECT_EQ(WarningFor(status, 0), "") << "its primary tells";
 }
 
 }  // namespace
