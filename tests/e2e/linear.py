@@ -67,6 +67,10 @@ def step(state, call):
     if call.kind in ("add", "remove"):
         return state.changed(call.kind == "add", call.argument)
     flag, known = call.argument
+    if not call.answered:
+        # Its condition may have held on a node that died with it; what such a node had taken is given back later, whatever
+        # else was changed meanwhile.
+        return state.changed(call.kind == "add-if", flag)
     done = state.modseq is not None and state.modseq <= known
     if call.answered and call.answer != done:
         return None

@@ -53,6 +53,12 @@ class Checker(unittest.TestCase):
         self.assertFalse(explained(one, Call("add-if", (r"\Flagged", 10), 0, 5, True)))
         self.assertFalse(explained(two), "refused for no reason")
 
+    def test_a_condition_counts_when_it_was_answered(self):
+        seen, flagged = Call("add", r"\Seen", 0, 1), frozenset([r"\Seen", r"\Flagged"])
+        after = [seen, Call("read", None, 2, 3, (SEEN, 11)), Call("read", None, 6, 7, (flagged, 12))]
+        self.assertFalse(explained(*after, Call("add-if", (r"\Flagged", 10), 4, 5, True)))
+        self.assertTrue(explained(*after, Call("add-if", (r"\Flagged", 10), 0)), "given back by a node that died with it")
+
     def test_a_thousand_calls_at_the_same_time_as_a_few_others(self):
         calls = [Call("add", r"\Flagged", 0), Call("remove", r"\Flagged", 0), Call("add", "work", 0)]
         for i in range(0, 1000, 2):
