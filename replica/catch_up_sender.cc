@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "replica/core/history.h"
+#include "replica/role_driver.h"
 
 namespace twinspool::replica {
 
@@ -85,7 +86,7 @@ void CatchUpSender::OnUnitDone(const proto::UnitDone& done, Instant now) {
   if (found != in_flight_.end()) {
     in_flight_bytes_ -= found->second;
     in_flight_.erase(found);
-    pace_.OnUnitDone(ClientCalls(), now);
+    pace_.OnUnitDone(ClientCalls(), shared_.role->serving().writes_refused.empty(), now);
   }
 }
 

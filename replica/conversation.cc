@@ -300,7 +300,7 @@ void Conversation::DispatchToStandby(const proto::PeerMessage& message) {
 
 std::optional<proto::PeerMessage> Conversation::NextOutgoing() {
   role_.Drain();
-  while (link_up_ && shared_.out.empty() && shared_.drop.ok()) {
+  while (link_up_ && !dropping_ && shared_.out.empty() && shared_.drop.ok()) {
     const bool more =
         role_.role() == core::Role::kPrimary ? primary_.Pump(clock_.Now()) : give_back_.Pump();
     if (!more) {

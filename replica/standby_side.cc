@@ -19,7 +19,7 @@ void StandbySide::Reset() {
 void StandbySide::ForgetCatchUp() {
   listed_.clear();
   refills_.clear();
-  comparing_ = false;
+  compared_ = comparing_ = false;
   wanted_.clear();
   asked_.clear();
   awaited_.clear();
@@ -248,6 +248,7 @@ void StandbySide::OnCatchUpBegin(const proto::CatchUpBegin& begin) {
     }
     catch_up_ = target;
     ForgetCatchUp();
+    compared_ = begin.compare();
     applier_.Reset(shared_.ports.sink->last());
     primed_ = true;
   }
@@ -419,9 +420,36 @@ Status StandbySide::TakeUnit(const UserId& user, const proto::CatchUpUnit& unit)
   return OkStatus();
 }
 
+// A repair that was cut short has dropped rows that nothing in the log speaks of: only comparing
+// finds them. Their users are marked, and so have no digest.
+Result<bool> StandbySide::AskForHalfReplaced() {
+  if (compared_) {
+    return false;
+  }
+  ASSIGN_OR_RETURN(const std::vector<proto::UserDigest> users, shared_.ports.sink->Users());
+  if (std::ranges::none_of(users, [](const auto& user) { return user.digest().empty(); })) {
+    return false;
+  }
+  proto::RepairWanted wanted;
+  wanted.set_seq(shared_.ports.sink->last().seq.Next().value());
+  wanted.set_reason("users were begun to be replaced and never were");
+  wanted.set_compare(true);
+  WantRepair(catch_up_->seq, std::move(wanted));
+  catch_up_.reset();
+  return true;
+}
+
 void StandbySide::OnCatchUpEnd(const proto::CatchUpEnd& end) {
   const EntryId target = core::FromProto(end.target());
   if (catch_up_ != target || !Follows()) {
+    return;
+  }
+  const Result<bool> asked = AskForHalfReplaced();
+  if (!asked.ok()) {
+    shared_.Drop(asked.status().Annotate("the catch-up cannot be finished"));
+    return;
+  }
+  if (*asked) {
     return;
   }
   if (Status status = shared_.ports.sink->FinishCatchUp(target); !status.ok()) {
@@ -435,56 +463,6 @@ void StandbySide::OnCatchUpEnd(const proto::CatchUpEnd& end) {
   primed_ = true;
   AdoptHistory();
   shared_.role->Step(core::CatchUpFinished{shared_.role->control().epoch, target.seq});
-}
-
-// --- verify --------------------------------------------------------------------------------
-
-void StandbySide::OnDigestRequest(const proto::DigestRequest& request) {
-  const CommitSeq last = shared_.ports.sink->last().seq;
-  proto::DigestReply reply;
-  reply.set_number(request.number());
-  reply.set_seq(last.value());
-  if (last.value() == request.seq() && shared_.role->role() == core::Role::kStandby) {
-    if (Status status = SendDigests(reply); !status.ok()) {
-      shared_.Drop(status.Annotate("reading digests for the primary"));
-      return;
-    }
-  }
-  reply.set_last(true);
-  SendReply(std::move(reply));
-}
-
-/// Mailboxes first, then users.
-Status StandbySide::SendDigests(const proto::DigestReply& head) {
-  ChangeSink& sink = *shared_.ports.sink;
-  MailboxId after;
-  for (std::size_t got = limits::kMailboxDigestsPerMessage;
-       got == limits::kMailboxDigestsPerMessage;) {
-    ASSIGN_OR_RETURN(const auto page,
-                     sink.MailboxDigests(after, limits::kMailboxDigestsPerMessage));
-    proto::DigestReply reply = head;
-    reply.mutable_mailboxes()->Assign(page.begin(), page.end());
-    got = page.size();
-    if (got > 0) {
-      after = MailboxId::FromBytes(page.back().mailbox_id());
-      SendReply(std::move(reply));
-    }
-  }
-  ASSIGN_OR_RETURN(const auto users, sink.Users());
-  for (auto from = users.begin(); from != users.end();) {
-    const auto count = std::min<std::ptrdiff_t>(limits::kUserDigestsPerMessage, users.end() - from);
-    proto::DigestReply reply = head;
-    reply.mutable_users()->Assign(from, from + count);
-    from += count;
-    SendReply(std::move(reply));
-  }
-  return OkStatus();
-}
-
-void StandbySide::SendReply(proto::DigestReply reply) {
-  proto::PeerMessage message;
-  *message.mutable_digest_reply() = std::move(reply);
-  shared_.Send(std::move(message));
 }
 
 }  // namespace twinspool::replica

@@ -70,6 +70,9 @@ class StandbySide {
   /// Applies it; a user whom it does not lead to what the primary has is wanted whole.
   Status TakeUnit(const UserId& user, const proto::CatchUpUnit& unit);
   Status CompareUsers();
+  /// Asks for a comparing catch-up if the one that ends left users as an earlier one had begun to
+  /// replace them. True: it did.
+  Result<bool> AskForHalfReplaced();
   Status AskForUsers();
   Status WantUser(const UserId& user);
   void SendWanted(proto::UserWanted wanted);
@@ -87,6 +90,7 @@ class StandbySide {
   std::vector<proto::UserDigest> listed_;
   std::set<UserId> refill_;
   std::map<UserId, int> refills_;  // how often a user was sent whole
+  bool compared_ = false;          // the catch-up under way compares all users
   bool comparing_ = false;         // the primary has not been told that all differing are named
   std::deque<UserId> wanted_;      // to be asked for whole
   std::set<UserId> asked_;         // asked for, and not come to their last unit yet

@@ -19,8 +19,9 @@ class CatchUpPace {
   /// what clients have asked for so far, ever.
   void Begin(bool again, std::uint64_t calls, Instant now);
   void OnUnitBegun(Instant now) { begun_at_ = now; }
-  /// The standby has a unit.
-  void OnUnitDone(std::uint64_t calls, Instant now);
+  /// The standby has a unit. `writes`: clients may write; if not, being without a standby may be
+  /// why, and nothing rests for those who read.
+  void OnUnitDone(std::uint64_t calls, bool writes, Instant now);
 
   /// Clients work here: one unit at a time, and small ones.
   bool beside_clients() const { return beside_clients_; }
@@ -29,7 +30,9 @@ class CatchUpPace {
   Instant next_at() const { return next_at_; }
 
  private:
-  void Measure(std::uint64_t calls, Instant now);
+  void Measure(std::uint64_t calls, bool writes, Instant now);
+  /// How many times as long as a unit its rest is.
+  std::int64_t Rests() const;
 
   std::uint32_t round_ = 0;
   std::uint64_t calls_ = 0;  // when last measured

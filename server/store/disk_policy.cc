@@ -54,7 +54,7 @@ Status DiskPolicy::Admit(Admission admission) {
 }
 
 Status DiskPolicy::AdmitCopy() {
-  return FreeBytes() < reserves_.hard_bytes
+  return FreeBytes() < std::max(reserves_.hard_bytes, limits::kDiskLastBytes)
              ? OverQuota("the disk of this node is full; the copy goes on when there is room")
              : OkStatus();
 }

@@ -65,7 +65,8 @@ class LogWalk {
   }
 
   void Forget(CommitSeq seq, const Status& why) {
-    const Status forgotten = parts_.host.Alone([this, seq] { return log_.ForgetDamaged(seq); });
+    const Status forgotten =
+        WriteAlone(parts_.path, parts_.host, [this, seq] { return log_.ForgetDamaged(seq); });
     const std::string upto = std::to_string(log_.low_water().value());
     TellFound(parts_, kDamagedLog, Object(), Uid(),
               "entry " + std::to_string(seq.value()) + ": " + std::string(why.message()),

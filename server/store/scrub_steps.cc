@@ -30,6 +30,7 @@ Result<ObjectParts> Look(const WritePath& path, const Object& object, bool refer
 
 /// A standby's last resort: its primary sends what it has.
 Result<MendOutcome> Replace(const ScrubParts& parts, const Object& object, MendOutcome failed) {
+  TRY(parts.path.disk.AdmitCopy());  // there is no room for what would come
   const Status replaced = object.is_user() ? parts.host.Replace({}, {object.user})
                                            : parts.host.Replace({object.mailbox}, {});
   if (!replaced.ok()) {

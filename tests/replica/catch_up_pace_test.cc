@@ -17,7 +17,7 @@ class CatchUpPaceTest : public testing::Test {
     pace_.OnUnitBegun(now_);
     now_ = now_.PlusMs(ms);
     calls_ += calls_per_second * static_cast<std::uint64_t>(ms) / 1000;
-    pace_.OnUnitDone(calls_, now_);
+    pace_.OnUnitDone(calls_, writes_, now_);
   }
   /// … and until the next one may begin.
   void Sleep(std::uint64_t calls_per_second) {
@@ -29,6 +29,7 @@ class CatchUpPaceTest : public testing::Test {
   CatchUpPace pace_;
   Instant now_{1'000'000'000'000};
   std::uint64_t calls_ = 4'711;
+  bool writes_ = true;
 };
 
 TEST_F(CatchUpPaceTest, NobodyElseWorksHereSoNothingWaits) {
@@ -66,6 +67,15 @@ TEST_F(CatchUpPaceTest, AFewCallsAreNotWorthWaitingFor) {
   EXPECT_GT(Rest(), 0);
 }
 
+// Writes may be refused because of the very catch-up that would rest (strict, a handover).
+TEST_F(CatchUpPaceTest, NothingRestsForReadersWhileNobodyMayWrite) {
+  pace_.Begin(false, calls_, now_);
+  writes_ = false;
+  Unit(kMeasureMs, 1000);
+  EXPECT_EQ(Rest(), 0);
+  EXPECT_FALSE(pace_.beside_clients());
+}
+
 TEST_F(CatchUpPaceTest, ClientsThatLeaveGiveTheNodeBack) {
   pace_.Begin(false, calls_, now_);
   Unit(kMeasureMs, 1000);
@@ -92,6 +102,7 @@ TEST_F(CatchUpPaceTest, WhoDoesNotCatchUpGetsALargerShareWithEveryRound) {
   }
   Unit(kMeasureMs, 1000);
   EXPECT_EQ(Rest(), 0) << "in the end as fast as it can";
+  EXPECT_FALSE(pace_.beside_clients()) << "with large units, too";
   pace_.Begin(false, calls_, now_);
   Unit(kMeasureMs, 1000);
   EXPECT_EQ(Rest(), limits::kCatchUpRests * kMeasureMs) << "the next one begins modestly again";

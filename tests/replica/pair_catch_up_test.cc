@@ -75,7 +75,7 @@ class PairCatchUpTest : public PairTest {
  protected:
   /// b was away while a wrote more than its ring holds; it is back, and a unit for it is being
   /// made.
-  void LeaveBBehind() {
+  void LeaveBBehind(const std::function<void()>& while_away = [] {}) {
     before_start_ = [this] {
       a_->options.shipper.ring_bytes = 200;
       a_->adjust_ports = [this](replica::StorePorts* ports) {
@@ -85,8 +85,10 @@ class PairCatchUpTest : public PairTest {
     };
     StartPair();
     WaitWhole();
+    ASSERT_TRUE(WriteOf(kOther));
     gate_->Close();
     b_->Stop();
+    while_away();
     ASSERT_TRUE(a_->pair().WaitFor([](const auto& s) { return !s.state.link_up; }, 10'000).ok());
     ASSERT_EQ(a_->Run(replica::core::Solo{.peer_fenced = true}).code, Outcome::kDone);
     for (int i = 0; i < 30; ++i) {
@@ -94,6 +96,11 @@ class PairCatchUpTest : public PairTest {
     }
     BringBackB();
     gate_->WaitUntilSomebodyReads();
+  }
+  bool WriteOf(UserId user) {
+    std::promise<bool> acked;
+    return a_->store.WriteMisc(user, "key", "value", [&](bool done) { acked.set_value(done); }) &&
+           acked.get_future().get();
   }
   void BringBackB() {
     b_->Start();
@@ -107,8 +114,18 @@ class PairCatchUpTest : public PairTest {
     PairTest::TearDown();
   }
 
+  /// Nothing of this user is touched while b is away.
+  const UserId kOther = UserId::FromBytes(std::string(UserId::kSize, 'o'));
   std::unique_ptr<GatedPictures> gate_;
 };
+
+// Nothing in the log speaks of him, and he must not be taken for whole because all else is.
+TEST_F(PairCatchUpTest, AUserLeftHalfReplacedByAnEarlierCatchUpComesWhole) {
+  LeaveBBehind([this] { b_->store.LeaveHalfReplaced(kOther); });
+  gate_->Open();
+  WaitWhole();
+  EXPECT_EQ(a_->store.Digest(), b_->store.Digest());
+}
 
 TEST_F(PairCatchUpTest, ClientsAreAnsweredWhileAPictureIsRead) {
   LeaveBBehind();

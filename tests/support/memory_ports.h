@@ -99,6 +99,8 @@ class MemoryStore final : public replica::Visibility,
   std::optional<std::string> Rot(std::uint64_t chance);
   /// The next undone entry of this store cannot be undone for its user.
   void SpoilNextUndo() { spoil_undo_ = true; }
+  /// As if a catch-up that was to replace this user had been cut short: his rows are gone.
+  void LeaveHalfReplaced(UserId user);
   /// The next catch-up unit does not fit what is here.
   void SpoilNextUnit() { spoil_unit_ = true; }
   /// Messages with these octets cannot be taken back.
@@ -219,6 +221,7 @@ class MemoryStore final : public replica::Visibility,
   std::deque<std::function<void()>> unsynced_;  // with a slow disk: writes in their order
   Defect defect_ = Defect::kNone;
   bool spoil_undo_ = false;
+  std::set<std::string> half_;  // users that are not whole
   bool spoil_unit_ = false;
   std::string not_taken_;
   std::set<std::string> asked_;  // users whose bodies were asked for, until their last unit

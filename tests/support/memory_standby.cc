@@ -112,15 +112,32 @@ Result<bool> MemoryStore::ApplyUnit(const proto::CatchUpUnit& unit) {
     asked_.erase(unit.user_id());
   }
   std::uint64_t exists = 0;
-  return !unit.last() ||
-         unit.user_digest() == (unit.only_mailbox().empty()
-                                    ? DigestOf(rows)
-                                    : MailboxDigest(rows, unit.only_mailbox(), &exists));
+  const bool right = !unit.last() || unit.user_digest() ==
+                                         (unit.only_mailbox().empty()
+                                              ? DigestOf(rows)
+                                              : MailboxDigest(rows, unit.only_mailbox(), &exists));
+  if (unit.last() && right && unit.only_mailbox().empty()) {
+    half_.erase(unit.user_id());
+  }
+  return right;
+}
+
+void MemoryStore::LeaveHalfReplaced(UserId user) {
+  const Guard guard(mutex_);
+  const std::string id(user.bytes());
+  std::erase_if(users_[id], [](const auto& row) { return !IsBody(row.first); });
+  half_.insert(id);
 }
 
 Result<std::vector<proto::UserDigest>> MemoryStore::Users() {
   const Guard guard(mutex_);
-  return UserDigests(users_);
+  std::vector<proto::UserDigest> users = UserDigests(users_);
+  for (proto::UserDigest& user : users) {
+    if (half_.contains(user.user_id())) {
+      user.clear_digest();
+    }
+  }
+  return users;
 }
 
 Result<std::vector<proto::BodyRef>> MemoryStore::BodiesOf(UserId user) {
@@ -181,6 +198,7 @@ Status MemoryStore::FinishCatchUp(EntryId target) {
   log_.clear();
   low_ = target;
   refill_.clear();
+  half_.clear();
   return OkStatus();
 }
 
