@@ -8,6 +8,7 @@ when nothing can come any more: the pair is in sync and what an old primary save
 import collections
 import dataclasses
 import hashlib
+import itertools
 
 INBOX = "INBOX"
 
@@ -27,6 +28,7 @@ class Entry:
     states: set
     uids: dict = dataclasses.field(default_factory=dict)  # box -> UID as last acknowledged or shown
     busy: bool = False
+    answers: int = 0  # how many commands about it were answered
     history: collections.deque = dataclasses.field(default_factory=lambda: collections.deque(maxlen=8))  # (command, answer)
 
     def certain(self):
@@ -106,17 +108,17 @@ class Book:
         for subject, entry in self.entries.items():
             actual = frozenset((box, flags) for box, flags, _, _ in shown.get(subject, []))
             problems += self.other_octets(subject, shown.get(subject, []))
-            if subject in seen:
+            if subject in seen and seen[subject][1] == entry.answers:
                 compared += 1
-                if actual != seen[subject]:
-                    problems.append(f"was shown and is not there: {subject}: {seen[subject]}, now {actual}")
+                if actual != seen[subject][0]:
+                    problems.append(f"was shown and is not there: {subject}: {seen[subject][0]}, now {actual}")
             elif entry.certain() is not None and all(box == INBOX or box in known for box, _ in entry.certain()):
                 compared += 1
                 wanted = frozenset(copy for copy in entry.certain() if copy[0] == INBOX or known[copy[0]] is not None)
                 if actual != wanted:
                     problems.append(f"not as acknowledged: {subject}: {actual}, wanted {wanted}, was {list(entry.history)}")
             elif entry.busy and actual not in entry.states and actual:
-                seen[subject] = actual
+                seen[subject] = (actual, entry.answers)
         problems += [f"lost: the mailbox {name}" for name in known.values() if name and name not in listed]
         return compared, problems
 
@@ -153,8 +155,11 @@ class Book:
         actual = frozenset((box, flags) for box, flags, _, _ in copies)
         there = lambda box: box == INBOX or self.boxes[box].name() is not None
         allowed = {frozenset(copy for copy in state if there(copy[0])) for state in entry.states}
-        if len(entry.states) > 1:  # what an old primary gives back goes to INBOX when its mailbox is gone
-            allowed |= {frozenset((box if there(box) else INBOX, flags) for box, flags in state) for state in entry.states}
+        if len(entry.states) > 1:  # of what an old primary gives back each copy goes to INBOX when its mailbox is gone
+            for state in entry.states:
+                gone = [copy for copy in state if not there(copy[0])]
+                for back in itertools.chain.from_iterable(itertools.combinations(gone, n) for n in range(1, len(gone) + 1)):
+                    allowed.add(frozenset([copy for copy in state if there(copy[0])] + [(INBOX, flags) for _, flags in back]))
         problems = []
         if len({box for box, _, _, _ in copies}) < len(copies):
             problems.append(f"doubled: {subject}: {copies}")

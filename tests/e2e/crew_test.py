@@ -20,6 +20,30 @@ class Scope(unittest.TestCase):
         self.assertEqual(ledger.scope(0), ([older, newer], set(), ["w-1", "w-2", "w-3"]))
 
 
+class Judgement(unittest.TestCase):
+    def entry(self, ledger, *states):
+        return ledger.entries.setdefault("w-1", book.Entry(1, book.digest(b"x"), False, 0, {frozenset(state) for state in states}))
+
+    def test_of_two_copies_in_mailboxes_that_are_gone_the_one_in_doubt_comes_back(self):
+        ledger = book.Book("w")
+        gone, doubted = ledger.new_box(0)[0], ledger.new_box(0)[0]
+        entry = self.entry(ledger, [(gone, frozenset("a"))], [(gone, frozenset("a")), (doubted, frozenset("b"))])
+        self.assertEqual(ledger.settle("w-1", entry, [(book.INBOX, frozenset("b"), 7, True)]), [])
+        entry.states = {frozenset([(gone, frozenset("a"))]), frozenset([(gone, frozenset("a")), (doubted, frozenset("b"))])}
+        self.assertIn("wrong", ledger.settle("w-1", entry, [(book.INBOX, frozenset("c"), 7, True)])[0])
+
+    def test_what_was_shown_amid_a_command_counts_until_a_command_is_answered(self):
+        ledger = book.Book("w")
+        entry, inbox = self.entry(ledger, []), frozenset([(book.INBOX, frozenset())])
+        entry.busy, seen = True, {}
+        shown = {"w-1": [(book.INBOX, frozenset(), 7, True)]}
+        self.assertEqual(ledger.compare([], shown, seen), (0, []))
+        self.assertIn("was shown and is not there", ledger.compare([], {}, seen)[1][0])
+        entry.states, entry.answers, entry.busy = {inbox | {(book.INBOX, frozenset("b"))}}, 1, False
+        shown["w-1"].append((book.INBOX, frozenset("b"), 8, True))
+        self.assertEqual(ledger.compare([], shown, seen), (1, []))
+
+
 class Noticed(harness.PairTest):
     up_arguments = ("--single",)
 

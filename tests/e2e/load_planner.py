@@ -135,6 +135,7 @@ class Planner:
             for box in used:
                 box.users -= 1
             self.counted(kind, answer)
+            entry.answers += answer is not None
             if answer == "OK":
                 entry.states = {new}
                 if uid:
@@ -199,6 +200,7 @@ class Planner:
             self.counted("retry" if again else "deliver", answer)
             if answer == "OK":
                 entry.states = {new}
+                entry.answers += 1
                 entry.busy = False
                 return
             self.retries.append((subject, octets))
