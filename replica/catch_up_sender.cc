@@ -35,6 +35,9 @@ void CatchUpSender::AskAgain() {
 
 void CatchUpSender::Cancel() {
   stage_ = Stage::kIdle;
+  if (maker_ != nullptr) {
+    maker_->CallOff();
+  }
   maker_.reset();
   ++begins_;
   users_.clear();
@@ -139,7 +142,10 @@ void CatchUpSender::BeginUnit(Instant now) {
       }
     });
   };
-  shared_.background(make);
+  if (!shared_.background(make)) {
+    making_ = false;
+    shared_.Drop(Unavailable("there is too much to be read for the standby"));
+  }
 }
 
 void CatchUpSender::OnMade(UnitMaker::Made made) {

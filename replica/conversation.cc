@@ -21,8 +21,9 @@ bool IsScrub(const proto::PeerMessage& message) {
   }
 }
 
-void RunHere(const std::function<void()>& work) {
+bool RunHere(const std::function<void()>& work) {
   work();
+  return true;
 }
 
 }  // namespace

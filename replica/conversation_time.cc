@@ -56,6 +56,9 @@ void Conversation::EraseForgotten() {
   if (role != core::Role::kPrimary && role != core::Role::kStandby) {
     return;
   }
+  if (shared_.ports.visibility->FreeBytes() < limits::kDiskLastBytes) {
+    return;  // that it is settled is to be written
+  }
   const Result<std::vector<UserId>> users = shared_.ports.forgotten->Forgotten();
   Status status = users.status();
   for (std::size_t i = 0; status.ok() && i < users->size(); ++i) {

@@ -37,21 +37,18 @@ Pair::~Pair() {
 
 Status Pair::Start(const core::Control& stored, core::EpochHistory history) {
   ASSIGN_OR_RETURN(salvage_, Salvage::Open(parts_.salvage));
-  talk_ = std::make_unique<Conversation>(
-      ConversationParts{.options = parts_.options,
-                        .ports = parts_.ports,
-                        .control = parts_.control,
-                        .salvage = *salvage_,
-                        .clock = parts_.clock,
-                        .gate = gate_,
-                        .observer = parts_.observer,
-                        .post = [this](std::function<void()> work) { PostWork(std::move(work)); },
-                        .background =
-                            [this](std::function<void()> work) {
-                              // Not taken: this node stops, and nobody waits for it any more.
-                              static_cast<void>(ship_read_.TryPost(std::move(work)));
-                            },
-                        .scrub = scrubber_.get()});
+  talk_ = std::make_unique<Conversation>(ConversationParts{
+      .options = parts_.options,
+      .ports = parts_.ports,
+      .control = parts_.control,
+      .salvage = *salvage_,
+      .clock = parts_.clock,
+      .gate = gate_,
+      .observer = parts_.observer,
+      .post = [this](std::function<void()> work) { PostWork(std::move(work)); },
+      .background =
+          [this](std::function<void()> work) { return ship_read_.TryPost(std::move(work)); },
+      .scrub = scrubber_.get()});
   {
     const std::lock_guard lock(mutex_);
     talk_->Start(stored, std::move(history));

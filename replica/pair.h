@@ -2,6 +2,7 @@
 //
 //   role       messages that came while another was being handled, ticks, orders, completions
 //   ship-send  takes groups from the commit gate and everything outgoing to the link
+//   ship-read  reads and encodes what a standby that is behind lacks, see unit_maker.h
 //   scrub      the search for damage, see scrubber.h
 //   the link's reading thread handles what it reads itself when nobody else is at work, and hands
 //   it over otherwise; frames that come together are handed over, too, so that one sync serves them

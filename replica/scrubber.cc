@@ -256,11 +256,7 @@ void Scrubber::RunForOperator() {
       result.status = paired ? AwaitPeerReport(&result)
                              : Unavailable("the other node is away: only this one was searched");
       result.compared = true;
-      result.verified = Compare();
-      if (result.verified.different > 0) {
-        Settle(result.verified);
-        result.verified = Compare();
-      }
+      result.verified = Settle(Compare());
     }
     running_ = Why::kNothing;
   }

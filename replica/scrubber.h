@@ -137,8 +137,8 @@ class Scrubber final : public ScrubInbox, private ScrubHost {
   bool AskPeerToSearch();
   Status AwaitPeerReport(DeepResult* result);
   VerifyResult Compare();
-  /// Has the primary's copy sent where the two differ and this node is sound.
-  void Settle(const VerifyResult& verified);
+  /// Has the primary's copy sent where the two differ and this node is sound, and compares again.
+  VerifyResult Settle(VerifyResult verified);
 
   const ScrubParts parts_;
   std::thread thread_;

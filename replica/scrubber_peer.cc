@@ -1,5 +1,6 @@
 // What the scrub has to do with the conversation and the other node: questions, answers, reports,
 // and the comparison of both copies.
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <memory>
@@ -10,6 +11,14 @@
 #include "replica/scrubber.h"
 
 namespace twinspool::replica {
+namespace {
+
+std::string NameOf(const VerifyDifference& difference) {
+  return difference.mailbox.nil() ? "user " + difference.user.ToHex()
+                                  : "mailbox " + difference.mailbox.ToHex();
+}
+
+}  // namespace
 
 template <typename T>
 T Scrubber::InTalk(std::function<T(Conversation&)> work) {
@@ -262,14 +271,14 @@ VerifyResult Scrubber::Compare() {
   return answer.get();
 }
 
-void Scrubber::Settle(const VerifyResult& verified) {
+VerifyResult Scrubber::Settle(VerifyResult verified) {
   std::set<std::string> damaged;
   for (const auto& [name, damage] : unrepaired_) {
     damaged.insert(damage.user_id());
   }
   std::vector<MailboxId> mailboxes;
   bool compare = false;
-  std::string names;
+  std::set<std::string> named;
   for (const VerifyDifference& difference : verified.differences) {
     if (damaged.contains(std::string(difference.user.bytes()))) {
       continue;  // what is damaged here is no example to the other node
@@ -280,27 +289,37 @@ void Scrubber::Settle(const VerifyResult& verified) {
     } else {
       compare = true;
     }
-    names += (names.empty() ? "" : ", ") + (difference.mailbox.nil()
-                                                ? "user " + difference.user.ToHex()
-                                                : "mailbox " + difference.mailbox.ToHex());
+    named.insert(NameOf(difference));
   }
-  if (names.empty()) {
-    return;
+  if (named.empty()) {
+    return verified;
   }
   const Status begun =
       InTalk<Status>([&](Conversation& talk) { return talk.ReplaceOnStandby(mailboxes, compare); });
   const auto settled = [this] {
     return InTalk<bool>([](Conversation& talk) { return talk.Settled(); });
   };
-  const bool replaced = begun.ok() && WaitFor(settled, limits::kMendRefillMs);
+  if (begun.ok() && WaitFor(settled, limits::kMendRefillMs)) {
+    verified = Compare();
+  }
+  // The link may have gone meanwhile, and with it what was to be sent: the copies tell.
+  const bool healed = verified.status.ok() &&
+                      std::ranges::none_of(verified.differences, [&](const auto& difference) {
+                        return named.contains(NameOf(difference));
+                      });
   proto::Damage damage;
   damage.set_kind("difference");
+  std::string names;
+  for (const std::string& name : named) {
+    names += (names.empty() ? "" : ", ") + name;
+  }
   damage.set_what("the copies differ though both are sound: " + names);
-  damage.set_healed(replaced);
-  damage.set_outcome(replaced     ? "the primary's was sent to the standby"
+  damage.set_healed(healed);
+  damage.set_outcome(healed       ? "the primary's was sent to the standby"
                      : begun.ok() ? "the standby has not taken the primary's yet"
                                   : std::string(begun.message()));
   Found(damage);
+  return verified;
 }
 
 }  // namespace twinspool::replica

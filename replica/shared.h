@@ -100,8 +100,9 @@ class Outgoing {
 /// Runs a closure inside the conversation, later. Safe from any thread.
 using Post = std::function<void(std::function<void()>)>;
 
-/// Runs work that may take long elsewhere, soon, one after the other. Safe from any thread.
-using Background = std::function<void(std::function<void()>)>;
+/// Runs work that may take long elsewhere, soon, one after the other. False: it was not taken. Safe
+/// from any thread.
+using Background = std::function<bool(std::function<void()>)>;
 
 class RoleDriver;
 

@@ -10,6 +10,9 @@ namespace twinspool::replica {
 
 UnitMaker::Made UnitMaker::Make(std::optional<CatchUpWork> work, std::uint64_t number,
                                 std::size_t bytes_max) {
+  if (called_off_) {
+    return {.status = Unavailable("the catch-up was called off")};
+  }
   Result<Made> made = Cut(std::move(work), number, bytes_max);
   return made.ok() ? *std::move(made) : Made{.status = made.status()};
 }

@@ -3,9 +3,10 @@
 //
 // Made by the conversation, used on the thread that reads (ConversationParts::background), so that
 // nothing in the conversation, least of all what clients wait for, waits for the disk on account of
-// a standby that is behind. One call at a time.
+// a standby that is behind. One call at a time, but for CallOff, which may come from any thread.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -29,18 +30,23 @@ struct CatchUpWork {
   CommitSeq after = {};  // both nil: since then
 };
 
+/// Owns its picture, and with it a snapshot of the store. See the head of this file.
 class UnitMaker {
  public:
   explicit UnitMaker(std::unique_ptr<Picture> picture) : picture_(std::move(picture)) {}
 
   struct Made {
+    /// Errors are the picture's; kUnavailable: it was called off.
     Status status = {};
     /// Nothing is left of the work; there are no parts.
     bool walked = false;
     std::size_t bytes = 0;  // of the unit, encoded
     std::deque<proto::FramePart> parts = {};
   };
-  /// The next unit of `work`, when that is given, else of what the last call was about.
+  /// Nobody waits for what is not begun yet.
+  void CallOff() { called_off_ = true; }
+  /// The next unit of `work`, when that is given, else of what the last call was about: at most
+  /// `bytes_max` octets unless a single item is larger.
   Made Make(std::optional<CatchUpWork> work, std::uint64_t number, std::size_t bytes_max);
 
  private:
@@ -48,6 +54,7 @@ class UnitMaker {
   Status Start(CatchUpWork work);
 
   const std::unique_ptr<Picture> picture_;
+  std::atomic<bool> called_off_{false};
 };
 
 }  // namespace twinspool::replica

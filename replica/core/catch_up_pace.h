@@ -13,6 +13,7 @@
 
 namespace twinspool::replica::core {
 
+/// Of one primary; one thread. See the head of this file.
 class CatchUpPace {
  public:
   /// A catch-up begins. `again`: the one before ended too far behind to follow live. `calls`:

@@ -102,7 +102,8 @@ class Node final : public Operations {
   proto::DamageInfo Named(proto::DamageInfo info, const proto::Damage& damage);
   /// The answer, progress being told meanwhile; nothing when nobody listens any more.
   template <typename Result>
-  std::optional<Result> AwaitWith(std::future<Result> answer, const VerifyProgress& progress);
+  std::optional<Result> AwaitWith(const std::function<void(std::function<void(Result)>)>& begin,
+                                  const VerifyProgress& progress);
   /// No connection of the pair's former second node any more.
   void ClosePeer();
   proto::JoinReply AcceptJoin(const proto::JoinRequest& request);

@@ -158,7 +158,11 @@ proto::DamageInfo Node::Named(proto::DamageInfo info, const proto::Damage& damag
 }
 
 template <typename Result>
-std::optional<Result> Node::AwaitWith(std::future<Result> answer, const VerifyProgress& progress) {
+std::optional<Result> Node::AwaitWith(const std::function<void(std::function<void(Result)>)>& begin,
+                                      const VerifyProgress& progress) {
+  const auto promise = std::make_shared<std::promise<Result>>();
+  std::future<Result> answer = promise->get_future();
+  begin([promise](Result result) { promise->set_value(std::move(result)); });
   // As long as somebody listens: a caller has a deadline, and a node that stops cancels its calls.
   while (answer.wait_for(std::chrono::seconds(1)) != std::future_status::ready) {
     const replica::ScrubStatus scrub = pair()->LastSnapshot().scrub;
@@ -175,19 +179,15 @@ std::optional<Result> Node::AwaitWith(std::future<Result> answer, const VerifyPr
 void Node::VerifyPair(const proto::VerifyRequest& request, const VerifyProgress& progress) {
   proto::VerifyProgress last;
   if (request.deep()) {
-    const auto promise = std::make_shared<std::promise<replica::DeepResult>>();
-    pair()->VerifyDeep(
-        [promise](replica::DeepResult result) { promise->set_value(std::move(result)); });
-    const auto result = AwaitWith(promise->get_future(), progress);
+    const auto result = AwaitWith<replica::DeepResult>(
+        [this](auto done) { pair()->VerifyDeep(std::move(done)); }, progress);
     if (!result) {
       return;
     }
     FillDeep(*result, &last);
   } else {
-    const auto promise = std::make_shared<std::promise<replica::VerifyResult>>();
-    pair()->Verify(
-        [promise](replica::VerifyResult result) { promise->set_value(std::move(result)); });
-    const auto result = AwaitWith(promise->get_future(), progress);
+    const auto result = AwaitWith<replica::VerifyResult>(
+        [this](auto done) { pair()->Verify(std::move(done)); }, progress);
     if (!result) {
       return;
     }

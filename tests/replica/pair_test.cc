@@ -320,7 +320,7 @@ TEST_F(PairTest, ManyDifferingUsersAreAskedForAFewAtATime) {
 }
 
 // The disk would refuse even that, and a refused write ends the process.
-TEST_F(PairTest, ThePrimarysLogIsNotTrimmedOnTheLastOctetsOfItsDisk) {
+TEST_F(PairTest, NothingIsTidiedUpOnTheLastOctetsOfADisk) {
   StartPair();
   WaitWhole();
   ASSERT_TRUE(a_->Append("first"));
@@ -328,14 +328,18 @@ TEST_F(PairTest, ThePrimarysLogIsNotTrimmedOnTheLastOctetsOfItsDisk) {
   ASSERT_TRUE(a_->pair().WaitFor(trimmed, 20'000).ok());
   a_->store.free_bytes = limits::kDiskLastBytes - 1;
   ASSERT_TRUE(a_->Append("second"));
+  a_->store.MarkForgotten(UserId::FromBytes(std::string(UserId::kSize, 'f')));
   a_->store.free_bytes = limits::kDiskLastBytes - 2;
   const auto told = [this](const auto&) {  // so a tick has passed
     return b_->store.peer_free_bytes == limits::kDiskLastBytes - 2;
   };
   ASSERT_TRUE(b_->pair().WaitFor(told, 20'000).ok());
   EXPECT_LT(a_->store.low_water(), a_->store.End().seq);
+  EXPECT_FALSE(a_->store.Forgotten()->empty()) << "that he is settled was not written";
   a_->store.free_bytes = 1u << 30;
   EXPECT_TRUE(a_->pair().WaitFor(trimmed, 20'000).ok());
+  const auto settled = [this](const auto&) { return a_->store.Forgotten()->empty(); };
+  EXPECT_TRUE(a_->pair().WaitFor(settled, 20'000).ok());
 }
 
 TEST_F(PairTest, PeerOfAnotherPairIsRefusedOnBothSides) {

@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 
+#include "tests/replica/gated_pictures.h"
 #include "tests/replica/pair_fixture.h"
 
 namespace twinspool::test {
@@ -104,6 +105,10 @@ class ScrubberTest : public PairTest {
       a_->scrub = &here_;
       b_->scrub = &there_;
       a_->scrub_settings = b_->scrub_settings = settings;
+      a_->adjust_ports = [this](replica::StorePorts* ports) {
+        gate_ = std::make_unique<GatedPictures>(*ports->pictures);
+        ports->pictures = gate_.get();
+      };
     };
     StartPair();
     WaitWhole();
@@ -116,8 +121,16 @@ class ScrubberTest : public PairTest {
     return future.get();
   }
 
-  FakeScrub here_;   // of the primary
-  FakeScrub there_;  // of the standby
+  void TearDown() override {
+    if (gate_ != nullptr) {
+      gate_->Open();
+    }
+    PairTest::TearDown();
+  }
+
+  std::unique_ptr<GatedPictures> gate_;  // of the primary
+  FakeScrub here_;                       // of the primary
+  FakeScrub there_;                      // of the standby
 };
 
 TEST_F(ScrubberTest, APassThatIsDueBeginsByItselfAndOneThatIsNotDoesNot) {
@@ -176,6 +189,27 @@ TEST_F(ScrubberTest, WhatIsNotFoundAnyMoreIsNotUnrepairedAnyMore) {
   RunDeep(*a_);
   EXPECT_EQ(a_->pair().Snapshot().scrub.unrepaired, 0U);
   EXPECT_EQ(a_->pair().Snapshot().scrub.found, 1U);
+}
+
+// The link takes what was to be sent with it: whether the copies are equal only they can tell.
+TEST_F(ScrubberTest, ADifferenceIsNotHealedBecauseTheLinkIsGone) {
+  StartSearching();
+  ASSERT_TRUE(a_->Write("one"));
+  ASSERT_TRUE(b_->store.Rot(0));
+  gate_->Close();
+  auto deep = std::async(std::launch::async, [this] { return RunDeep(*a_); });
+  gate_->WaitUntilSomebodyReads();
+  link_->Cut();
+  ASSERT_TRUE(a_->pair().WaitFor([](const auto& s) { return !s.state.link_up; }, 10'000).ok());
+  const replica::VerifyResult verified = deep.get().verified;
+  const bool equal = verified.status.ok() && verified.different == 0;
+  EXPECT_EQ(a_->pair().Snapshot().scrub.unrepaired == 0, equal) << verified.status.ToString();
+  gate_->Open();
+  link_->Connect();
+  WaitWhole();
+  EXPECT_EQ(RunDeep(*a_).verified.different, 0U);
+  EXPECT_EQ(a_->pair().Snapshot().scrub.unrepaired, 0U);
+  EXPECT_EQ(a_->store.Digest(), b_->store.Digest());
 }
 
 TEST_F(ScrubberTest, BothNodesAskAndAnswerAtTheSameTime) {
