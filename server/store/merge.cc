@@ -20,10 +20,8 @@ std::set<std::string> Folded(const std::vector<std::string>& keywords) {
 SystemFlags MergedFlags(SystemFlags base, SystemFlags other, SystemFlags now) {
   const unsigned theirs = base ^ other;
   const unsigned ours = base ^ now;
-  unsigned merged = now ^ (theirs & ~ours);
-  merged |= (other | now) & kSeen;
-  merged &= ~(static_cast<unsigned>(kDeleted) & ~(other & now));
-  return static_cast<SystemFlags>(merged);
+  const unsigned rash = (base & kSeen) | (~base & kDeleted);
+  return static_cast<SystemFlags>(now ^ (theirs & ~ours & ~rash));
 }
 
 std::vector<std::string> MergedKeywords(const std::vector<std::string>& base,

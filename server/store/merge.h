@@ -11,8 +11,9 @@
 
 namespace twinspool::store {
 
-/// A flag that only the other side changed changes; one that this side changed stays. Beyond that
-/// \Seen is set if either side has it, and \Deleted only if both have.
+/// A flag that only the other side changed changes; one that this side changed stays, for that was
+/// acknowledged. But the other side, whose changes nobody was told of, neither clears \Seen nor
+/// sets \Deleted: what was read does not look new again, and nothing is lost by the next EXPUNGE.
 SystemFlags MergedFlags(SystemFlags base, SystemFlags other, SystemFlags now);
 
 /// Keywords alike, without regard to ASCII case. In the order of `now`, new ones at the end.

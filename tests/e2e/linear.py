@@ -16,7 +16,11 @@ import harness
 
 FLAGS = [r"\Seen", r"\Flagged", r"\Answered", "work"]
 NEVER = math.inf
-TRIES_MAX = 300_000  # of a message whose calls are then said to be undecided
+TRIES_MAX = 1_000_000
+
+
+class Undecided(Exception):
+    """The search for an order was given up: nothing is known."""
 
 
 class Refused(Exception):
@@ -79,7 +83,7 @@ def step(state, call):
 
 def order_of(calls, start):
     """Indexes into `calls`, sorted by their begin, in an order that explains all answers; or None, and how many calls
-    could be explained at most."""
+    could be explained at most. Undecided is raised when that takes too long to find out."""
     calls = sorted(calls, key=lambda call: call.begin)
     tried = set()
     path, stack = [], [choices(calls, 0, 0, start)]
@@ -96,7 +100,7 @@ def order_of(calls, start):
             continue
         tried.add((first, later, state))
         if len(tried) > TRIES_MAX:
-            return None, longest
+            raise Undecided(f"{longest} of {len(calls)} calls could be explained after {TRIES_MAX} tries")
         path.append(at)
         longest = max(longest, len(path))
         if not any(calls[i].answered for i in undone(len(calls), first, later)):
@@ -113,12 +117,16 @@ def undone(count, first, later):
 
 
 def choices(calls, first, later, state):
-    """Every call that may come next, with what is done then and the state after it."""
+    """Every call that may come next, with what is done then and the state after it. Those without an answer last: they
+    are called upon when nothing else explains an answer, and then close before it."""
     earliest_end = NEVER
+    candidates = []
     for i in undone(len(calls), first, later):
         if calls[i].begin > earliest_end:
-            return
+            break
         earliest_end = min(earliest_end, calls[i].end)
+        candidates.append(i)
+    for i in sorted(candidates, key=lambda i: not calls[i].answered):
         after = step(state, calls[i])
         if after is not None:
             now = later | 1 << (i - first)
@@ -211,5 +219,6 @@ class Clients:
             order, explained = order_of(calls, start[uid])
             if order is None:
                 problems.append(f"message {uid}: no order explains more than {explained} of {len(calls)} calls; the calls around it: "
-                                f"{sorted(calls, key=lambda call: call.begin)[max(0, explained - 8):explained + 8]}")
+                                f"{sorted(calls, key=lambda call: call.begin)[max(0, explained - 8):explained + 8]}; "
+                                f"unanswered: {[call for call in calls if not call.answered]}")
         return sum(map(len, self.calls.values())), problems

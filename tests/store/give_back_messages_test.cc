@@ -129,14 +129,24 @@ TEST_F(GiveBackMessages, R12FlagsAreMergedOneByOne) {
   EXPECT_EQ(table, (Lines{"Base", "Ours", "Theirs"}));
 }
 
+TEST_F(GiveBackMessages, R12WhatWasAcknowledgedMeanwhileIsNotUndone) {
+  Set(old_, 1, kSeen);
+  Part();
+  Set(old_, 1, kFlagged);
+  Clear(now_, 1, kSeen);
+  Set(now_, 1, kDeleted);
+  Return();
+  EXPECT_EQ(Mail("INBOX")[0], "1:FD:one");
+}
+
 TEST(MergedFlags, R12TheWholeTable) {
   // What a flag was, what the other side made of it, what it is now: what it becomes.
   struct Row {
     bool base, other, now, plain, seen, deleted;
   };
-  for (const Row& row : {Row{0, 0, 0, 0, 0, 0}, Row{0, 0, 1, 1, 1, 0}, Row{0, 1, 0, 1, 1, 0},
+  for (const Row& row : {Row{0, 0, 0, 0, 0, 0}, Row{0, 0, 1, 1, 1, 1}, Row{0, 1, 0, 1, 1, 0},
                          Row{0, 1, 1, 1, 1, 1}, Row{1, 0, 0, 0, 0, 0}, Row{1, 0, 1, 0, 1, 0},
-                         Row{1, 1, 0, 0, 1, 0}, Row{1, 1, 1, 1, 1, 1}}) {
+                         Row{1, 1, 0, 0, 0, 0}, Row{1, 1, 1, 1, 1, 1}}) {
     for (const auto& [flag, wanted] : {std::pair(kFlagged, row.plain), std::pair(kSeen, row.seen),
                                        std::pair(kDeleted, row.deleted)}) {
       const auto of = [flag = flag](bool set) { return set ? flag : SystemFlags{0}; };
