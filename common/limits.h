@@ -236,6 +236,14 @@ inline constexpr std::size_t kPreLoginInputBytesMax = 16u << 10;
 /// Nesting of a SEARCH program (a chain of ORs counts as one level), and its keys altogether.
 inline constexpr int kSearchDepthMax = 50;
 inline constexpr std::size_t kSearchKeysMax = 4096;
+/// A command that takes longer says every so often how far it has come (RFC 9585).
+inline constexpr std::int64_t kProgressMs = 5'000;
+/// SEARCH and SORT RETURN (UPDATE) of one session at a time (RFC 5267 §4.3).
+inline constexpr std::size_t kSearchContextsMax = 8;
+/// Messages that are sorted and threaded beside the sessions' threads rather than on them.
+inline constexpr std::size_t kSortAsideMin = 4096;
+/// Parts of one message of CATENATE (RFC 4469).
+inline constexpr std::size_t kCatenatePartsMax = 256;
 /// Items of one FETCH, patterns of one LIST, pairs of one ID (RFC 2971 §3.3).
 inline constexpr std::size_t kFetchItemsMax = 256;
 inline constexpr std::size_t kListPatternsMax = 64;
@@ -359,5 +367,13 @@ inline constexpr std::size_t kMimeWireBytesMax = 8u << 20;
 inline constexpr std::size_t kQuotedStringBytesMax = 1000;
 /// Decoded, folded text of one message kept for SEARCH; what lies beyond is not found.
 inline constexpr std::size_t kFoldedTextBytesMax = 16u << 20;
+/// Folded octets of one text that SORT compares.
+inline constexpr std::size_t kSortKeyBytesMax = 512;
+/// Message ids of one References: field that THREAD looks at.
+inline constexpr std::size_t kReferencesMax = 200;
+/// Characters of a PREVIEW (RFC 8970 §3.1: no more than 256), and octets of the text before it is
+/// decoded that are looked at for it.
+inline constexpr std::size_t kPreviewCharactersMax = 200;
+inline constexpr std::size_t kPreviewSourceBytesMax = 64u << 10;
 
 }  // namespace twinspool::limits

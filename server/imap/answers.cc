@@ -41,8 +41,8 @@ std::string EmailIdText(const Guid& guid) {
 }
 
 void AppendStatusData(std::string* out, const MailboxState& state, StatusItems items,
-                      Modseq highest, std::uint64_t append_limit) {
-  AppendMailbox(&(*out += "* STATUS "), state.name, false);
+                      Modseq highest, std::uint64_t append_limit, bool utf8_names) {
+  AppendMailbox(&(*out += "* STATUS "), state.name, utf8_names);
   *out += " (";
   const std::size_t begin = out->size();
   const auto add = [&](StatusItems item, std::string_view name, std::uint64_t value) {

@@ -22,6 +22,6 @@ std::string EmailIdText(const Guid& guid);
 /// "* STATUS name (…)" CRLF for `items`. `highest` stands in for the state's HIGHESTMODSEQ, because
 /// a session may not announce more than it has told.
 void AppendStatusData(std::string* out, const MailboxState& state, StatusItems items,
-                      Modseq highest, std::uint64_t append_limit);
+                      Modseq highest, std::uint64_t append_limit, bool utf8_names);
 
 }  // namespace twinspool::imap

@@ -22,6 +22,7 @@ class FetchTask : public Task {
         command_(std::move(command)),
         uids_(std::move(uids)),
         plan_(PlanFetch(command_.items, command_.uid)) {
+    plan_.by_uid = core.uid_only();
     plan_.modseq = plan_.modseq || command_.changed_since.has_value();
     if (command_.changed_since && !plan_.index_only) {
       AddModseqItem();
@@ -65,6 +66,16 @@ class FetchTask : public Task {
 
   // --- the index
 
+  /// UIDs that the client asks about, those included that have gone.
+  UidSet Asked() const {
+    if (command_.partial) {
+      // Between the first and the last that it gets, or it would hear of all the others.
+      return uids_.empty() ? UidSet() : UidSet::Of(uids_.Min(), uids_.Max());
+    }
+    // What has vanished may lie above every message that is left: there '*' has no bound.
+    return ResolveUids(command_.set, Uid(UINT32_MAX));
+  }
+
   void ReadIndex(Uid from) {
     IndexQuery query;
     query.uids = uids_;
@@ -74,8 +85,7 @@ class FetchTask : public Task {
       // Clients send 0 after a server gained CONDSTORE; modseqs begin at 1.
       query.since = Modseq(std::max<std::uint64_t>(*command_.changed_since, 1));
       if (command_.vanished) {
-        // What has vanished may lie above every message that is left: there '*' has no bound.
-        query.uids->Add(ResolveUids(command_.set, Uid(UINT32_MAX)));
+        query.uids->Add(Asked());
       }
     }
     core().store().ReadIndex(
@@ -100,7 +110,8 @@ class FetchTask : public Task {
     if (plan_.index_only) {
       TellKeywords(core(), view, batch->state.keywords);
     }
-    const UpdateItems items{.uid = plan_.uid, .flags = plan_.flags, .modseq = plan_.modseq};
+    const UpdateItems items{
+        .uid = plan_.uid, .flags = plan_.flags, .modseq = plan_.modseq, .by_uid = plan_.by_uid};
     for (const IndexEntry& entry : batch->entries) {
       const std::uint32_t number = view.NumberOf(entry.uid);
       if (number == 0) {
@@ -260,6 +271,9 @@ class FetchTask : public Task {
     if (!failure_.ok()) {
       return core().Fail(failure_);
     }
+    if (message_ && message_->unknown_encoding()) {
+      return core().No("[UNKNOWN-CTE] A part has a transfer encoding that is not known here");
+    }
     const bool all = command_.uid || command_.changed_since || answered_ == expected_;
     core().Ok(all ? "FETCH completed" : "[EXPUNGEISSUED] Some of the messages no longer exist");
   }
@@ -297,6 +311,9 @@ std::unique_ptr<Task> Run(Core& core, cmd::Fetch command) {
   if (!uids.ok()) {
     core.Bad(std::string(uids.status().message()));
     return nullptr;
+  }
+  if (command.partial) {
+    uids = PartOf(*uids, *command.partial);
   }
   if (uids->empty() && !command.vanished) {
     core.Ok("FETCH completed: no such messages");

@@ -171,7 +171,7 @@ class ListTask : public Task {
           // Deleted meanwhile: its line alone was told (RFC 5819 §2).
           if (state.ok()) {
             AppendStatusData(&core().out(), *state, command_.status, core().TellableModseq(*state),
-                             core().store().message_bytes_max());
+                             core().store().message_bytes_max(), core().utf8());
           } else if (!state.status().Is(Code::kNotFound)) {
             return core().Fail(state.status());
           }
@@ -187,7 +187,7 @@ class ListTask : public Task {
     out += lsub_ ? "* LSUB (" : "* LIST (";
     out += Attributes(line);
     out += ") \"/\" ";
-    AppendMailbox(&out, line.listing.name, false);
+    AppendMailbox(&out, line.listing.name, core().utf8());
     if (line.child_hidden && (command_.select & kSelectRecursiveMatch) != 0) {
       out += " (\"CHILDINFO\" (\"SUBSCRIBED\"))";
     }

@@ -98,7 +98,7 @@ std::unique_ptr<Task> Run(Core& core, const cmd::Status& command) {
           return core.Fail(state.status());
         }
         AppendStatusData(&core.out(), *state, items, core.TellableModseq(*state),
-                         core.store().message_bytes_max());
+                         core.store().message_bytes_max(), core.utf8());
         core.Ok("STATUS completed");
       }));
   return task;

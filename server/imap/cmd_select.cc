@@ -1,5 +1,5 @@
-// SELECT, EXAMINE, CLOSE, UNSELECT (RFC 3501 §6.3, RFC 3691), with CONDSTORE and QRESYNC (RFC
-// 7162).
+// SELECT, EXAMINE, CLOSE, UNSELECT (RFC 3501 §6.3, RFC 9051 §6.3, RFC 3691), with CONDSTORE and
+// QRESYNC (RFC 7162).
 #include "server/imap/answers.h"
 #include "server/imap/fetch_line.h"
 #include "server/imap/tasks.h"
@@ -63,8 +63,12 @@ class SelectTask : public Task {
     AppendFlagTable(&(out += "* FLAGS "), *state_.keywords, false);
     out += "\r\n* ";
     AppendNumber(&out, view_->exists());
-    out += " EXISTS\r\n* 0 RECENT\r\n";
-    if (first_unseen_ != 0) {
+    out += core().rev2() ? " EXISTS\r\n" : " EXISTS\r\n* 0 RECENT\r\n";
+    if (core().rev2()) {
+      AppendMailbox(&(out += "* LIST () \"/\" "), state_.name, true);
+      out += "\r\n";
+    }
+    if (first_unseen_ != 0 && !core().rev2() && !core().uid_only()) {
       AppendNumber(&(out += "* OK [UNSEEN "), first_unseen_);
       out += "] First unseen\r\n";
     }
@@ -136,7 +140,7 @@ class SelectTask : public Task {
     for (const IndexEntry& entry : batch->entries) {
       if (const std::uint32_t number = view_->NumberOf(entry.uid); number != 0) {
         AppendUpdate(&out, number, entry, *batch->state.keywords,
-                     {.uid = true, .flags = true, .modseq = true});
+                     {.uid = true, .flags = true, .modseq = true, .by_uid = core().uid_only()});
       }
     }
     if (!batch->next) {
@@ -176,6 +180,10 @@ class SelectTask : public Task {
 std::unique_ptr<Task> Run(Core& core, cmd::Select command) {
   if (command.qresync && !core.qresync()) {
     core.Bad("ENABLE QRESYNC comes first");
+    return nullptr;
+  }
+  if (command.qresync && !command.qresync->match_sequence.empty() && core.uid_only()) {
+    core.Bad("[UIDREQUIRED] Sequence match data are for sessions without UIDONLY");
     return nullptr;
   }
   if (core.view() != nullptr) {

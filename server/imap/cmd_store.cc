@@ -69,8 +69,10 @@ class StoreTask : public Task {
       return core().Fail(batch.status());
     }
     TellKeywords(core(), *core().view(), batch->state.keywords);
-    const UpdateItems items{
-        .uid = command_.uid || core().qresync(), .flags = true, .modseq = core().condstore()};
+    const UpdateItems items{.uid = command_.uid || core().qresync(),
+                            .flags = true,
+                            .modseq = core().condstore(),
+                            .by_uid = core().uid_only()};
     for (const IndexEntry& entry : batch->entries) {
       AppendUpdate(&core().out(), core().view()->NumberOf(entry.uid), entry, *batch->state.keywords,
                    items);

@@ -36,10 +36,11 @@ struct SequenceRange {
   bool operator==(const SequenceRange&) const = default;
 };
 
-/// A sequence-set as the client wrote it (RFC 3501 §9); see sequence.h for resolving it. Not empty
+/// A sequence-set as the client wrote it (RFC 3501 §9); see messages.h for resolving it. Not empty
 /// once parsed. Whether the numbers are UIDs is said by the command.
 struct SequenceSet {
   std::vector<SequenceRange> ranges;
+  bool saved = false;  // "$" alone: what SEARCH RETURN (SAVE) left (RFC 5182)
   bool operator==(const SequenceSet&) const = default;
 };
 
@@ -104,11 +105,15 @@ enum class FetchAttribute {
   kModseq,         // RFC 7162
   kEmailId,        // RFC 8474
   kThreadId,       // RFC 8474
+  kSaveDate,       // RFC 8514
+  kPreview,        // RFC 8970
+  kBinary,         // BINARY[…] and BINARY.PEEK[…] (RFC 3516)
+  kBinarySize,     // BINARY.SIZE[…]
 };
 
 struct FetchItem {
   FetchAttribute attribute = FetchAttribute::kFlags;
-  // For kBodySection only.
+  // For kBodySection, kBinary (part numbers only) and kBinarySize (without partial).
   Section section;
   bool peek = false;
   std::optional<Partial> partial;
@@ -118,34 +123,37 @@ struct FetchItem {
 
 enum class SearchOp {
   kAll,
-  kAnd,         // children: all of them (a parenthesised list, and the program itself)
-  kOr,          // children: at least one; two or more (a chain OR a OR b c is one node of three)
-  kNot,         // children[0]
-  kSequence,    // set, of sequence numbers
-  kUid,         // set, of UIDs
-  kFlag,        // flags: all of these system flags are set
-  kNoFlag,      // flags: none of them is set
-  kKeyword,     // text
-  kUnkeyword,   // text
-  kNew,         // RECENT UNSEEN
-  kOld,         // NOT RECENT
-  kRecent,      //
-  kBefore,      // day: INTERNALDATE's day, zone as stored, is earlier
-  kOn,          // day
-  kSince,       // day or later
-  kSentBefore,  // day, of the Date: header, zone and time disregarded
-  kSentOn,      //
-  kSentSince,   //
-  kOlder,       // number: seconds before now (RFC 5032)
-  kYounger,     // number
-  kLarger,      // number: octets
-  kSmaller,     // number
-  kHeader,      // field, text ("" = has the field); also BCC, CC, FROM, SUBJECT, TO
-  kBody,        // text
-  kText,        // text
-  kModseq,      // number: this or higher (RFC 7162; an entry name is read and disregarded)
-  kEmailId,     // text (RFC 8474)
-  kThreadId,    // text
+  kAnd,          // children: all of them (a parenthesised list, and the program itself)
+  kOr,           // children: at least one; two or more (a chain OR a OR b c is one node of three)
+  kNot,          // children[0]
+  kSequence,     // set, of sequence numbers
+  kUid,          // set, of UIDs
+  kFlag,         // flags: all of these system flags are set
+  kNoFlag,       // flags: none of them is set
+  kKeyword,      // text
+  kUnkeyword,    // text
+  kNew,          // RECENT UNSEEN
+  kOld,          // NOT RECENT
+  kRecent,       //
+  kBefore,       // day: INTERNALDATE's day, zone as stored, is earlier
+  kOn,           // day
+  kSince,        // day or later
+  kSentBefore,   // day, of the Date: header, zone and time disregarded
+  kSentOn,       //
+  kSentSince,    //
+  kOlder,        // number: seconds before now (RFC 5032)
+  kYounger,      // number
+  kLarger,       // number: octets
+  kSmaller,      // number
+  kHeader,       // field, text ("" = has the field); also BCC, CC, FROM, SUBJECT, TO
+  kBody,         // text
+  kText,         // text
+  kModseq,       // number: this or higher (RFC 7162; an entry name is read and disregarded)
+  kEmailId,      // text (RFC 8474)
+  kThreadId,     // text
+  kSavedBefore,  // day, of the save date (RFC 8514)
+  kSavedOn,      //
+  kSavedSince,   //
 };
 
 /// One search key; a tree of depth limits::kSearchDepthMax at most. Members that the op does not
@@ -161,12 +169,49 @@ struct SearchKey {
   std::int32_t day = 0;  // days since 1970-01-01
 };
 
-/// Result options of SEARCH RETURN (…) (RFC 4731), as bits.
+/// Result options of SEARCH and SORT RETURN (…), as bits.
 using SearchReturn = std::uint8_t;
-inline constexpr SearchReturn kReturnMin = 1;
-inline constexpr SearchReturn kReturnMax = 2;
-inline constexpr SearchReturn kReturnAll = 4;
-inline constexpr SearchReturn kReturnCount = 8;
+inline constexpr SearchReturn kReturnMin = 1;       // RFC 4731
+inline constexpr SearchReturn kReturnMax = 2;       //
+inline constexpr SearchReturn kReturnAll = 4;       //
+inline constexpr SearchReturn kReturnCount = 8;     //
+inline constexpr SearchReturn kReturnSave = 16;     // RFC 5182
+inline constexpr SearchReturn kReturnPartial = 32;  // RFC 9394
+inline constexpr SearchReturn kReturnUpdate = 64;   // RFC 5267
+
+/// "first:last" of PARTIAL (RFC 9394): places in a result, 1 being the first one. `from_end`: both
+/// were written negative, -1 being the last one.
+struct PartialRange {
+  std::uint32_t first = 1;  // not above last
+  std::uint32_t last = 1;
+  bool from_end = false;
+  bool operator==(const PartialRange&) const = default;
+};
+
+/// What SORT compares (RFC 5256 §3, RFC 5957).
+enum class SortKey {
+  kArrival,
+  kCc,
+  kDate,
+  kFrom,
+  kSize,
+  kSubject,
+  kTo,
+  kDisplayFrom,
+  kDisplayTo,
+};
+
+struct SortCriterion {
+  SortKey key = SortKey::kArrival;
+  bool reverse = false;
+  bool operator==(const SortCriterion&) const = default;
+};
+
+enum class ThreadAlgorithm {
+  kOrderedSubject,  // RFC 5256
+  kReferences,      // RFC 5256
+  kRefs,            // by references alone, the liveliest thread last
+};
 
 // --- LIST ----------------------------------------------------------------------------------------
 
@@ -264,6 +309,12 @@ struct Lsub {
   std::string pattern;
 };
 struct Namespace {};
+/// RFC 8437.
+struct Unauthenticate {};
+/// RFC 4978.
+struct Compress {
+  std::string mechanism;
+};
 struct Status {
   std::string mailbox;
   StatusItems items = 0;
@@ -281,10 +332,21 @@ struct Expunge {
 };
 struct Search {
   bool uid = false;
-  bool esearch = false;      // RETURN was given: answer by ESEARCH
-  SearchReturn returns = 0;  // RETURN () means kReturnAll
-  std::string charset;       // upper case; "" when not given
-  SearchKey program;         // kAnd over the keys, even for one
+  bool esearch = false;                 // RETURN was given: answer by ESEARCH
+  SearchReturn returns = 0;             // RETURN () means kReturnAll
+  std::optional<PartialRange> partial;  // there with kReturnPartial
+  std::string charset;                  // upper case; "" when not given
+  SearchKey program;                    // kAnd over the keys, even for one
+};
+/// RFC 5256, with RETURN of RFC 5267.
+struct Sort {
+  std::vector<SortCriterion> criteria;  // one at least
+  Search search;
+};
+/// RFC 5256.
+struct Thread {
+  ThreadAlgorithm algorithm = ThreadAlgorithm::kReferences;
+  Search search;
 };
 struct Fetch {
   bool uid = false;
@@ -293,6 +355,7 @@ struct Fetch {
   std::vector<FetchItem> items;
   std::optional<std::uint64_t> changed_since;  // RFC 7162; 0 is let through, clients send it
   bool vanished = false;                       // only with uid and changed_since
+  std::optional<PartialRange> partial;         // RFC 9394; only with uid
 };
 struct Store {
   bool uid = false;
@@ -317,9 +380,9 @@ struct Command {
   std::string tag;
   std::variant<cmd::Capability, cmd::Noop, cmd::Logout, cmd::Id, cmd::StartTls, cmd::Login,
                cmd::Authenticate, cmd::Enable, cmd::Select, cmd::Create, cmd::Delete, cmd::Rename,
-               cmd::Subscribe, cmd::List, cmd::Lsub, cmd::Namespace, cmd::Status, cmd::Idle,
-               cmd::Check, cmd::Close, cmd::Unselect, cmd::Expunge, cmd::Search, cmd::Fetch,
-               cmd::Store, cmd::Copy>
+               cmd::Subscribe, cmd::List, cmd::Lsub, cmd::Namespace, cmd::Unauthenticate,
+               cmd::Compress, cmd::Status, cmd::Idle, cmd::Check, cmd::Close, cmd::Unselect,
+               cmd::Expunge, cmd::Search, cmd::Sort, cmd::Thread, cmd::Fetch, cmd::Store, cmd::Copy>
       body;
 };
 

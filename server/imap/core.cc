@@ -192,6 +192,7 @@ void Core::StartCommand(Command command) {
   tag_ = std::move(command.tag);
   traits_ = TraitsOf(command);
   busy_ = true;
+  progress_told_ = clock_.Now();
   if (Allowed(traits_)) {
     task_ =
         std::visit([this](auto&& body) { return Run(*this, std::forward<decltype(body)>(body)); },
@@ -218,6 +219,10 @@ bool Core::Allowed(const CommandTraits& traits) {
   }
   if (traits.selected_only && state_ != State::kSelected) {
     Bad("Select a mailbox first");
+    return false;
+  }
+  if (traits.by_number && uid_only_) {
+    Bad("[UIDREQUIRED] This session names messages by UID: put UID before the command");
     return false;
   }
   return true;
@@ -285,6 +290,13 @@ void Core::WriteTagged() {
     reader_.DropBuffered();
     Flush();
     host_.StartTls();
+  } else if (std::exchange(compress_after_reply_, false)) {
+    // A client waits for the answer (RFC 4978 §3): what came meanwhile is not compressed.
+    reader_.DropBuffered();
+    Flush();
+    if (!host_.StartCompression()) {
+      Bye(kUnavailableCode, "There is no memory for compressing; connect again without");
+    }
   } else if (condition == Condition::kBad) {
     CountBad();
   } else if (condition == Condition::kOk) {
@@ -352,6 +364,18 @@ void Core::Untagged(std::string_view text) {
   out_ += "\r\n";
 }
 
+void Core::TellProgress(std::uint64_t done, std::uint64_t total) {
+  const Instant now = clock_.Now();
+  if (now.MsSince(progress_told_) < limits::kProgressMs) {
+    return;
+  }
+  progress_told_ = now;
+  AppendString(&(out_ += "* OK [INPROGRESS ("), tag_);
+  AppendNumber(&(out_ += ' '), std::min(done, total));
+  AppendNumber(&(out_ += ' '), total);
+  out_ += ")] Still at work\r\n";
+}
+
 void Core::Flush() {
   if (!out_.empty()) {
     host_.Write(out_);
@@ -376,6 +400,28 @@ void Core::LoggedIn(UserRef user) {
   reader_.set_message_bytes_max(store_.message_bytes_max());
   host_.SetTimeout(limits::kIdleMs);
   host_.SetDeadline(0);
+}
+
+void Core::LoggedOut() {
+  Unselect();
+  user_ = UserRef();
+  state_ = State::kNotAuthenticated;
+  condstore_ = qresync_ = utf8_ = rev2_ = uid_only_ = false;
+  known_structure_ = KnownStructure();
+  reader_.set_authenticated(false);
+  reader_.set_utf8_names(false);
+  host_.SetTimeout(limits::kPreLoginIdleMs);
+  host_.SetDeadline(limits::kLoginMs);
+}
+
+void Core::EnableUtf8() {
+  utf8_ = true;
+  reader_.set_utf8_names(true);
+}
+
+void Core::EnableRev2() {
+  rev2_ = true;
+  EnableUtf8();
 }
 
 void Core::EnableCondstore() {
@@ -431,21 +477,6 @@ void Core::Unselect() {
 Modseq Core::TellableModseq(const MailboxState& state) const {
   const bool here = view_ != nullptr && view_->ref().id == state.ref.id;
   return here ? std::min(state.highest_modseq, view_->told_modseq()) : state.highest_modseq;
-}
-
-std::string Core::Capabilities() const {
-  std::string text = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE";
-  if (state_ == State::kNotAuthenticated) {
-    if (host_.tls_available() && !host_.tls().active) {
-      text += " STARTTLS";
-    }
-    return text + (host_.secure_enough() ? " AUTH=PLAIN" : " LOGINDISABLED");
-  }
-  text +=
-      " NAMESPACE IDLE UIDPLUS UNSELECT MOVE MULTIAPPEND CHILDREN LIST-EXTENDED LIST-STATUS"
-      " SPECIAL-USE CREATE-SPECIAL-USE CONDSTORE QRESYNC ESEARCH STATUS=SIZE OBJECTID APPENDLIMIT=";
-  AppendNumber(&text, store_.message_bytes_max());
-  return text;
 }
 
 std::unique_ptr<net::Session> MakeSession(net::SessionHost& host, MailStore& store, Clock& clock,

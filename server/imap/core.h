@@ -39,6 +39,8 @@ struct CommandTraits {
   bool before_login = false;  // allowed in kNotAuthenticated
   bool after_login = false;   // allowed in kAuthenticated and kSelected
   bool selected_only = false;
+  /// Messages are named by sequence number, which UIDONLY forbids.
+  bool by_number = false;
   /// EXPUNGE may not be told with its answer: it names messages by sequence number.
   bool holds_numbers = false;
   /// The mailbox is synced before the tagged answer even when no news was signalled.
@@ -110,6 +112,8 @@ class Core : public net::Session {
   State state() const { return state_; }
   const UserRef& user() const { return user_; }
   void LoggedIn(UserRef user);
+  /// UNAUTHENTICATE (RFC 8437): as if nobody had logged in yet.
+  void LoggedOut();
   /// The selected mailbox; null outside kSelected.
   SelectedView* view() { return view_.get(); }
   void Select(std::unique_ptr<SelectedView> view);
@@ -122,6 +126,15 @@ class Core : public net::Session {
   /// The first time while a mailbox is selected, its HIGHESTMODSEQ is told (RFC 7162 §3.1).
   void EnableCondstore();
   void EnableQresync();
+  /// Names and strings are UTF-8 on the wire (RFC 6855, RFC 9051).
+  bool utf8() const { return utf8_; }
+  void EnableUtf8();
+  /// What RFC 9051 does otherwise than RFC 3501 is done its way.
+  bool rev2() const { return rev2_; }
+  void EnableRev2();
+  /// Messages are named by UID only (RFC 9586).
+  bool uid_only() const { return uid_only_; }
+  void EnableUidOnly() { uid_only_ = true; }
   /// The mailbox has changed since it was last synced, as far as we were woken.
   bool news() const { return news_; }
   /// Of the large message whose parts were fetched last.
@@ -137,6 +150,9 @@ class Core : public net::Session {
   std::string& out() { return out_; }
   /// "* " text CRLF.
   void Untagged(std::string_view text);
+  /// Says how far the command has come when it has taken long since it began or said so last
+  /// (RFC 9585). May be called as often as anything was done.
+  void TellProgress(std::uint64_t done, std::uint64_t total);
   /// Hands what was written to the host; true when the client is behind and the command should
   /// wait for Task::OnDrained.
   bool FlushAndCheckBlocked();
@@ -161,9 +177,10 @@ class Core : public net::Session {
   void Bye(std::string_view code, std::string_view text);
   /// Takes no more input until released: a refused login waits.
   void HoldInput(bool hold) { input_held_ = hold; }
-  /// After the tagged OK: closes (LOGOUT) or starts TLS.
+  /// After the tagged OK: closes (LOGOUT), starts TLS or compresses.
   void CloseAfterReply() { close_after_reply_ = true; }
   void StartTlsAfterReply() { tls_after_reply_ = true; }
+  void CompressAfterReply() { compress_after_reply_ = true; }
   /// Leaves out the news before the tagged answer of this command (CLOSE, SELECT …).
   void SkipSync() { skip_sync_ = true; }
   /// Says how the sync before the tagged answer treats this command's own changes.
@@ -212,6 +229,9 @@ class Core : public net::Session {
   bool news_ = false;
   bool condstore_ = false;
   bool qresync_ = false;
+  bool utf8_ = false;
+  bool rev2_ = false;
+  bool uid_only_ = false;
   KnownStructure known_structure_;
   int login_failures_ = 0;
   int bad_commands_ = 0;
@@ -220,6 +240,7 @@ class Core : public net::Session {
   bool busy_ = false;
   std::string tag_;
   CommandTraits traits_;
+  Instant progress_told_;
   std::unique_ptr<Task> task_;
   /// A sync under way, and what to do once it has written all.
   std::unique_ptr<Task> syncer_;
@@ -229,6 +250,7 @@ class Core : public net::Session {
   bool skip_sync_ = false;
   bool close_after_reply_ = false;
   bool tls_after_reply_ = false;
+  bool compress_after_reply_ = false;
   SyncStyle style_;
 
   bool input_held_ = false;    // by the command at work

@@ -36,6 +36,10 @@ class Cursor {
   bool AtEnd() const { return pos_ >= text_.line.size(); }
   /// The next character, or NUL at the end.
   char Peek() const { return AtEnd() ? '\0' : text_.line[pos_]; }
+  /// Whether `text` follows, in any case; takes nothing.
+  bool Follows(std::string_view text) const {
+    return EqualsIgnoreCase(std::string_view(text_.line).substr(pos_, text.size()), text);
+  }
   /// Whether `c` follows; takes it.
   bool TryChar(char c);
   /// Whether the atom that follows is `word` in any case; takes it.

@@ -5,11 +5,16 @@
 
 namespace twinspool::imap {
 
+void AppendFetchHead(std::string* out, std::uint32_t number, Uid uid, bool by_uid) {
+  out->append("* ");
+  AppendNumber(out, by_uid ? uid.value() : number);
+  out->append(by_uid ? " UIDFETCH (" : " FETCH (");
+}
+
 void AppendUpdate(std::string* out, std::uint32_t number, const IndexEntry& entry,
                   const KeywordTable& keywords, UpdateItems items) {
-  out->append("* ");
-  AppendNumber(out, number);
-  out->append(" FETCH (");
+  items.uid = items.uid && !items.by_uid;
+  AppendFetchHead(out, number, entry.uid, items.by_uid);
   if (items.uid) {
     out->append("UID ");
     AppendNumber(out, entry.uid.value());

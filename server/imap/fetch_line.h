@@ -18,7 +18,12 @@ struct UpdateItems {
   bool uid = false;
   bool flags = true;
   bool modseq = false;
+  /// UIDONLY (RFC 9586): messages are named by UID, so that UID as an item says nothing.
+  bool by_uid = false;
 };
+
+/// "* 7 FETCH (", or "* 9 UIDFETCH (" when messages are named by UID.
+void AppendFetchHead(std::string* out, std::uint32_t number, Uid uid, bool by_uid);
 
 /// "* 7 FETCH (UID 9 FLAGS (\Seen) MODSEQ (12))" CRLF.
 void AppendUpdate(std::string* out, std::uint32_t number, const IndexEntry& entry,

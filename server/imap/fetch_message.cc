@@ -4,8 +4,10 @@
 #include <algorithm>
 
 #include "server/imap/answers.h"
+#include "server/imap/fetch_line.h"
 #include "server/imap/response.h"
 #include "server/mime/header.h"
+#include "server/mime/transfer.h"
 
 namespace twinspool::imap {
 namespace {
@@ -46,9 +48,20 @@ std::string_view TextName(SectionText text) {
   return "";
 }
 
+std::string_view WordOf(FetchAttribute attribute) {
+  switch (attribute) {
+    case FetchAttribute::kBinary:
+      return "BINARY[";
+    case FetchAttribute::kBinarySize:
+      return "BINARY.SIZE[";
+    default:
+      return "BODY[";
+  }
+}
+
 /// "BODY[1.2.HEADER.FIELDS (To)]<0>"
 void AppendSectionName(std::string* out, const FetchItem& item) {
-  out->append("BODY[");
+  out->append(WordOf(item.attribute));
   bool dot = false;
   for (const std::uint32_t number : item.section.part) {
     out->append(dot ? "." : "");
@@ -95,10 +108,8 @@ void FetchMessage::Begin(std::string* out, std::uint32_t number, FetchedMessage 
   scanner_.reset();
   need_ = 0;
   streaming_ = false;
-  out->append("* ");
-  AppendNumber(out, number);
-  out->append(" FETCH (");
-  if (plan_.uid) {
+  AppendFetchHead(out, number, message_.uid, plan_.by_uid);
+  if (plan_.uid && !plan_.by_uid) {
     out->append("UID ");
     AppendNumber(out, message_.uid.value());
     first_ = false;
@@ -143,15 +154,26 @@ void FetchMessage::Octets(std::string octets) {
   }
 }
 
+/// Appends octets of a literal. NUL may stand in a literal8 only: elsewhere it becomes 0x80, so
+/// that clients which cannot take it read on (RFC 3516 §4.1).
+void FetchMessage::AppendOctets(std::string* out, std::string_view octets) const {
+  const std::size_t before = out->size();
+  out->append(octets);
+  if (!binary_ && octets.find('\0') != octets.npos) {
+    std::replace(out->begin() + static_cast<std::ptrdiff_t>(before), out->end(), '\0', '\x80');
+  }
+}
+
 std::optional<FetchMessage::Wanted> FetchMessage::Stream(std::string* out) {
-  out->append(piece_);
+  AppendOctets(out, piece_);
   stream_at_ += piece_.size();
   std::string().swap(piece_);
   const std::uint64_t held = message_.octets.size();
   if (stream_at_ < std::min(held, stream_end_)) {
     const std::uint64_t end = std::min(held, stream_end_);
-    out->append(message_.octets, static_cast<std::size_t>(stream_at_),
-                static_cast<std::size_t>(end - stream_at_));
+    AppendOctets(out, std::string_view(message_.octets)
+                          .substr(static_cast<std::size_t>(stream_at_),
+                                  static_cast<std::size_t>(end - stream_at_)));
     stream_at_ = end;
   }
   if (stream_at_ == stream_end_) {
@@ -210,10 +232,18 @@ bool FetchMessage::WriteItem(std::string* out, const FetchItem& item) {
       Separate(out);
       *out += "THREADID NIL";
       return true;
+    case FetchAttribute::kSaveDate:
+      Separate(out);
+      AppendInternalDate(&(*out += "SAVEDATE "), message_.record.save_date, 0);
+      return true;
     case FetchAttribute::kEnvelope:
     case FetchAttribute::kBody:
     case FetchAttribute::kBodyStructure:
+    case FetchAttribute::kPreview:
       return WriteSummaryItem(out, item);
+    case FetchAttribute::kBinary:
+    case FetchAttribute::kBinarySize:
+      return WriteBinary(out, item);
     default:
       return WriteSection(out, item);
   }
@@ -239,6 +269,8 @@ bool FetchMessage::WriteSummaryItem(std::string* out, const FetchItem& item) {
   } else if (item.attribute == FetchAttribute::kBody) {
     *out += "BODY ";
     *out += summary_->body;
+  } else if (item.attribute == FetchAttribute::kPreview) {
+    AppendString(&(*out += "PREVIEW "), summary_->preview);
   } else {
     *out += "BODYSTRUCTURE ";
     *out += summary_->body_structure;
@@ -273,8 +305,24 @@ bool FetchMessage::WriteSection(std::string* out, const FetchItem& item) {
   return true;
 }
 
+bool FetchMessage::WriteBinary(std::string* out, const FetchItem& item) {
+  Source source;
+  if (!FindBinarySource(item.section, &source)) {
+    return false;
+  }
+  Separate(out);
+  AppendSectionName(out, item);
+  *out += ' ';
+  if (item.attribute == FetchAttribute::kBinary) {
+    WriteSource(out, std::move(source), item.partial, true);
+  } else {
+    AppendNumber(out, source.composed ? source.composed->size() : source.end - source.begin);
+  }
+  return true;
+}
+
 void FetchMessage::WriteSource(std::string* out, Source source,
-                               const std::optional<Partial>& partial) {
+                               const std::optional<Partial>& partial, bool binary) {
   if (source.nil) {
     *out += "NIL";
     return;
@@ -287,10 +335,13 @@ void FetchMessage::WriteSource(std::string* out, Source source,
     source.begin = std::min<std::uint64_t>(source.begin + partial->offset, source.end);
     source.end = std::min<std::uint64_t>(source.begin + partial->length, source.end);
   }
+  *out += binary ? "~" : "";
   AppendLiteralHead(out, source.end - source.begin);
+  binary_ = binary;
   if (source.composed) {
-    out->append(*source.composed, static_cast<std::size_t>(source.begin),
-                static_cast<std::size_t>(source.end - source.begin));
+    AppendOctets(out, std::string_view(*source.composed)
+                          .substr(static_cast<std::size_t>(source.begin),
+                                  static_cast<std::size_t>(source.end - source.begin)));
     return;
   }
   streaming_ = true;
@@ -384,6 +435,36 @@ bool FetchMessage::FindPartSource(const Section& section, Source* source) {
   source->composed = std::move(data->composed);
   source->begin = data->range.begin;
   source->end = data->range.end;
+  DropLarge();
+  return true;
+}
+
+bool FetchMessage::FindBinarySource(const Section& section, Source* source) {
+  if (section.part.empty()) {
+    return FindSource(section, source);  // the message as it is: it has no encoding as a whole
+  }
+  if (!FindStructure()) {
+    return false;
+  }
+  const mime::PartIndex index = mime::FindPart(*structure_, section.part);
+  const bool leaf = index != mime::kNoPart && structure_->at(index).kind == mime::PartKind::kLeaf;
+  if (!leaf) {
+    return FindPartSource(section, source);
+  }
+  const mime::Part& part = structure_->at(index);
+  const mime::TransferKind kind = mime::TransferKindOf(part.fields.encoding);
+  if (kind == mime::TransferKind::kUnknown) {
+    unknown_encoding_ = true;
+    source->nil = true;
+    return true;
+  }
+  if (kind == mime::TransferKind::kIdentity) {
+    return FindPartSource(section, source);
+  }
+  if (!Have(part.body.end)) {
+    return false;
+  }
+  source->composed = mime::DecodeTransfer(part.fields.encoding, part.body.Of(message_.octets));
   DropLarge();
   return true;
 }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/imap/command.h"
@@ -54,6 +55,8 @@ class FetchMessage {
   void Octets(std::string octets);
 
   const FetchedMessage& message() const { return message_; }
+  /// Of some message a part was asked for whose transfer encoding is not known (RFC 3516 §4.3).
+  bool unknown_encoding() const { return unknown_encoding_; }
 
  private:
   /// One item's octets: composed, or a range of the message.
@@ -67,11 +70,15 @@ class FetchMessage {
   bool WriteItem(std::string* out, const FetchItem& item);
   bool WriteSummaryItem(std::string* out, const FetchItem& item);
   bool WriteSection(std::string* out, const FetchItem& item);
-  void WriteSource(std::string* out, Source source, const std::optional<Partial>& partial);
+  bool WriteBinary(std::string* out, const FetchItem& item);
+  void WriteSource(std::string* out, Source source, const std::optional<Partial>& partial,
+                   bool binary = false);
   std::optional<Wanted> Stream(std::string* out);
+  void AppendOctets(std::string* out, std::string_view octets) const;
   bool FindSource(const Section& section, Source* source);
   bool FindHeaderSource(const Section& section, Source* source);
   bool FindPartSource(const Section& section, Source* source);
+  bool FindBinarySource(const Section& section, Source* source);
   /// True when structure_ is there; otherwise more octets are needed.
   bool FindStructure();
   void Scan(std::string_view octets);
@@ -89,6 +96,7 @@ class FetchMessage {
   FetchedMessage message_;
   std::size_t item_ = 0;
   bool first_ = true;
+  bool unknown_encoding_ = false;
   std::optional<mime::Summary> summary_;
   std::shared_ptr<const mime::Structure> structure_;
   std::unique_ptr<mime::StructureScanner> scanner_;  // at work on a large message
@@ -96,6 +104,7 @@ class FetchMessage {
   std::uint64_t need_ = 0;  // octets from the start that must be held before going on
   // A literal being written from the store.
   bool streaming_ = false;
+  bool binary_ = false;  // it is a literal8 and may hold NUL
   std::uint64_t stream_at_ = 0;
   std::uint64_t stream_end_ = 0;
   std::string piece_;

@@ -38,8 +38,13 @@ void AddItem(const FetchItem& item, FetchPlan* plan) {
     case FetchAttribute::kEnvelope:
     case FetchAttribute::kBody:
     case FetchAttribute::kBodyStructure:
+    case FetchAttribute::kPreview:
       plan->summary = true;
       break;
+    case FetchAttribute::kBinarySize:
+      plan->body_bytes = limits::kFetchBatchBytes;
+      break;
+    case FetchAttribute::kBinary:
     case FetchAttribute::kBodySection:
       plan->sets_seen = plan->sets_seen || !item.peek;
       plan->body_bytes = std::max(plan->body_bytes, OctetsFor(item));
@@ -56,6 +61,7 @@ void AddItem(const FetchItem& item, FetchPlan* plan) {
     case FetchAttribute::kRfc822Size:
     case FetchAttribute::kEmailId:
     case FetchAttribute::kThreadId:
+    case FetchAttribute::kSaveDate:
       break;
   }
   plan->index_only = false;

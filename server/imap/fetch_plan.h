@@ -15,9 +15,11 @@ struct FetchPlan {
   bool flags = false;
   bool uid = false;
   bool modseq = false;
+  /// UIDONLY: answers name messages by UID.
+  bool by_uid = false;
   /// Some item sets \Seen (BODY[…] without PEEK, RFC822, RFC822.TEXT).
   bool sets_seen = false;
-  /// ENVELOPE, BODY or BODYSTRUCTURE: the summary is needed.
+  /// ENVELOPE, BODY, BODYSTRUCTURE or PREVIEW: the summary is needed.
   bool summary = false;
   /// FetchRequest::body_bytes: from the start of each body what the items are likely to need.
   std::uint64_t body_bytes = 0;

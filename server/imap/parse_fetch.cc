@@ -26,6 +26,7 @@ constexpr ItemName kItemNames[] = {
     {"MODSEQ", FetchAttribute::kModseq},
     {"EMAILID", FetchAttribute::kEmailId},
     {"THREADID", FetchAttribute::kThreadId},
+    {"SAVEDATE", FetchAttribute::kSaveDate},
 };
 
 FetchItem Plain(FetchAttribute attribute) {
@@ -68,10 +69,10 @@ Status ParseSectionText(Cursor* in, Section* section) {
   return OkStatus();
 }
 
-// After '[': "1.2.HEADER]" and the like.
-Result<Section> ParseSection(Cursor* in) {
+// After '[': "1.2.HEADER]" and the like; part numbers alone when `binary`.
+Result<Section> ParseSection(Cursor* in, bool binary) {
   Section section;
-  bool text_follows = in->Peek() != ']';
+  bool text_follows = in->Peek() != ']' && !binary;
   while (IsDigit(in->Peek())) {
     if (section.part.size() == static_cast<std::size_t>(limits::kMimeDepthMax)) {
       return InvalidArgument("a section has at most " + std::to_string(limits::kMimeDepthMax) +
@@ -83,6 +84,9 @@ Result<Section> ParseSection(Cursor* in) {
     if (!text_follows) {
       break;
     }
+  }
+  if (text_follows && binary) {
+    return in->Expected("a part number");
   }
   if (text_follows) {
     TRY(ParseSectionText(in, &section));
@@ -109,16 +113,45 @@ Result<FetchItem> ParseBody(Cursor* in, bool peek) {
     return peek ? Result<FetchItem>(in->Expected("'['")) : Result<FetchItem>(std::move(item));
   }
   item.attribute = FetchAttribute::kBodySection;
-  ASSIGN_OR_RETURN(item.section, ParseSection(in));
+  ASSIGN_OR_RETURN(item.section, ParseSection(in, false));
   if (in->TryChar('<')) {
     ASSIGN_OR_RETURN(item.partial, ParsePartial(in));
   }
   return item;
 }
 
+// BINARY, BINARY.PEEK or BINARY.SIZE, with what follows (RFC 3516 §4.2).
+Result<FetchItem> ParseBinary(Cursor* in, std::string_view name) {
+  const bool size = name == "BINARY.SIZE";
+  FetchItem item = Plain(size ? FetchAttribute::kBinarySize : FetchAttribute::kBinary);
+  item.peek = name == "BINARY.PEEK";
+  TRY(in->Expect('['));
+  ASSIGN_OR_RETURN(item.section, ParseSection(in, true));
+  if (!size && in->TryChar('<')) {
+    ASSIGN_OR_RETURN(item.partial, ParsePartial(in));
+  }
+  return item;
+}
+
+// After PREVIEW: "" or " (LAZY)". A preview is at hand always, so LAZY changes nothing.
+Result<FetchItem> ParsePreview(Cursor* in) {
+  if (in->Follows(" (LAZY")) {
+    TRY(in->Space());
+    TRY(ParseParenthesised(
+        in, [in] { return in->TryWord("LAZY") ? OkStatus() : in->Expected("LAZY"); }));
+  }
+  return Plain(FetchAttribute::kPreview);
+}
+
 Result<FetchItem> ParseItem(Cursor* in) {
   const Status unknown = in->Expected("a FETCH item");
   ASSIGN_OR_RETURN(const std::string name, in->Name());
+  if (name == "BINARY" || name == "BINARY.PEEK" || name == "BINARY.SIZE") {
+    return ParseBinary(in, name);
+  }
+  if (name == "PREVIEW") {
+    return ParsePreview(in);
+  }
   if (name == "BODY" || name == "BODY.PEEK") {
     return ParseBody(in, name != "BODY");
   }
@@ -173,8 +206,13 @@ Status ParseModifier(Cursor* in, cmd::Fetch* fetch) {
     fetch->vanished = true;
     return OkStatus();
   }
+  if (in->TryWord("PARTIAL")) {
+    TRY(in->Space());
+    ASSIGN_OR_RETURN(fetch->partial, ParsePartialRange(in));
+    return OkStatus();
+  }
   if (!in->TryWord("CHANGEDSINCE")) {
-    return in->Expected("CHANGEDSINCE or VANISHED");
+    return in->Expected("CHANGEDSINCE, VANISHED or PARTIAL");
   }
   TRY(in->Space());
   ASSIGN_OR_RETURN(fetch->changed_since, in->Number63());
@@ -195,6 +233,9 @@ Result<CommandBody> ParseFetch(Cursor* in, bool uid) {
   }
   if (fetch.vanished && (!uid || !fetch.changed_since)) {
     return InvalidArgument("VANISHED is for UID FETCH with CHANGEDSINCE");
+  }
+  if (fetch.partial && !uid) {
+    return InvalidArgument("PARTIAL is for UID FETCH");
   }
   return CommandBody(std::move(fetch));
 }

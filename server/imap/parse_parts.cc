@@ -61,6 +61,10 @@ Status ParseFlag(Cursor* in, FlagList* flags) {
 
 Result<SequenceSet> ParseSequenceSet(Cursor* in) {
   SequenceSet set;
+  set.saved = in->TryChar('$');
+  if (set.saved) {
+    return set;
+  }
   do {
     SequenceRange range;
     ASSIGN_OR_RETURN(range.first, SequenceNumber(in));
@@ -73,8 +77,26 @@ Result<SequenceSet> ParseSequenceSet(Cursor* in) {
   return set;
 }
 
+Result<PartialRange> ParsePartialRange(Cursor* in) {
+  PartialRange range;
+  range.from_end = in->TryChar('-');
+  ASSIGN_OR_RETURN(range.first, in->NzNumber());
+  TRY(in->Expect(':'));
+  if (range.from_end) {
+    TRY(in->Expect('-'));
+  }
+  ASSIGN_OR_RETURN(range.last, in->NzNumber());
+  if (range.first > range.last) {
+    std::swap(range.first, range.last);
+  }
+  return range;
+}
+
 Result<UidSet> ParseUidSet(Cursor* in) {
   ASSIGN_OR_RETURN(SequenceSet written, ParseSequenceSet(in));
+  if (written.saved) {
+    return InvalidArgument("'$' has no place in a set of known messages");
+  }
   for (SequenceRange& range : written.ranges) {
     if (range.first == kStar || range.last == kStar) {
       return InvalidArgument("'*' has no place in a set of known messages");

@@ -16,8 +16,10 @@ using CommandBody = decltype(Command::body);
 
 // --- shared pieces (parse_parts.cc)
 
-/// sequence-set with '*'.
+/// sequence-set with '*', or "$" (RFC 5182).
 Result<SequenceSet> ParseSequenceSet(Cursor* in);
+/// "first:last" of PARTIAL.
+Result<PartialRange> ParsePartialRange(Cursor* in);
 /// sequence-set without '*' (RFC 7162's known-uids); sorted.
 Result<UidSet> ParseUidSet(Cursor* in);
 /// "(" [flag *(SP flag)] ")". \Recent and unknown system flags are errors.
@@ -47,6 +49,7 @@ Result<CommandBody> ParseLogin(Cursor* in);
 Result<CommandBody> ParseAuthenticate(Cursor* in);
 Result<CommandBody> ParseId(Cursor* in);
 Result<CommandBody> ParseEnable(Cursor* in);
+Result<CommandBody> ParseCompress(Cursor* in);
 
 // parse_mailbox.cc
 Result<CommandBody> ParseSelect(Cursor* in);
@@ -65,6 +68,8 @@ Result<CommandBody> ParseLsub(Cursor* in);
 // parse_fetch.cc, parse_search.cc, parse_message.cc; `uid` when UID stood before.
 Result<CommandBody> ParseFetch(Cursor* in, bool uid);
 Result<CommandBody> ParseSearch(Cursor* in, bool uid);
+Result<CommandBody> ParseSort(Cursor* in, bool uid);
+Result<CommandBody> ParseThread(Cursor* in, bool uid);
 Result<CommandBody> ParseStore(Cursor* in, bool uid);
 Result<CommandBody> ParseCopy(Cursor* in, bool uid);
 Result<CommandBody> ParseMove(Cursor* in, bool uid);

@@ -1,4 +1,7 @@
-// SEARCH: the program (RFC 3501 §6.4.4, RFC 5032, RFC 7162, RFC 8474) and RETURN (RFC 4731).
+// SEARCH, SORT and THREAD: the program (RFC 3501 §6.4.4, RFC 5032, RFC 7162, RFC 8474, RFC 8514),
+// RETURN (RFC 4731, RFC 5182, RFC 5267, RFC 9394), criteria and algorithms (RFC 5256, RFC 5957).
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "common/limits.h"
@@ -42,6 +45,10 @@ constexpr KeyName kKeyNames[] = {
     {"SENTBEFORE", SearchOp::kSentBefore, Argument::kDate},
     {"SENTON", SearchOp::kSentOn, Argument::kDate},
     {"SENTSINCE", SearchOp::kSentSince, Argument::kDate},
+    {"SAVEDBEFORE", SearchOp::kSavedBefore, Argument::kDate},
+    {"SAVEDON", SearchOp::kSavedOn, Argument::kDate},
+    {"SAVEDSINCE", SearchOp::kSavedSince, Argument::kDate},
+    {"SAVEDATESUPPORTED", SearchOp::kAll},
     {"OLDER", SearchOp::kOlder, Argument::kNzNumber},
     {"YOUNGER", SearchOp::kYounger, Argument::kNzNumber},
     {"LARGER", SearchOp::kLarger, Argument::kNumber},
@@ -87,7 +94,7 @@ class ProgramParser {
     if (c == '(') {
       return List(depth);
     }
-    if (c == '*' || (c >= '0' && c <= '9')) {
+    if (c == '*' || c == '$' || (c >= '0' && c <= '9')) {
       return Set(SearchOp::kSequence);
     }
     return Named(depth);
@@ -233,28 +240,83 @@ class ProgramParser {
   std::size_t keys_ = 0;
 };
 
+struct ReturnName {
+  std::string_view name;
+  SearchReturn bit;
+};
+constexpr ReturnName kReturnNames[] = {{"MIN", kReturnMin},   {"MAX", kReturnMax},
+                                       {"ALL", kReturnAll},   {"COUNT", kReturnCount},
+                                       {"SAVE", kReturnSave}, {"PARTIAL", kReturnPartial}};
+
+Status ParseReturnOption(Cursor* in, cmd::Search* search) {
+  const auto* option = std::find_if(std::begin(kReturnNames), std::end(kReturnNames),
+                                    [in](const ReturnName& one) { return in->TryWord(one.name); });
+  if (option == std::end(kReturnNames)) {
+    return in->Expected("MIN, MAX, ALL, COUNT, SAVE or PARTIAL");
+  }
+  search->returns = static_cast<SearchReturn>(search->returns | option->bit);
+  if (option->bit != kReturnPartial) {
+    return OkStatus();
+  }
+  if (search->partial) {
+    return InvalidArgument("PARTIAL is given once");
+  }
+  TRY(in->Space());
+  ASSIGN_OR_RETURN(search->partial, ParsePartialRange(in));
+  return OkStatus();
+}
+
 Status ParseReturn(Cursor* in, cmd::Search* search) {
-  struct Option {
-    std::string_view name;
-    SearchReturn bit;
-  };
-  constexpr Option kOptions[] = {
-      {"MIN", kReturnMin}, {"MAX", kReturnMax}, {"ALL", kReturnAll}, {"COUNT", kReturnCount}};
   search->esearch = true;
   TRY(in->Space());
-  TRY(ParseParenthesised(in, [&] {
-    for (const Option& option : kOptions) {
-      if (in->TryWord(option.name)) {
-        search->returns = static_cast<SearchReturn>(search->returns | option.bit);
-        return OkStatus();
-      }
-    }
-    return in->Expected("MIN, MAX, ALL or COUNT");
-  }));
+  TRY(ParseParenthesised(in, [&] { return ParseReturnOption(in, search); }));
+  if (search->partial && (search->returns & kReturnAll) != 0) {
+    return InvalidArgument("PARTIAL and ALL exclude each other");
+  }
   if (search->returns == 0) {
     search->returns = kReturnAll;
   }
   return in->Space();
+}
+
+Status ParseCharset(Cursor* in, cmd::Search* search) {
+  ASSIGN_OR_RETURN(const std::string charset, in->Astring());
+  search->charset = AsciiUpper(charset);
+  return in->Space();
+}
+
+struct SortKeyName {
+  std::string_view name;
+  SortKey key;
+};
+constexpr SortKeyName kSortKeyNames[] = {{"ARRIVAL", SortKey::kArrival},
+                                         {"CC", SortKey::kCc},
+                                         {"DATE", SortKey::kDate},
+                                         {"FROM", SortKey::kFrom},
+                                         {"SIZE", SortKey::kSize},
+                                         {"SUBJECT", SortKey::kSubject},
+                                         {"TO", SortKey::kTo},
+                                         {"DISPLAYFROM", SortKey::kDisplayFrom},
+                                         {"DISPLAYTO", SortKey::kDisplayTo}};
+
+/// [REVERSE SP] key
+Status ParseCriterion(Cursor* in, SortCriterion* criterion) {
+  criterion->reverse = in->TryWord("REVERSE");
+  if (criterion->reverse) {
+    TRY(in->Space());
+  }
+  for (const SortKeyName& known : kSortKeyNames) {
+    if (in->TryWord(known.name)) {
+      criterion->key = known.key;
+      return OkStatus();
+    }
+  }
+  return in->Expected("a sort key");
+}
+
+Status ParseCriteria(Cursor* in, std::vector<SortCriterion>* criteria) {
+  TRY(ParseParenthesised(in, [&] { return ParseCriterion(in, &criteria->emplace_back()); }));
+  return criteria->empty() ? in->Expected("a sort key") : OkStatus();
 }
 
 }  // namespace
@@ -268,12 +330,41 @@ Result<CommandBody> ParseSearch(Cursor* in, bool uid) {
   }
   if (in->TryWord("CHARSET")) {
     TRY(in->Space());
-    ASSIGN_OR_RETURN(const std::string charset, in->Astring());
-    search.charset = AsciiUpper(charset);
-    TRY(in->Space());
+    TRY(ParseCharset(in, &search));
   }
   ASSIGN_OR_RETURN(search.program, ProgramParser(in).Keys(1));
   return CommandBody(std::move(search));
+}
+
+Result<CommandBody> ParseSort(Cursor* in, bool uid) {
+  cmd::Sort sort;
+  sort.search.uid = uid;
+  TRY(in->Space());
+  if (in->TryWord("RETURN")) {
+    TRY(ParseReturn(in, &sort.search));
+  }
+  TRY(ParseCriteria(in, &sort.criteria));
+  TRY(in->Space());
+  TRY(ParseCharset(in, &sort.search));
+  ASSIGN_OR_RETURN(sort.search.program, ProgramParser(in).Keys(1));
+  return CommandBody(std::move(sort));
+}
+
+Result<CommandBody> ParseThread(Cursor* in, bool uid) {
+  cmd::Thread thread;
+  thread.search.uid = uid;
+  TRY(in->Space());
+  if (in->TryWord("ORDEREDSUBJECT")) {
+    thread.algorithm = ThreadAlgorithm::kOrderedSubject;
+  } else if (in->TryWord("REFS")) {
+    thread.algorithm = ThreadAlgorithm::kRefs;
+  } else if (!in->TryWord("REFERENCES")) {
+    return in->Expected("ORDEREDSUBJECT, REFERENCES or REFS");
+  }
+  TRY(in->Space());
+  TRY(ParseCharset(in, &thread.search));
+  ASSIGN_OR_RETURN(thread.search.program, ProgramParser(in).Keys(1));
+  return CommandBody(std::move(thread));
 }
 
 }  // namespace twinspool::imap

@@ -54,6 +54,13 @@ Result<CommandBody> ParseId(Cursor* in) {
   return CommandBody(std::move(id));
 }
 
+Result<CommandBody> ParseCompress(Cursor* in) {
+  cmd::Compress compress;
+  TRY(in->Space());
+  ASSIGN_OR_RETURN(compress.mechanism, in->Word());
+  return CommandBody(std::move(compress));
+}
+
 Result<CommandBody> ParseEnable(Cursor* in) {
   cmd::Enable enable;
   TRY(in->Space());

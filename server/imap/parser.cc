@@ -42,6 +42,8 @@ constexpr PlainEntry kPlainCommands[] = {
     {"UNSUBSCRIBE", ParseUnsubscribe},
     {"LSUB", ParseLsub},
     {"NAMESPACE", NoArguments<cmd::Namespace>},
+    {"UNAUTHENTICATE", NoArguments<cmd::Unauthenticate>},
+    {"COMPRESS", ParseCompress},
     {"CHECK", NoArguments<cmd::Check>},
     {"CLOSE", NoArguments<cmd::Close>},
     {"UNSELECT", NoArguments<cmd::Unselect>},
@@ -56,8 +58,9 @@ struct MessageEntry {
 
 // These also come with UID before them.
 constexpr MessageEntry kMessageCommands[] = {
-    {"FETCH", ParseFetch}, {"STORE", ParseStore}, {"SEARCH", ParseSearch},
-    {"COPY", ParseCopy},   {"MOVE", ParseMove},   {"EXPUNGE", ParseExpunge},
+    {"FETCH", ParseFetch}, {"STORE", ParseStore},   {"SEARCH", ParseSearch},
+    {"COPY", ParseCopy},   {"MOVE", ParseMove},     {"EXPUNGE", ParseExpunge},
+    {"SORT", ParseSort},   {"THREAD", ParseThread},
 };
 
 template <typename Table>

@@ -29,6 +29,9 @@ int CostOf(SearchOp op) {
     case SearchOp::kLarger:
     case SearchOp::kSmaller:
     case SearchOp::kEmailId:
+    case SearchOp::kSavedBefore:
+    case SearchOp::kSavedOn:
+    case SearchOp::kSavedSince:
       return kRecordCost;
     case SearchOp::kHeader:
       return kHeaderCost;
@@ -208,6 +211,12 @@ Truth SearchProgram::JudgeRecord(const Node& node, const SearchFacts& facts) {
       return Of(facts.sent && facts.sent->LocalDay() == node.day);
     case SearchOp::kSentSince:
       return Of(facts.sent && facts.sent->LocalDay() >= node.day);
+    case SearchOp::kSavedBefore:
+      return Of(DayOf(record.save_date) < node.day);
+    case SearchOp::kSavedOn:
+      return Of(DayOf(record.save_date) == node.day);
+    case SearchOp::kSavedSince:
+      return Of(DayOf(record.save_date) >= node.day);
     case SearchOp::kOlder:
       return Of(record.internal_date <= node.day);
     case SearchOp::kYounger:

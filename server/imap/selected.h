@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/types.h"
@@ -60,6 +61,11 @@ class SelectedView {
   /// Whether `uid` is known to be gone while its number still stands.
   bool Gone(Uid uid) const { return gone_.Contains(uid); }
   const UidSet& gone() const { return gone_; }
+
+  /// What SEARCH RETURN (SAVE) left for "$", as UIDs, also of messages that have gone since
+  /// (RFC 5182); empty at first.
+  const UidSet& saved() const { return saved_; }
+  void Save(UidSet uids) { saved_ = std::move(uids); }
 
   // --- syncing
 
@@ -120,6 +126,7 @@ class SelectedView {
   Uid sync_from_{1};
   std::optional<Modseq> sync_target_;
   std::shared_ptr<const std::vector<std::string>> keywords_;
+  UidSet saved_;
 };
 
 }  // namespace twinspool::imap

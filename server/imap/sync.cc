@@ -65,6 +65,7 @@ class SyncTask : public Task {
     UpdateItems items;
     items.uid = style_.uid || core().qresync();
     items.modseq = core().condstore();
+    items.by_uid = core().uid_only();
     items.flags = !style_.own_silent || !Own(entry);
     if (items.flags || items.modseq) {
       AppendUpdate(&core().out(), number, entry, keywords, items);
@@ -80,7 +81,7 @@ class SyncTask : public Task {
   void TellExpunges() {
     const ExpungeNews news = view_.TakeExpunges();
     std::string& out = core().out();
-    if (core().qresync() && !news.uids.empty()) {
+    if ((core().qresync() || core().uid_only()) && !news.uids.empty()) {
       AppendSet(&(out += "* VANISHED "), news.uids);
       out += "\r\n";
       return;

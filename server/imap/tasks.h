@@ -26,6 +26,8 @@ std::unique_ptr<Task> Run(Core& core, cmd::Logout command);
 std::unique_ptr<Task> Run(Core& core, const cmd::Id& command);
 std::unique_ptr<Task> Run(Core& core, const cmd::Enable& command);
 std::unique_ptr<Task> Run(Core& core, cmd::Namespace command);
+std::unique_ptr<Task> Run(Core& core, cmd::Unauthenticate command);
+std::unique_ptr<Task> Run(Core& core, const cmd::Compress& command);
 // cmd_auth.cc
 std::unique_ptr<Task> Run(Core& core, cmd::StartTls command);
 std::unique_ptr<Task> Run(Core& core, cmd::Login command);
@@ -54,6 +56,9 @@ std::unique_ptr<Task> Run(Core& core, cmd::Copy command);
 std::unique_ptr<Task> Run(Core& core, cmd::Expunge command);
 // cmd_search.cc
 std::unique_ptr<Task> Run(Core& core, cmd::Search command);
+// cmd_sort.cc
+std::unique_ptr<Task> Run(Core& core, cmd::Sort command);
+std::unique_ptr<Task> Run(Core& core, cmd::Thread command);
 // cmd_idle.cc
 std::unique_ptr<Task> Run(Core& core, cmd::Idle command);
 

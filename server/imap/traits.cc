@@ -17,6 +17,7 @@ constexpr CommandTraits Selected(const char* name, bool holds_numbers, bool alwa
   return {.name = name,
           .after_login = true,
           .selected_only = true,
+          .by_number = holds_numbers,
           .holds_numbers = holds_numbers,
           .always_sync = always_sync};
 }
@@ -80,6 +81,12 @@ CommandTraits Of(const cmd::Status&) {
 constexpr CommandTraits Of(const cmd::Idle&) {
   return Syncing(AfterLogin("IDLE"));
 }
+constexpr CommandTraits Of(const cmd::Unauthenticate&) {
+  return AfterLogin("UNAUTHENTICATE");
+}
+CommandTraits Of(const cmd::Compress&) {
+  return AfterLogin("COMPRESS");
+}
 constexpr CommandTraits Of(const cmd::Check&) {
   return Selected("CHECK", false, true);
 }
@@ -95,6 +102,12 @@ CommandTraits Of(const cmd::Expunge& command) {
 CommandTraits Of(const cmd::Search& command) {
   return Selected(command.uid ? "UID SEARCH" : "SEARCH", !command.uid, false);
 }
+CommandTraits Of(const cmd::Sort& command) {
+  return Selected(command.search.uid ? "UID SORT" : "SORT", !command.search.uid, false);
+}
+CommandTraits Of(const cmd::Thread& command) {
+  return Selected(command.search.uid ? "UID THREAD" : "THREAD", !command.search.uid, false);
+}
 CommandTraits Of(const cmd::Fetch& command) {
   return Selected(command.uid ? "UID FETCH" : "FETCH", !command.uid, false);
 }
@@ -102,10 +115,11 @@ CommandTraits Of(const cmd::Store& command) {
   return Selected(command.uid ? "UID STORE" : "STORE", !command.uid, true);
 }
 CommandTraits Of(const cmd::Copy& command) {
-  if (command.move) {
-    return Selected(command.uid ? "UID MOVE" : "MOVE", false, true);
-  }
-  return Selected(command.uid ? "UID COPY" : "COPY", false, true);
+  const char* name =
+      command.move ? (command.uid ? "UID MOVE" : "MOVE") : (command.uid ? "UID COPY" : "COPY");
+  CommandTraits traits = Selected(name, false, true);
+  traits.by_number = !command.uid;
+  return traits;
 }
 
 }  // namespace

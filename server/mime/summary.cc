@@ -4,6 +4,7 @@
 #include "server/mime/bodystructure.h"
 #include "server/mime/envelope.h"
 #include "server/mime/header.h"
+#include "server/mime/preview.h"
 #include "server/mime/structure.h"
 
 namespace twinspool::mime {
@@ -25,6 +26,10 @@ void PutDate(std::string* out, const std::optional<Date>& date) {
   }
 }
 
+Status Damaged() {
+  return DataLoss("message summary is damaged; it is rebuilt from the message");
+}
+
 std::optional<Date> ReadDate(Reader* in) {
   if (in->Varint() == 0) {
     return std::nullopt;
@@ -35,16 +40,41 @@ std::optional<Date> ReadDate(Reader* in) {
   return date;
 }
 
+/// Version to sort fields: the head of a blob, and all of a SortSummary.
+Result<SortSummary> ReadHead(Reader* in, std::uint64_t* header_bytes) {
+  if (in->Varint() != kSummaryVersion || !in->ok()) {
+    return DataLoss("message summary of an unknown version; it is rebuilt from the message");
+  }
+  SortSummary head;
+  *header_bytes = in->Varint();
+  head.date = ReadDate(in);
+  if (!TakeSortFields(in, &head.sort)) {
+    return Damaged();
+  }
+  return head;
+}
+
 }  // namespace
+
+SortSummary SortSummaryOf(std::string_view header_block) {
+  SortSummary summary;
+  if (const std::optional<HeaderField> date = FindField(header_block, "Date")) {
+    summary.date = ParseDate(date->value);
+  }
+  summary.sort = ReadSortFields(header_block);
+  return summary;
+}
 
 std::string Summarize(std::string_view message) {
   const Structure structure = Scan(message);
   const std::string_view header = structure.root().header.Of(message);
-  const std::optional<HeaderField> date = FindField(header, "Date");
+  const SortSummary head = SortSummaryOf(header);
   std::string out;
   PutVarint(&out, kSummaryVersion);
   PutVarint(&out, header.size());
-  PutDate(&out, date.has_value() ? ParseDate(date->value) : std::nullopt);
+  PutDate(&out, head.date);
+  PutSortFields(head.sort, &out);
+  PutString(&out, Preview(structure, message));
   PutString(&out, RenderEnvelope(header));
   PutString(&out, RenderBody(structure, message, BodyForm::kBody));
   PutString(&out, RenderBody(structure, message, BodyForm::kBodyStructure));
@@ -53,20 +83,28 @@ std::string Summarize(std::string_view message) {
 
 Result<Summary> ParseSummary(std::string_view blob) {
   Reader in(blob);
-  const std::uint64_t version = in.Varint();
-  if (!in.ok() || version != kSummaryVersion) {
-    return DataLoss("message summary of an unknown version; it is rebuilt from the message");
-  }
   Summary summary;
-  summary.header_bytes = in.Varint();
-  summary.date = ReadDate(&in);
+  ASSIGN_OR_RETURN(SortSummary head, ReadHead(&in, &summary.header_bytes));
+  summary.date = head.date;
+  summary.sort = std::move(head.sort);
+  summary.preview = in.String();
   summary.envelope = in.String();
   summary.body = in.String();
   summary.body_structure = in.String();
   if (!in.ok() || !in.AtEnd()) {
-    return DataLoss("message summary is damaged; it is rebuilt from the message");
+    return Damaged();
   }
   return summary;
+}
+
+Result<SortSummary> ParseSortSummary(std::string_view blob) {
+  Reader in(blob);
+  std::uint64_t header_bytes = 0;
+  return ReadHead(&in, &header_bytes);
+}
+
+bool IsCurrentSummary(std::string_view blob) {
+  return Reader(blob).Varint() == kSummaryVersion;
 }
 
 }  // namespace twinspool::mime

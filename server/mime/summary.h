@@ -2,7 +2,8 @@
 //
 // A cache, never the truth: a reader that does not understand a blob rebuilds it from the octets.
 // Layout (common/codec.h): version, header length, date (0, or 1 with zigzag UTC seconds and zigzag
-// zone), then ENVELOPE, BODY and BODYSTRUCTURE as length-prefixed wire strings.
+// zone), what SORT and THREAD compare, then the preview, ENVELOPE, BODY and BODYSTRUCTURE as
+// length-prefixed strings.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +13,12 @@
 
 #include "common/status.h"
 #include "server/mime/date.h"
+#include "server/mime/sort_fields.h"
 
 namespace twinspool::mime {
 
 /// Raise it when the layout, or anything that gets rendered, changes.
-inline constexpr std::uint64_t kSummaryVersion = 1;
+inline constexpr std::uint64_t kSummaryVersion = 2;
 
 struct Summary {
   std::string envelope;            // as FETCH ENVELOPE answers
@@ -24,6 +26,14 @@ struct Summary {
   std::string body_structure;      // as FETCH BODYSTRUCTURE answers
   std::uint64_t header_bytes = 0;  // of the message's header with its empty line
   std::optional<Date> date;        // of the first Date: field, if it could be read
+  SortFields sort;
+  std::string preview;  // RFC 8970
+};
+
+/// The part of a summary that SORT and THREAD need.
+struct SortSummary {
+  std::optional<Date> date;
+  SortFields sort;
 };
 
 /// Scans the message once and encodes what was found.
@@ -31,5 +41,12 @@ std::string Summarize(std::string_view message);
 
 /// kDataLoss for an unknown version or a blob that does not parse: make a new one.
 Result<Summary> ParseSummary(std::string_view blob);
+/// Likewise; cheaper, because it copies no wire strings.
+Result<SortSummary> ParseSortSummary(std::string_view blob);
+/// Whether a blob is of the present version.
+bool IsCurrentSummary(std::string_view blob);
+
+/// What a summary would say to SORT and THREAD, from a message's header alone.
+SortSummary SortSummaryOf(std::string_view header_block);
 
 }  // namespace twinspool::mime

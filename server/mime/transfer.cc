@@ -46,6 +46,17 @@ bool DecodeQuotedLine(std::string_view line, std::string* out) {
 
 }  // namespace
 
+TransferKind TransferKindOf(std::string_view encoding) {
+  for (const std::string_view plain : {"", "7bit", "8bit", "binary"}) {
+    if (EqualsIgnoreCase(encoding, plain)) {
+      return TransferKind::kIdentity;
+    }
+  }
+  const bool known =
+      EqualsIgnoreCase(encoding, "base64") || EqualsIgnoreCase(encoding, "quoted-printable");
+  return known ? TransferKind::kEncoded : TransferKind::kUnknown;
+}
+
 std::string DecodeTransfer(std::string_view encoding, std::string_view body) {
   if (EqualsIgnoreCase(encoding, "base64")) {
     return DecodeBase64Loosely(body);

@@ -10,6 +10,11 @@
 
 namespace twinspool::mime {
 
+/// What has to be done to octets of an encoding: nothing (7bit, 8bit, binary, or none named), to be
+/// decoded, or nobody knows.
+enum class TransferKind { kIdentity, kEncoded, kUnknown };
+TransferKind TransferKindOf(std::string_view encoding);
+
 /// `body` decoded; unknown encodings give it back unchanged. Never longer than `body`.
 std::string DecodeTransfer(std::string_view encoding, std::string_view body);
 

@@ -66,12 +66,26 @@ Poster Connection::poster() {
 }
 
 void Connection::Write(std::string_view bytes) {
-  output_.Append(bytes);
+  if (deflate_ != nullptr) {
+    std::string packed;
+    deflate_->Write(bytes, &packed);
+    output_.Append(packed);
+  } else {
+    output_.Append(bytes);
+  }
   was_high_ = was_high_ || output_pending() > limits::kOutputHighBytes;
 }
 
 std::size_t Connection::output_pending() const {
   return output_.size() + (engine_ ? engine_->output().size() - cipher_sent_ : 0);
+}
+
+bool Connection::StartCompression() {
+  if (deflate_ != nullptr) {
+    return false;
+  }
+  deflate_ = Deflate::Make();
+  return deflate_ != nullptr;
 }
 
 bool Connection::tls_available() const {
@@ -142,6 +156,18 @@ void Connection::Settle() {
     return;
   }
   RunPosted();
+  if (deflate_ != nullptr) {
+    std::string packed;
+    deflate_->Flush(&packed);
+    output_.Append(packed);
+    const bool more = phase_ == Phase::kOpen && !paused_ && deflate_->has_input();
+    if (more && !inflating_ && !std::exchange(inflate_asked_, true)) {
+      thread_->Post([self = shared_from_this()] {
+        self->inflate_asked_ = false;
+        self->Inflate();
+      });
+    }
+  }
   if (output_pending() > limits::kOutputHardBytes) {
     registry_->stats().overflowed.fetch_add(1);
     LogError("output_overflow", {{"listener", registry_->options().name},

@@ -18,6 +18,7 @@
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include "server/net/deflate.h"
 #include "server/net/io_thread.h"
 #include "server/net/output_queue.h"
 #include "server/net/registry.h"
@@ -61,6 +62,8 @@ class Connection final : public SessionHost,
   void PauseInput(bool paused) override { paused_ = paused; }
   void StartTls() override { start_tls_asked_ = true; }
   bool tls_available() const override;
+  bool StartCompression() override;
+  bool compressed() const override { return deflate_ != nullptr; }
   const TlsInfo& tls() const override { return tls_; }
   bool secure_enough() const override;
   const std::string& peer_address() const override { return peer_.address; }
@@ -89,6 +92,9 @@ class Connection final : public SessionHost,
   void OnReadable();
   void OnBytes(std::string_view bytes);
   void OnCipherText(std::string_view bytes);
+  /// Plain text, still compressed if the session wants that.
+  void OnPlainText(std::string_view bytes);
+  void Inflate();
   void Decrypt();
   void OnEnd();
 
@@ -128,6 +134,9 @@ class Connection final : public SessionHost,
   std::unique_ptr<Session> session_;
   std::unique_ptr<TlsEngine> engine_;
   TlsInfo tls_;
+  std::unique_ptr<Deflate> deflate_;
+  bool inflating_ = false;      // Inflate is at work
+  bool inflate_asked_ = false;  // and will be again
   OutputQueue output_;
   std::size_t cipher_sent_ = 0;  // of engine_->output()
   std::vector<std::function<void()>> posted_;

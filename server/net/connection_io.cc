@@ -88,8 +88,37 @@ void Connection::OnBytes(std::string_view bytes) {
   if (engine_ != nullptr) {
     OnCipherText(bytes);
   } else {
-    Call([&](Session& session) { session.Input(bytes); });
+    OnPlainText(bytes);
   }
+}
+
+void Connection::OnPlainText(std::string_view bytes) {
+  if (deflate_ == nullptr) {
+    return Call([&](Session& session) { session.Input(bytes); });
+  }
+  deflate_->GiveInput(bytes);
+  Inflate();
+}
+
+// Stops when the session pauses: a few compressed octets could become more than it may keep. So
+// much at a time that others on this thread get their turn.
+void Connection::Inflate() {
+  auto& buffer = thread_->inflate_buffer();
+  inflating_ = true;
+  for (int i = 0; i < kReadsPerTurn && phase_ == Phase::kOpen && !paused_; ++i) {
+    std::size_t count = 0;
+    const Deflate::Step step = deflate_->Read(buffer.data(), buffer.size(), &count);
+    if (step == Deflate::Step::kWantInput) {
+      break;
+    }
+    if (step == Deflate::Step::kFailed) {
+      inflating_ = false;
+      return Drop();
+    }
+    Call([&](Session& session) { session.Input({buffer.data(), count}); });
+  }
+  inflating_ = false;
+  Settle();
 }
 
 void Connection::OnCipherText(std::string_view bytes) {
@@ -109,7 +138,7 @@ void Connection::Decrypt() {
     std::size_t count = 0;
     switch (engine_->Read(buffer.data(), buffer.size(), &count)) {
       case TlsEngine::Step::kDone:
-        Call([&](Session& session) { session.Input({buffer.data(), count}); });
+        OnPlainText({buffer.data(), count});
         break;
       case TlsEngine::Step::kWantInput:
         Flush();  // OpenSSL may have answered a key update

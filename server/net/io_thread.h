@@ -39,6 +39,7 @@ class IoThread {
   std::array<char, limits::kReadBytes>& read_buffer() { return read_buffer_; }
   /// For decrypted input.
   std::array<char, limits::kReadBytes>& plain_buffer() { return plain_buffer_; }
+  std::array<char, limits::kReadBytes>& inflate_buffer() { return inflate_buffer_; }
 
   /// See DeadlineQueue.
   void Arm(Timed* timed, Instant when);
@@ -58,6 +59,7 @@ class IoThread {
   std::atomic<std::thread::id> id_;  // set by the thread itself
   std::array<char, limits::kReadBytes> read_buffer_{};
   std::array<char, limits::kReadBytes> plain_buffer_{};
+  std::array<char, limits::kReadBytes> inflate_buffer_{};
 };
 
 }  // namespace twinspool::net

@@ -53,6 +53,10 @@ class SessionHost {
   /// (RFC 3501 §6.2.1 and the injection attack). Session::OnTls follows.
   virtual void StartTls() = 0;
   virtual bool tls_available() const = 0;
+  /// From now on all that is written leaves compressed, and all that comes is taken as compressed
+  /// (RFC 4978). False: it is so already, there is no memory for it, or this host cannot do it.
+  virtual bool StartCompression() { return false; }
+  virtual bool compressed() const { return false; }
   virtual const TlsInfo& tls() const = 0;
   /// Plain-text passwords are fine here: TLS, or loopback with the explicit option.
   virtual bool secure_enough() const = 0;

@@ -106,7 +106,7 @@ twinspool::Status Node::OpenStore() {
   store::StoreSeams seams;
   seams.clock = &SystemClock();
   seams.random = &SystemRandom();
-  seams.summarize = [](std::string_view octets) { return mime::Summarize(octets); };
+  seams.summarizer = {.make = mime::Summarize, .usable = mime::IsCurrentSummary};
   seams.credentials = &credentials_;
   ASSIGN_OR_RETURN(store_, store::Store::Open(database, options, std::move(seams)));
   ASSIGN_OR_RETURN(control_, NodeControl::Open(config_.data_dir, SystemRandom(), is_new));

@@ -45,7 +45,7 @@ struct Store::Parts {
         uid_jump(path, serving),
         forgotten(*engine, gate, visibility),
         scrub(path, *log),
-        summaries(*engine, seams.summarize),
+        summaries(*engine, seams.summarizer),
         passwords(*engine, *seams.credentials),
         mail(path, summaries, passwords, *seams.credentials, options.mail) {}
 

@@ -49,7 +49,7 @@ struct StoreOptions {
 struct StoreSeams {
   Clock* clock = nullptr;
   Random* random = nullptr;
-  Summarize summarize;
+  Summarizer summarizer;
   Credentials* credentials = nullptr;
 };
 

@@ -24,8 +24,15 @@ Result<std::optional<std::string>> ReadWholeBody(Engine& engine, UserId user, Bo
   return octets;
 }
 
-SummaryCache::SummaryCache(Engine& engine, Summarize summarize)
-    : engine_(engine), summarize_(std::move(summarize)), pool_("summarise", 1, kBuildsWaitingMax) {}
+SummaryCache::SummaryCache(Engine& engine, Summarizer summarizer)
+    : engine_(engine),
+      summarizer_(std::move(summarizer)),
+      pool_("summarise", 1, kBuildsWaitingMax) {}
+
+bool SummaryCache::Usable(const Result<std::optional<std::string>>& row) const {
+  // A row that cannot be read is as good as none: it is only a cache.
+  return row.ok() && *row && (!summarizer_.usable || summarizer_.usable(**row));
+}
 
 Result<std::string> SummaryCache::Build(UserId user, BodyNo body, const Snapshot* snapshot) {
   ASSIGN_OR_RETURN(const auto octets, ReadWholeBody(engine_, user, body, snapshot));
@@ -33,12 +40,12 @@ Result<std::string> SummaryCache::Build(UserId user, BodyNo body, const Snapshot
     return DataLoss("body " + std::to_string(body.value()) + " of user " + user.ToHex() +
                     " is missing; compare the nodes with verify-pair");
   }
-  return summarize_(*octets);
+  return summarizer_.make(*octets);
 }
 
 std::vector<Result<std::string>> SummaryCache::Get(UserId user, const std::vector<BodyNo>& bodies,
                                                    const Snapshot* snapshot) {
-  if (!summarize_) {
+  if (!summarizer_.make) {
     return std::vector<Result<std::string>>(bodies.size(), std::string());
   }
   std::vector<std::string> keys;
@@ -50,11 +57,10 @@ std::vector<Result<std::string>> SummaryCache::Get(UserId user, const std::vecto
   std::vector<Result<std::string>> summaries;
   RowBatch built;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].ok() && *rows[i]) {
+    if (Usable(rows[i])) {
       summaries.emplace_back(std::move(**rows[i]));
       continue;
     }
-    // A row that cannot be read is as good as none: it is only a cache.
     const auto& summary = summaries.emplace_back(Build(user, bodies[i], snapshot));
     if (summary.ok()) {
       built.Put(Family::kSummaries, keys[i], *summary);
@@ -68,7 +74,7 @@ std::vector<Result<std::string>> SummaryCache::Get(UserId user, const std::vecto
 }
 
 void SummaryCache::BuildLater(UserId user, BodyNo body) {
-  if (summarize_) {
+  if (summarizer_.make) {
     // A full queue is no loss: the summary is then built when it is asked for.
     (void)pool_.TryPost([this, user, body] { (void)Get(user, {body}, nullptr); });
   }

@@ -18,17 +18,22 @@ namespace twinspool::store {
 class Engine;
 class Snapshot;
 
-/// Builds a summary from a message's octets; any thread, must not throw.
-using Summarize = std::function<std::string(std::string_view octets)>;
+/// How summaries are made; any thread, must not throw.
+struct Summarizer {
+  /// From a message's octets. Empty: all summaries are.
+  std::function<std::string(std::string_view octets)> make;
+  /// Whether one that was kept may still be used; empty: always. After an upgrade that is not so.
+  std::function<bool(std::string_view summary)> usable;
+};
 
 /// Thread-safe.
 class SummaryCache {
  public:
-  /// `summarize` may be empty: then all summaries are. One thread of its own for BuildLater.
-  SummaryCache(Engine& engine, Summarize summarize);
+  /// One thread of its own for BuildLater.
+  SummaryCache(Engine& engine, Summarizer summarizer);
 
-  /// Summaries of these bodies, in their order; those that are missing are built and kept. A body
-  /// that is not in `snapshot` is kDataLoss, one that cannot be read says why.
+  /// Summaries of these bodies, in their order; those that are missing or of no use are built and
+  /// kept. A body that is not in `snapshot` is kDataLoss, one that cannot be read says why.
   std::vector<Result<std::string>> Get(UserId user, const std::vector<BodyNo>& bodies,
                                        const Snapshot* snapshot);
   /// For bodies that have just arrived, on either node: builds in the background so that a first
@@ -38,9 +43,10 @@ class SummaryCache {
 
  private:
   Result<std::string> Build(UserId user, BodyNo body, const Snapshot* snapshot);
+  bool Usable(const Result<std::optional<std::string>>& row) const;
 
   Engine& engine_;
-  const Summarize summarize_;
+  const Summarizer summarizer_;
   Executor pool_;
 };
 

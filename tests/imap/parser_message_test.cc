@@ -12,9 +12,10 @@ namespace {
 TEST(ParserMessage, SequenceSets) {
   EXPECT_EQ(Line("a COPY 1 b"), "a COPY set=1 mailbox='b'");
   EXPECT_EQ(Line("a COPY 5:1,*,3:*,*:4 b"), "a COPY set=5:1,*,3:*,*:4 mailbox='b'");
+  EXPECT_EQ(Line("a UID COPY $ b"), "a COPY uid set=$ mailbox='b'");
   EXPECT_EQ(Line("a COPY 4294967295 b"), "a COPY set=4294967295 mailbox='b'");
-  for (const std::string set :
-       {"0", "1:0", "4294967296", "1,", ",1", "1:", ":1", "1:2:3", "-1", "a", "$", "01x", "**"}) {
+  for (const std::string set : {"0", "1:0", "4294967296", "1,", ",1", "1:", ":1", "1:2:3", "-1",
+                                "a", "$1", "$,1", "1,$", "$:2", "01x", "**"}) {
     EXPECT_TRUE(IsBad("a COPY " + set + " b")) << set;
   }
 }
@@ -61,6 +62,22 @@ TEST(ParserMessage, FetchItems) {
             "item=RFC822.HEADER item=RFC822.TEXT");
   for (const std::string items : {"", "()", "(FLAGS", "FLAGS UID", "FOO", "(ALL)", "RFC822.FOO",
                                   "BODY.PEEK", "(FLAGS  UID)", "(FLAGS )", "\"FLAGS\""}) {
+    EXPECT_TRUE(IsBad("a FETCH 1 " + items)) << items;
+  }
+}
+
+TEST(ParserMessage, FetchItemsOfExtensions) {
+  EXPECT_EQ(Line("a FETCH 1 (SAVEDATE PREVIEW PREVIEW (LAZY) BINARY[1.2]<3.4> BINARY.PEEK[] "
+                 "BINARY.SIZE[1])"),
+            "a FETCH set=1 item=SAVEDATE item=PREVIEW item=PREVIEW item=BINARY[1.2.]<3.4> "
+            "item=BINARY.PEEK[] item=BINARY.SIZE[1.]");
+  EXPECT_EQ(Line("a FETCH 1 PREVIEW (CHANGEDSINCE 5)"),
+            "a FETCH set=1 item=PREVIEW changedsince=5");
+  EXPECT_EQ(Line("a UID FETCH 1:* FLAGS (PARTIAL -1:-3)"),
+            "a FETCH uid set=1:* item=FLAGS partial=-1:3");
+  for (const std::string items :
+       {"BINARY", "BINARY[HEADER]", "BINARY[1.MIME]", "BINARY[1.]", "BINARY.SIZE[1]<0.1>",
+        "BINARY.PEEK", "(PREVIEW (EAGER))", "PREVIEW (LAZY", "FLAGS (PARTIAL 1:2)"}) {
     EXPECT_TRUE(IsBad("a FETCH 1 " + items)) << items;
   }
 }

@@ -38,6 +38,59 @@ TEST(ParserSearch, Dates) {
   }
 }
 
+TEST(ParserSearch, SavedDatesAndResults) {
+  EXPECT_EQ(Program("SAVEDBEFORE 2-Jan-1970 SAVEDON 2-Jan-1970 SAVEDSINCE 31-Dec-1969"),
+            "(and (vbefore 1) (von 1) (vsince -1))");
+  EXPECT_EQ(Program("SAVEDATESUPPORTED"), "(and (all))");
+  EXPECT_EQ(Program("$ NOT $ UID $"), "(and (seq $) (not (seq $)) (uid $))");
+  for (const std::string keys : {"SAVEDON", "SAVEDON x", "$,1", "1,$", "$ALL"}) {
+    EXPECT_TRUE(IsBad("a SEARCH " + keys)) << keys;
+  }
+}
+
+TEST(ParserSearch, SaveAndPartial) {
+  EXPECT_EQ(Line("a SEARCH RETURN (SAVE) ALL"), "a SEARCH esearch returns=16 program=(and (all))");
+  EXPECT_EQ(Line("a UID SEARCH RETURN (PARTIAL 1:500 COUNT) ALL"),
+            "a SEARCH uid esearch returns=40 partial=1:500 program=(and (all))");
+  EXPECT_EQ(Line("a SEARCH RETURN (PARTIAL -100:-1) ALL"),
+            "a SEARCH esearch returns=32 partial=-1:100 program=(and (all))");
+  for (const std::string options :
+       {"PARTIAL", "PARTIAL 0:1", "PARTIAL 1", "PARTIAL 1:-1", "PARTIAL -1:1", "PARTIAL 1:2 ALL",
+        "PARTIAL 1:2 PARTIAL 1:2", "PARTIAL 1:*", "UPDATE", "SAVED"}) {
+    EXPECT_TRUE(IsBad("a SEARCH RETURN (" + options + ") ALL")) << options;
+  }
+}
+
+TEST(ParserSearch, Sort) {
+  EXPECT_EQ(Line("a SORT (SUBJECT) UTF-8 ALL"),
+            "a SORT rising=SUBJECT charset='UTF-8' program=(and (all))");
+  EXPECT_EQ(Line("a UID SORT RETURN (COUNT) (REVERSE DATE displayfrom REVERSE displayto) us-ascii "
+                 "1:2 SEEN"),
+            "a SORT falling=DATE rising=DISPLAYFROM falling=DISPLAYTO uid esearch returns=8 "
+            "charset='US-ASCII' program=(and (seq 1:2) (flag 1))");
+  EXPECT_EQ(Line("a SORT (ARRIVAL CC FROM SIZE TO) X ALL"),
+            "a SORT rising=ARRIVAL rising=CC rising=FROM rising=SIZE rising=TO charset='X' "
+            "program=(and (all))");
+  for (const std::string arguments : {"", "()", "() UTF-8 ALL", "(SUBJECT) ALL", "(SUBJECT) UTF-8",
+                                      "(REVERSE) UTF-8 ALL", "(BCC) UTF-8 ALL", "SUBJECT UTF-8 ALL",
+                                      "(SUBJECT,DATE) UTF-8 ALL", "RETURN () UTF-8 ALL"}) {
+    EXPECT_TRUE(IsBad("a SORT " + arguments)) << arguments;
+  }
+}
+
+TEST(ParserSearch, Thread) {
+  EXPECT_EQ(Line("a THREAD references UTF-8 ALL"),
+            "a THREAD by=REFERENCES charset='UTF-8' program=(and (all))");
+  EXPECT_EQ(Line("a UID THREAD ORDEREDSUBJECT US-ASCII TEXT x"),
+            "a THREAD by=ORDEREDSUBJECT uid charset='US-ASCII' program=(and (text 'x'))");
+  EXPECT_EQ(Line("a THREAD REFS UTF-8 $"),
+            "a THREAD by=REFS charset='UTF-8' program=(and (seq $))");
+  for (const std::string arguments : {"", "UTF-8 ALL", "JWZ UTF-8 ALL", "REFERENCES ALL",
+                                      "REFERENCES UTF-8", "RETURN (COUNT) REFERENCES UTF-8 ALL"}) {
+    EXPECT_TRUE(IsBad("a THREAD " + arguments)) << arguments;
+  }
+}
+
 TEST(ParserSearch, StringsAndNumbers) {
   EXPECT_EQ(Program("BCC a CC b FROM c SUBJECT \"d e\" TO f"),
             "(and (header 'Bcc' 'a') (header 'Cc' 'b') (header 'From' 'c') "

@@ -54,7 +54,7 @@ class Shown {
 };
 
 std::string Text(const SequenceSet& set) {
-  std::string out;
+  std::string out = set.saved ? "$" : "";
   const auto number = [](std::uint32_t n) { return n == kStar ? "*" : std::to_string(n); };
   for (const SequenceRange& range : set.ranges) {
     out += out.empty() ? "" : ",";
@@ -76,12 +76,14 @@ std::string Text(const FlagList& flags) {
 
 std::string Text(const FetchItem& item) {
   static constexpr std::string_view kNames[] = {
-      "FLAGS",   "UID",    "INTERNALDATE",  "ENVELOPE",    "SIZE",   "BODY",    "BODYSTRUCTURE",
-      "SECTION", "RFC822", "RFC822.HEADER", "RFC822.TEXT", "MODSEQ", "EMAILID", "THREADID"};
+      "FLAGS",         "UID",      "INTERNALDATE", "ENVELOPE",      "SIZE",        "BODY",
+      "BODYSTRUCTURE", "SECTION",  "RFC822",       "RFC822.HEADER", "RFC822.TEXT", "MODSEQ",
+      "EMAILID",       "THREADID", "SAVEDATE",     "PREVIEW",       "BINARY",      "BINARY.SIZE"};
   static constexpr std::string_view kTexts[] = {"",           "HEADER", "FIELDS",
                                                 "FIELDS.NOT", "TEXT",   "MIME"};
   std::string out(kNames[static_cast<std::size_t>(item.attribute)]);
-  if (item.attribute != FetchAttribute::kBodySection) {
+  if (item.attribute != FetchAttribute::kBodySection && item.attribute != FetchAttribute::kBinary &&
+      item.attribute != FetchAttribute::kBinarySize) {
     return out;
   }
   out += item.peek ? ".PEEK[" : "[";
@@ -115,6 +117,9 @@ std::string Body(const cmd::StartTls& /*c*/) {
 std::string Body(const cmd::Namespace& /*c*/) {
   return "NAMESPACE";
 }
+std::string Body(const cmd::Unauthenticate& /*c*/) {
+  return "UNAUTHENTICATE";
+}
 std::string Body(const cmd::Idle& /*c*/) {
   return "IDLE";
 }
@@ -147,6 +152,10 @@ std::string Body(const cmd::Authenticate& c) {
     line.Text("initial", *c.initial_response);
   }
   return line.Done();
+}
+
+std::string Body(const cmd::Compress& c) {
+  return Shown("COMPRESS").Raw("mechanism", c.mechanism).Done();
 }
 
 std::string Body(const cmd::Enable& c) {
@@ -219,13 +228,42 @@ std::string Body(const cmd::Expunge& c) {
   return line.Done();
 }
 
-std::string Body(const cmd::Search& c) {
-  Shown line("SEARCH");
+std::string Text(const PartialRange& range) {
+  return (range.from_end ? "-" : "") + std::to_string(range.first) + ":" +
+         std::to_string(range.last);
+}
+
+std::string Searching(Shown line, const cmd::Search& c) {
   line.Flag("uid", c.uid).Flag("esearch", c.esearch).Number("returns", c.returns);
+  if (c.partial) {
+    line.Raw("partial", Text(*c.partial));
+  }
   if (!c.charset.empty()) {
     line.Text("charset", c.charset);
   }
   return line.Raw("program", Describe(c.program)).Done();
+}
+
+std::string Body(const cmd::Search& c) {
+  return Searching(Shown("SEARCH"), c);
+}
+
+std::string Body(const cmd::Sort& c) {
+  static constexpr std::string_view kKeys[] = {"ARRIVAL", "CC", "DATE",        "FROM",     "SIZE",
+                                               "SUBJECT", "TO", "DISPLAYFROM", "DISPLAYTO"};
+  Shown line("SORT");
+  for (const SortCriterion& criterion : c.criteria) {
+    line.Raw(criterion.reverse ? "falling" : "rising",
+             kKeys[static_cast<std::size_t>(criterion.key)]);
+  }
+  return Searching(std::move(line), c.search);
+}
+
+std::string Body(const cmd::Thread& c) {
+  static constexpr std::string_view kNames[] = {"ORDEREDSUBJECT", "REFERENCES", "REFS"};
+  Shown line("THREAD");
+  line.Raw("by", kNames[static_cast<std::size_t>(c.algorithm)]);
+  return Searching(std::move(line), c.search);
 }
 
 std::string Body(const cmd::Fetch& c) {
@@ -236,6 +274,9 @@ std::string Body(const cmd::Fetch& c) {
   }
   if (c.changed_since) {
     line.Raw("changedsince", std::to_string(*c.changed_since));
+  }
+  if (c.partial) {
+    line.Raw("partial", Text(*c.partial));
   }
   return line.Flag("vanished", c.vanished).Done();
 }
@@ -368,13 +409,13 @@ std::string Describe(const Event& event) {
 
 std::string Describe(const SearchKey& key) {
   static constexpr std::string_view kNames[] = {
-      "all",     "and",  "or",     "not",     "seq",     "uid",    "flag",    "noflag",
-      "kw",      "nokw", "new",    "old",     "recent",  "before", "on",      "since",
-      "sbefore", "son",  "ssince", "older",   "younger", "larger", "smaller", "header",
-      "body",    "text", "modseq", "emailid", "threadid"};
+      "all",     "and",  "or",     "not",     "seq",      "uid",     "flag",    "noflag",
+      "kw",      "nokw", "new",    "old",     "recent",   "before",  "on",      "since",
+      "sbefore", "son",  "ssince", "older",   "younger",  "larger",  "smaller", "header",
+      "body",    "text", "modseq", "emailid", "threadid", "vbefore", "von",     "vsince"};
   std::string out = "(" + std::string(kNames[static_cast<std::size_t>(key.op)]);
   const auto add = [&out](const std::string& text) { out += " " + text; };
-  if (!key.set.ranges.empty()) {
+  if (!key.set.ranges.empty() || key.set.saved) {
     add(Text(key.set));
   }
   if (key.flags != 0) {

@@ -49,7 +49,7 @@ bool DiskSimStore::Boot() {
   failed_ = power_lost_ = false;
   auto opened = store::Store::Open(
       (dir_ / "store").string(), options,
-      {.clock = &clock_, .random = &random_, .summarize = {}, .credentials = &credentials_});
+      {.clock = &clock_, .random = &random_, .summarizer = {}, .credentials = &credentials_});
   if (!opened.ok()) {
     TWINSPOOL_CHECK(fs_->off(), "the store does not open: " + opened.status().ToString());
     Die();

@@ -37,7 +37,9 @@ class Damage : public ::testing::Test {
 
   static BoxOptions Options() {
     BoxOptions options;
-    options.summarize = [](std::string_view octets) { return "<" + std::string(octets) + ">"; };
+    options.summarizer.make = [](std::string_view octets) {
+      return "<" + std::string(octets) + ">";
+    };
     options.store.mail.summarize_on_arrival = false;
     return options;
   }

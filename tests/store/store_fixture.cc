@@ -67,7 +67,7 @@ void StoreBox::Open() {
   StoreSeams seams;
   seams.clock = options_.clock != nullptr ? options_.clock : &SystemClock();
   seams.random = &SystemRandom();
-  seams.summarize = options_.summarize;
+  seams.summarizer = options_.summarizer;
   seams.credentials = &credentials_;
   Result<std::unique_ptr<Store>> opened =
       Store::Open(directory() + "/store", options_.store, seams);

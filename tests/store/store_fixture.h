@@ -75,7 +75,7 @@ struct BoxOptions {
   bool keep_outbox = true;
   bool limit_uid_distance = false;
   Clock* clock = nullptr;
-  Summarize summarize;
+  Summarizer summarizer;
 };
 
 class StoreBox {

@@ -456,7 +456,7 @@ TEST_F(WriteRules, PurgeRaisesTheFloorAndCollectionFreesTheBody) {
 TEST_F(WriteRules, SummariesAreBuiltOnceAndFollowTheBody) {
   std::atomic<int> built{0};
   BoxOptions options;
-  options.summarize = [&built](std::string_view octets) {
+  options.summarizer.make = [&built](std::string_view octets) {
     ++built;
     return "<" + std::string(octets) + ">";
   };
@@ -474,6 +474,30 @@ TEST_F(WriteRules, SummariesAreBuiltOnceAndFollowTheBody) {
     EXPECT_EQ(batch->messages.at(0).summary, "<one>");
   }
   EXPECT_EQ(built, 1);
+}
+
+TEST_F(WriteRules, SummariesOfAnOlderVersionAreBuiltAnewAndKept) {
+  std::string version = "1";
+  BoxOptions options;
+  int built = 0;
+  options.summarizer.make = [&](std::string_view) {
+    ++built;
+    return version;
+  };
+  options.summarizer.usable = [&](std::string_view summary) { return summary == version; };
+  options.store.mail.summarize_on_arrival = false;
+  Start(options);
+  ASSERT_TRUE(box_->Append(inbox_, "one").ok());
+  FetchRequest request;
+  request.uids = UidSet::Of(1, 1);
+  request.parts = kFetchSummary;
+  for (const char* present : {"1", "2", "2"}) {
+    version = present;
+    const auto batch = Await<FetchBatch>(
+        [&](Done<FetchBatch> done) { box_->mail().Fetch(inbox_, request, done); });
+    EXPECT_EQ(batch->messages.at(0).summary, present);
+  }
+  EXPECT_EQ(built, 2);
 }
 
 }  // namespace

@@ -103,6 +103,12 @@ void DrivenSession::StartTls() {
   tls_wanted_ = true;
 }
 
+bool DrivenSession::StartCompression() {
+  output_ += kCompressMark;
+  compressed_ = true;
+  return true;
+}
+
 void DrivenSession::Close() {
   closed_ = true;
   output_ += kCloseMark;

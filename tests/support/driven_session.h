@@ -57,6 +57,7 @@ class DrivenSession : public net::SessionHost {
   std::size_t pending_max() const { return pending_max_; }
   /// A client that continues with TLS after "<starttls>" is in the output.
   static constexpr std::string_view kTlsMark = "<starttls>\r\n";
+  static constexpr std::string_view kCompressMark = "<compressed>\r\n";
   static constexpr std::string_view kCloseMark = "<closed>\r\n";
 
   // net::SessionHost
@@ -68,6 +69,9 @@ class DrivenSession : public net::SessionHost {
   void StartTls() override;
   bool tls_available() const override { return options_.tls_available; }
   const net::TlsInfo& tls() const override { return tls_; }
+  /// Only says so: a mark in the output, and no octet is changed.
+  bool StartCompression() override;
+  bool compressed() const override { return compressed_; }
   bool secure_enough() const override { return secure_enough_; }
   const std::string& peer_address() const override { return address_; }
   void SetTimeout(std::int64_t ms) override { timeout_ms_ = ms; }
@@ -91,6 +95,7 @@ class DrivenSession : public net::SessionHost {
   bool paused_ = false;
   bool closed_ = false;
   bool tls_wanted_ = false;
+  bool compressed_ = false;
   int writes_ = 0;
   std::int64_t timeout_ms_ = 0;
   std::int64_t deadline_ms_ = 0;

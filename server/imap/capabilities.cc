@@ -1,0 +1,32 @@
+// CAPABILITY: what this session may use. Only what is whole stands here.
+#include "server/imap/core.h"
+
+namespace twinspool::imap {
+namespace {
+
+constexpr std::string_view kAlways = "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE";
+
+constexpr std::string_view kAfterLogin =
+    " NAMESPACE IDLE UIDPLUS UNSELECT MOVE MULTIAPPEND CHILDREN LIST-EXTENDED LIST-STATUS"
+    " SPECIAL-USE CREATE-SPECIAL-USE CONDSTORE QRESYNC UIDONLY ESEARCH SEARCHRES WITHIN PARTIAL"
+    " SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS I18NLEVEL=1"
+    " BINARY PREVIEW SAVEDATE STATUS=SIZE OBJECTID UTF8=ACCEPT INPROGRESS UNAUTHENTICATE"
+    " APPENDLIMIT=";
+
+}  // namespace
+
+std::string Core::Capabilities() const {
+  std::string text(kAlways);
+  if (state_ == State::kNotAuthenticated) {
+    if (host_.tls_available() && !host_.tls().active) {
+      text += " STARTTLS";
+    }
+    return text + (host_.secure_enough() ? " AUTH=PLAIN" : " LOGINDISABLED");
+  }
+  text += kAfterLogin;
+  AppendNumber(&text, store_.message_bytes_max());
+  text += host_.compressed() ? "" : " COMPRESS=DEFLATE";
+  return text;
+}
+
+}  // namespace twinspool::imap
