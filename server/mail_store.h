@@ -143,6 +143,12 @@ struct MailboxState {
   std::shared_ptr<const std::vector<std::string>> keywords;
 };
 
+/// An entry of METADATA (RFC 5464): "/private/…" or "/shared/…", in lower case.
+struct Annotation {
+  std::string entry;
+  std::optional<std::string> value;  // nothing: it is not there, or is to be removed
+};
+
 // --- reading
 // --------------------------------------------------------------------------------------------
 
@@ -317,6 +323,13 @@ class MailStore {
   /// With all children, as one commit. Renaming INBOX moves its mail and leaves a new, empty INBOX.
   virtual void RenameMailbox(UserId user, std::string from, std::string to, Done<Unit> done) = 0;
   virtual void Subscribe(UserId user, std::string name, bool subscribed, Done<Unit> done) = 0;
+  /// All annotations of one of the user's mailboxes, or of his view of the server (a nil id),
+  /// sorted by entry.
+  virtual void GetAnnotations(UserId user, MailboxId mailbox,
+                              Done<std::vector<Annotation>> done) = 0;
+  /// All changes or none. kLimit: there would be too many.
+  virtual void SetAnnotations(UserId user, MailboxId mailbox, std::vector<Annotation> changes,
+                              Done<Unit> done) = 0;
 
   // Reading.
   virtual void ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexBatch> done) = 0;
@@ -334,6 +347,10 @@ class MailStore {
   /// All messages or none (MULTIAPPEND, RFC 3502).
   virtual void Append(MailboxRef mailbox, std::vector<AppendMessage> messages,
                       Done<AppendResult> done) = 0;
+  /// Appends to `to` and expunges `old` from `from`, both or neither (RFC 8508). kNotFound also
+  /// when the old message has gone.
+  virtual void Replace(MailboxRef to, AppendMessage message, MailboxRef from, Uid old,
+                       Done<AppendResult> done) = 0;
   virtual void StoreFlags(MailboxRef mailbox, StoreRequest request, Done<StoreResult> done) = 0;
   /// Expunges those of `uids` (nothing: all) that carry \Deleted.
   virtual void Expunge(MailboxRef mailbox, std::optional<UidSet> uids,

@@ -1,8 +1,9 @@
-// APPEND and MULTIAPPEND (RFC 3501 §6.3.11, RFC 3502, APPENDUID of RFC 4315).
+// APPEND, MULTIAPPEND and REPLACE (RFC 3501 §6.3.11, RFC 3502, RFC 8508, APPENDUID of RFC 4315).
 //
 // The octets go straight on into BodyStages, one piece at a time: while the store takes one, no
 // further event is asked for, and the reader's buffer pushes back on the client.
 #include "server/imap/answers.h"
+#include "server/imap/messages.h"
 #include "server/imap/tasks.h"
 
 namespace twinspool::imap {
@@ -12,9 +13,12 @@ class AppendTask : public Task {
  public:
   using Task::Task;
 
-  void Begin(const std::string& mailbox) {
+  void Begin(const std::string& mailbox, const std::optional<ReplaceTarget>& replaces) {
     if (core().state() == State::kNotAuthenticated) {
       refusal_ = [this] { core().Bad("Log in first"); };
+      return;
+    }
+    if (replaces && !FindOld(*replaces)) {
       return;
     }
     waiting_ = true;
@@ -49,6 +53,29 @@ class AppendTask : public Task {
   }
 
  private:
+  /// The UID of the message that a REPLACE is about; false: the command is refused.
+  bool FindOld(const ReplaceTarget& target) {
+    if (core().view() == nullptr) {
+      refusal_ = [this] { core().Bad("Select a mailbox first"); };
+    } else if (core().view()->read_only()) {
+      refusal_ = [this] { core().No("The mailbox is open for reading only"); };
+    } else if (core().uid_only() && !target.uid) {
+      refusal_ = [this] { core().Bad("[UIDREQUIRED] This session names messages by UID"); };
+    } else {
+      SequenceSet set;
+      set.ranges.push_back({target.number, target.number});
+      const Result<UidSet> uids = MessagesOf(*core().view(), set, target.uid);
+      if (!uids.ok()) {
+        refusal_ = [this, status = uids.status()] { core().Bad(std::string(status.message())); };
+      } else if (uids->empty()) {
+        refusal_ = [this] { core().No("[NONEXISTENT] There is no such message"); };
+      } else {
+        old_ = Uid(uids->Min());
+      }
+    }
+    return !refusal_;
+  }
+
   void RefuseWith(const Status& status) {
     refusal_ = [this, status] { core().Fail(status, Missing::kTryCreate); };
   }
@@ -103,21 +130,34 @@ class AppendTask : public Task {
 
   void OnEnd() {
     waiting_ = true;
-    core().store().Append(mailbox_, std::move(messages_),
-                          Then<AppendResult>([this](const Result<AppendResult>& result) {
-                            finished_ = true;
-                            if (!result.ok()) {
-                              return core().Fail(result.status(), Missing::kTryCreate);
-                            }
-                            std::string text = "[APPENDUID ";
-                            AppendNumber(&text, result->uid_validity.value());
-                            text += ' ';
-                            AppendSet(&text, result->uids);
-                            core().Ok(text + "] APPEND completed");
-                          }));
+    auto done = Then<AppendResult>([this](const Result<AppendResult>& result) { OnDone(result); });
+    if (old_) {
+      core().store().Replace(mailbox_, std::move(messages_.front()), core().view()->ref(), *old_,
+                             std::move(done));
+    } else {
+      core().store().Append(mailbox_, std::move(messages_), std::move(done));
+    }
+  }
+
+  void OnDone(const Result<AppendResult>& result) {
+    finished_ = true;
+    if (!result.ok()) {
+      return core().Fail(result.status(), old_ ? Missing::kNonExistent : Missing::kTryCreate);
+    }
+    std::string text = "[APPENDUID ";
+    AppendNumber(&text, result->uid_validity.value());
+    text += ' ';
+    AppendSet(&text, result->uids);
+    if (old_) {
+      // Before the EXPUNGE, so that the client knows what came in its place (RFC 8508 §3.2).
+      core().Untagged("OK " + text + "] Stored in its place");
+      return core().Ok("REPLACE completed");
+    }
+    core().Ok(text + "] APPEND completed");
   }
 
   MailboxRef mailbox_;
+  std::optional<Uid> old_;  // of REPLACE
   std::vector<AppendMessage> messages_;
   std::uint64_t small_octets_ = 0;  // of bodies that wait in memory
   std::function<void()> refusal_;   // what to answer at the next literal
@@ -129,7 +169,7 @@ class AppendTask : public Task {
 
 std::unique_ptr<Task> RunAppend(Core& core, const AppendBegin& begin) {
   auto task = std::make_unique<AppendTask>(core);
-  task->Begin(begin.mailbox);
+  task->Begin(begin.mailbox, begin.replaces);
   return task;
 }
 

@@ -5,6 +5,7 @@
 
 #include "server/imap/answers.h"
 #include "server/imap/list_match.h"
+#include "server/imap/metadata.h"
 #include "server/imap/tasks.h"
 
 namespace twinspool::imap {
@@ -154,6 +155,9 @@ class ListTask : public Task {
     while (at_ < lines_.size()) {
       const Line& line = lines_[at_++];
       Write(line);
+      if ((command_.returns & kListReturnMetadata) != 0 && !line.listing.id.nil()) {
+        return AskMetadata(line.listing);
+      }
       if ((command_.returns & kListReturnStatus) != 0 && !line.listing.id.nil()) {
         return AskState(line.listing.id);
       }
@@ -163,6 +167,33 @@ class ListTask : public Task {
       }
     }
     core().Ok(lsub_ ? "LSUB completed" : "LIST completed");
+  }
+
+  void AskMetadata(const MailboxListing& listing) {
+    core().store().GetAnnotations(
+        core().user().id, listing.id,
+        Then<std::vector<Annotation>>([this, id = listing.id, name = listing.name](
+                                          const Result<std::vector<Annotation>>& all) {
+          if (all.ok()) {
+            const cmd::GetMetadata& asked = command_.metadata;
+            AppendMetadata(
+                &core().out(), name, core().utf8(),
+                SelectMetadata(*all, asked.entries, asked.depth, asked.size_max).entries);
+          } else if (!all.status().Is(Code::kNotFound)) {
+            return core().Fail(all.status());
+          }
+          if ((command_.returns & kListReturnStatus) != 0) {
+            return AskState(id);
+          }
+          GoWhenDrained();
+        }));
+  }
+
+  void GoWhenDrained() {
+    waiting_ = core().FlushAndCheckBlocked();
+    if (!waiting_) {
+      Go();
+    }
   }
 
   void AskState(MailboxId id) {
@@ -175,10 +206,7 @@ class ListTask : public Task {
           } else if (!state.status().Is(Code::kNotFound)) {
             return core().Fail(state.status());
           }
-          waiting_ = core().FlushAndCheckBlocked();
-          if (!waiting_) {
-            Go();
-          }
+          GoWhenDrained();
         }));
   }
 

@@ -68,11 +68,6 @@ class SearchTask : public Task {
   SearchScan scan_;
 };
 
-bool NamesNumbers(const SearchKey& key) {
-  return (key.op == SearchOp::kSequence && !key.set.saved) ||
-         std::any_of(key.children.begin(), key.children.end(), NamesNumbers);
-}
-
 }  // namespace
 
 std::optional<SearchProgram> PrepareSearch(Core& core, const cmd::Search& command) {

@@ -3,6 +3,7 @@
 #include "server/imap/answers.h"
 #include "server/imap/fetch_line.h"
 #include "server/imap/tasks.h"
+#include "server/imap/view_loader.h"
 
 namespace twinspool::imap {
 namespace {
@@ -25,64 +26,42 @@ class SelectTask : public Task {
   void Open(const MailboxRef& ref) {
     // The watch comes before the first read: what changes in between wakes us and is synced.
     core().StartWatch(ref);
-    view_ = std::make_unique<SelectedView>(ref, command_.examine);
-    ReadOn(Uid(1));
-  }
-
-  void ReadOn(Uid from) {
-    core().store().ReadUids(view_->ref(), from, Then<UidBatch>([this](Result<UidBatch> batch) {
-                              OnUids(std::move(batch));
-                            }));
-  }
-
-  void OnUids(Result<UidBatch> batch) {
-    if (!batch.ok()) {
-      core().Unselect();
-      return core().Fail(batch.status());
-    }
-    if (!loaded_) {
-      state_ = batch->state;
-      loaded_ = true;
-    }
-    // Mail that came after the first batch is told by the next sync: UIDNEXT must stay true.
-    if (batch->uids.Max() >= state_.uid_next.value()) {
-      batch->uids = batch->uids.Minus(UidSet::Of(state_.uid_next.value(), UINT32_MAX));
-    }
-    view_->Load(*batch);
-    if (first_unseen_ == 0 && batch->first_unseen != Uid()) {
-      first_unseen_ = view_->NumberOf(batch->first_unseen);
-    }
-    if (batch->next) {
-      return ReadOn(*batch->next);
-    }
-    Tell();
+    loader_.Load(ref, command_.examine, [this](const Status& status) {
+      if (!status.ok()) {
+        core().Unselect();
+        return core().Fail(status);
+      }
+      view_ = loader_.TakeView();
+      Tell();
+    });
   }
 
   void Tell() {
+    const MailboxState& state = loader_.state();
     std::string& out = core().out();
-    AppendFlagTable(&(out += "* FLAGS "), *state_.keywords, false);
+    AppendFlagTable(&(out += "* FLAGS "), *state.keywords, false);
     out += "\r\n* ";
     AppendNumber(&out, view_->exists());
     out += core().rev2() ? " EXISTS\r\n" : " EXISTS\r\n* 0 RECENT\r\n";
     if (core().rev2()) {
-      AppendMailbox(&(out += "* LIST () \"/\" "), state_.name, true);
+      AppendMailbox(&(out += "* LIST () \"/\" "), state.name, true);
       out += "\r\n";
     }
-    if (first_unseen_ != 0 && !core().rev2() && !core().uid_only()) {
-      AppendNumber(&(out += "* OK [UNSEEN "), first_unseen_);
+    if (loader_.first_unseen() != 0 && !core().rev2() && !core().uid_only()) {
+      AppendNumber(&(out += "* OK [UNSEEN "), loader_.first_unseen());
       out += "] First unseen\r\n";
     }
     if (command_.examine) {
       out += "* OK [PERMANENTFLAGS ()] Read-only\r\n";
     } else {
-      AppendFlagTable(&(out += "* OK [PERMANENTFLAGS "), *state_.keywords, true);
+      AppendFlagTable(&(out += "* OK [PERMANENTFLAGS "), *state.keywords, true);
       out += "] Flags are kept\r\n";
     }
-    AppendNumber(&(out += "* OK [UIDVALIDITY "), state_.uid_validity.value());
-    AppendNumber(&(out += "] UIDs are valid\r\n* OK [UIDNEXT "), state_.uid_next.value());
+    AppendNumber(&(out += "* OK [UIDVALIDITY "), state.uid_validity.value());
+    AppendNumber(&(out += "] UIDs are valid\r\n* OK [UIDNEXT "), state.uid_next.value());
     AppendNumber(&(out += "] Next UID\r\n* OK [HIGHESTMODSEQ "), view_->told_modseq().value());
-    out += "] Highest\r\n* OK [MAILBOXID (" + MailboxIdText(state_.ref.id) + ")] Id\r\n";
-    if (command_.qresync && command_.qresync->uid_validity == state_.uid_validity) {
+    out += "] Highest\r\n* OK [MAILBOXID (" + MailboxIdText(state.ref.id) + ")] Id\r\n";
+    if (command_.qresync && command_.qresync->uid_validity == state.uid_validity) {
       matched_uid_ = MatchedUid(*command_.qresync);
       return ReadChanges(Uid(1));
     }
@@ -168,9 +147,7 @@ class SelectTask : public Task {
 
   cmd::Select command_;
   std::unique_ptr<SelectedView> view_;
-  bool loaded_ = false;
-  MailboxState state_;  // of the first batch
-  std::uint32_t first_unseen_ = 0;
+  ViewLoader loader_{*this, core()};
   std::uint32_t matched_uid_ = 0;
   std::optional<Uid> blocked_at_;
 };

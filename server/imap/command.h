@@ -207,6 +207,24 @@ struct SortCriterion {
   bool operator==(const SortCriterion&) const = default;
 };
 
+/// Which mailboxes ESEARCH … IN looks into (RFC 7377 §2.2, RFC 5465 §6).
+enum class SearchScope {
+  kSelected,
+  kInboxes,   // where mail is delivered to
+  kPersonal,  // all of the user's
+  kSubscribed,
+  kMailboxes,   // those named
+  kSubtree,     // those and all below
+  kSubtreeOne,  // those and the level below
+};
+struct SearchSource {
+  SearchScope scope = SearchScope::kSelected;
+  std::vector<std::string> mailboxes;  // of the last three
+};
+
+/// How far below the entries asked for GETMETADATA looks (RFC 5464 §4.2.2).
+enum class MetadataDepth { kSelf, kOne, kAll };
+
 enum class ThreadAlgorithm {
   kOrderedSubject,  // RFC 5256
   kReferences,      // RFC 5256
@@ -228,6 +246,7 @@ inline constexpr ListReturn kListReturnSubscribed = 1;
 inline constexpr ListReturn kListReturnChildren = 2;
 inline constexpr ListReturn kListReturnSpecialUse = 4;
 inline constexpr ListReturn kListReturnStatus = 8;
+inline constexpr ListReturn kListReturnMetadata = 16;  // RFC 9590
 
 // --- the commands --------------------------------------------------------------------------------
 
@@ -294,6 +313,17 @@ struct Subscribe {
   std::string mailbox;
   bool subscribed = true;
 };
+/// RFC 5464. The mailbox "" is the server; entries in lower case, at least one.
+struct GetMetadata {
+  std::string mailbox;
+  std::vector<std::string> entries;
+  MetadataDepth depth = MetadataDepth::kSelf;
+  std::optional<std::uint32_t> size_max;
+};
+struct SetMetadata {
+  std::string mailbox;
+  std::vector<Annotation> changes;
+};
 /// LIST, extended or not. Patterns as UTF-8; "" as the only pattern of a plain LIST asks for the
 /// separator.
 struct List {
@@ -303,6 +333,7 @@ struct List {
   std::vector<std::string> patterns;
   ListReturn returns = 0;
   StatusItems status = 0;
+  GetMetadata metadata;  // without a mailbox; when kListReturnMetadata is there
 };
 struct Lsub {
   std::string reference;
@@ -337,6 +368,11 @@ struct Search {
   std::optional<PartialRange> partial;  // there with kReturnPartial
   std::string charset;                  // upper case; "" when not given
   SearchKey program;                    // kAnd over the keys, even for one
+};
+/// ESEARCH (RFC 7377). UIDs are answered, whatever `search.uid` says.
+struct MultiSearch {
+  std::vector<SearchSource> sources;  // one at least
+  Search search;
 };
 /// RFC 5256, with RETURN of RFC 5267.
 struct Sort {
@@ -380,9 +416,10 @@ struct Command {
   std::string tag;
   std::variant<cmd::Capability, cmd::Noop, cmd::Logout, cmd::Id, cmd::StartTls, cmd::Login,
                cmd::Authenticate, cmd::Enable, cmd::Select, cmd::Create, cmd::Delete, cmd::Rename,
-               cmd::Subscribe, cmd::List, cmd::Lsub, cmd::Namespace, cmd::Unauthenticate,
-               cmd::Compress, cmd::Status, cmd::Idle, cmd::Check, cmd::Close, cmd::Unselect,
-               cmd::Expunge, cmd::Search, cmd::Sort, cmd::Thread, cmd::Fetch, cmd::Store, cmd::Copy>
+               cmd::Subscribe, cmd::List, cmd::Lsub, cmd::Namespace, cmd::GetMetadata,
+               cmd::SetMetadata, cmd::Unauthenticate, cmd::Compress, cmd::Status, cmd::Idle,
+               cmd::Check, cmd::Close, cmd::Unselect, cmd::Expunge, cmd::Search, cmd::MultiSearch,
+               cmd::Sort, cmd::Thread, cmd::Fetch, cmd::Store, cmd::Copy>
       body;
 };
 
@@ -402,12 +439,19 @@ struct CommandReady {
   Command command;
 };
 
-/// APPEND (RFC 3501 §6.3.11, MULTIAPPEND RFC 3502). Directly followed by its first
-/// AppendMessageBegin. The command ends with AppendEnd, or is broken off by BadLine or
+/// Which message of the selected mailbox a REPLACE is about (RFC 8508).
+struct ReplaceTarget {
+  bool uid = false;
+  std::uint32_t number = kStar;
+};
+
+/// APPEND (RFC 3501 §6.3.11, MULTIAPPEND RFC 3502), or REPLACE of one message. Directly followed by
+/// its first AppendMessageBegin. The command ends with AppendEnd, or is broken off by BadLine or
 /// LiteralTooBig: then nothing is to be stored.
 struct AppendBegin {
   std::string tag;
   std::string mailbox;
+  std::optional<ReplaceTarget> replaces;
 };
 
 /// A message follows as exactly `size` octets of AppendData (none when 0); then comes the next

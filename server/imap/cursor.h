@@ -45,6 +45,8 @@ class Cursor {
   /// Whether the atom that follows is `word` in any case; takes it.
   bool TryWord(std::string_view word);
 
+  /// Octets of the line that were taken.
+  std::size_t position() const { return pos_; }
   /// Goes to octet `pos` of the line; for beginning after what was parsed elsewhere.
   void Skip(std::size_t pos) { pos_ = pos; }
 

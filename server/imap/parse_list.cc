@@ -25,6 +25,18 @@ Status ParseSelectOption(Cursor* in, ListSelect* select) {
   return in->Expected("a selection option of LIST");
 }
 
+/// RFC 9590 §4: "(" ["(" options ")" SP] entries ")", or the entries alone.
+Status ParseMetadata(Cursor* in, cmd::GetMetadata* metadata) {
+  if (in->Follows("((")) {
+    TRY(in->Expect('('));
+    TRY(ParseMetadataOptions(in, metadata));
+    TRY(in->Space());
+    TRY(ParseMetadataEntries(in, &metadata->entries));
+    return in->Expect(')');
+  }
+  return ParseMetadataEntries(in, &metadata->entries);
+}
+
 Status ParseReturnOption(Cursor* in, cmd::List* list) {
   struct Option {
     std::string_view name;
@@ -33,7 +45,8 @@ Status ParseReturnOption(Cursor* in, cmd::List* list) {
   constexpr Option kOptions[] = {{"SUBSCRIBED", kListReturnSubscribed},
                                  {"CHILDREN", kListReturnChildren},
                                  {"SPECIAL-USE", kListReturnSpecialUse},
-                                 {"STATUS", kListReturnStatus}};
+                                 {"STATUS", kListReturnStatus},
+                                 {"METADATA", kListReturnMetadata}};
   for (const Option& option : kOptions) {
     if (!in->TryWord(option.name)) {
       continue;
@@ -43,6 +56,10 @@ Status ParseReturnOption(Cursor* in, cmd::List* list) {
       TRY(in->Space());
       ASSIGN_OR_RETURN(const StatusItems items, ParseStatusItems(in));
       list->status = static_cast<StatusItems>(list->status | items);
+    }
+    if (option.bit == kListReturnMetadata) {
+      TRY(in->Space());
+      return ParseMetadata(in, &list->metadata);
     }
     return OkStatus();
   }

@@ -42,6 +42,10 @@ Status ParseParenthesised(Cursor* in, Item&& item) {
   return in->Expect(')');
 }
 
+/// An entry, or "(" entry *(SP entry) ")"; and the options in parentheses (RFC 5464, RFC 9590).
+Status ParseMetadataEntries(Cursor* in, std::vector<std::string>* entries);
+Status ParseMetadataOptions(Cursor* in, cmd::GetMetadata* get);
+
 // --- commands
 
 // parse_session.cc
@@ -61,6 +65,10 @@ Result<CommandBody> ParseSubscribe(Cursor* in);
 Result<CommandBody> ParseUnsubscribe(Cursor* in);
 Result<CommandBody> ParseStatus(Cursor* in);
 
+// parse_metadata.cc
+Result<CommandBody> ParseGetMetadata(Cursor* in);
+Result<CommandBody> ParseSetMetadata(Cursor* in);
+
 // parse_list.cc
 Result<CommandBody> ParseList(Cursor* in);
 Result<CommandBody> ParseLsub(Cursor* in);
@@ -68,6 +76,7 @@ Result<CommandBody> ParseLsub(Cursor* in);
 // parse_fetch.cc, parse_search.cc, parse_message.cc; `uid` when UID stood before.
 Result<CommandBody> ParseFetch(Cursor* in, bool uid);
 Result<CommandBody> ParseSearch(Cursor* in, bool uid);
+Result<CommandBody> ParseMultiSearch(Cursor* in);
 Result<CommandBody> ParseSort(Cursor* in, bool uid);
 Result<CommandBody> ParseThread(Cursor* in, bool uid);
 Result<CommandBody> ParseStore(Cursor* in, bool uid);

@@ -285,6 +285,63 @@ Status ParseCharset(Cursor* in, cmd::Search* search) {
   return in->Space();
 }
 
+struct ScopeName {
+  std::string_view name;
+  SearchScope scope;
+};
+constexpr ScopeName kScopeNames[] = {
+    {"SELECTED", SearchScope::kSelected},     {"SELECTED-DELAYED", SearchScope::kSelected},
+    {"INBOXES", SearchScope::kInboxes},       {"PERSONAL", SearchScope::kPersonal},
+    {"SUBSCRIBED", SearchScope::kSubscribed}, {"MAILBOXES", SearchScope::kMailboxes},
+    {"SUBTREE", SearchScope::kSubtree},       {"SUBTREE-ONE", SearchScope::kSubtreeOne}};
+
+/// mailbox, or "(" mailbox *(SP mailbox) ")"
+Status ParseMailboxes(Cursor* in, std::vector<std::string>* mailboxes) {
+  const auto one = [&]() -> Status {
+    if (mailboxes->size() == limits::kListPatternsMax) {
+      return InvalidArgument("too many mailboxes in one command");
+    }
+    ASSIGN_OR_RETURN(mailboxes->emplace_back(), in->Mailbox());
+    return OkStatus();
+  };
+  if (in->Peek() != '(') {
+    return one();
+  }
+  TRY(ParseParenthesised(in, one));
+  return mailboxes->empty() ? in->Expected("at least one mailbox") : OkStatus();
+}
+
+Status ParseSource(Cursor* in, std::vector<SearchSource>* sources) {
+  if (sources->size() == limits::kListPatternsMax) {
+    return InvalidArgument("too many sources in one command");
+  }
+  const Status unknown = in->Expected("which mailboxes to search");
+  ASSIGN_OR_RETURN(const std::string name, in->Word());
+  const auto* known = std::find_if(std::begin(kScopeNames), std::end(kScopeNames),
+                                   [&](const ScopeName& one) { return one.name == name; });
+  if (known == std::end(kScopeNames)) {
+    return unknown;
+  }
+  SearchSource& source = sources->emplace_back();
+  source.scope = known->scope;
+  if (source.scope < SearchScope::kMailboxes) {
+    return OkStatus();
+  }
+  TRY(in->Space());
+  return ParseMailboxes(in, &source.mailboxes);
+}
+
+/// [IN (source *(SP source)) SP]
+Status ParseSources(Cursor* in, std::vector<SearchSource>* sources) {
+  if (!in->TryWord("IN")) {
+    sources->emplace_back();  // the selected mailbox
+    return OkStatus();
+  }
+  TRY(in->Space());
+  TRY(ParseParenthesised(in, [&] { return ParseSource(in, sources); }));
+  return sources->empty() ? in->Expected("which mailboxes to search") : in->Space();
+}
+
 struct SortKeyName {
   std::string_view name;
   SortKey key;
@@ -334,6 +391,28 @@ Result<CommandBody> ParseSearch(Cursor* in, bool uid) {
   }
   ASSIGN_OR_RETURN(search.program, ProgramParser(in).Keys(1));
   return CommandBody(std::move(search));
+}
+
+Result<CommandBody> ParseMultiSearch(Cursor* in) {
+  cmd::MultiSearch multi;
+  multi.search.uid = true;
+  multi.search.esearch = true;
+  multi.search.returns = kReturnAll;
+  TRY(in->Space());
+  TRY(ParseSources(in, &multi.sources));
+  if (in->TryWord("RETURN")) {
+    multi.search.returns = 0;
+    TRY(ParseReturn(in, &multi.search));
+  }
+  if ((multi.search.returns & kReturnSave) != 0) {
+    return InvalidArgument("SAVE is for a search in the selected mailbox alone");
+  }
+  if (in->TryWord("CHARSET")) {
+    TRY(in->Space());
+    TRY(ParseCharset(in, &multi.search));
+  }
+  ASSIGN_OR_RETURN(multi.search.program, ProgramParser(in).Keys(1));
+  return CommandBody(std::move(multi));
 }
 
 Result<CommandBody> ParseSort(Cursor* in, bool uid) {

@@ -44,6 +44,9 @@ constexpr PlainEntry kPlainCommands[] = {
     {"NAMESPACE", NoArguments<cmd::Namespace>},
     {"UNAUTHENTICATE", NoArguments<cmd::Unauthenticate>},
     {"COMPRESS", ParseCompress},
+    {"ESEARCH", ParseMultiSearch},
+    {"GETMETADATA", ParseGetMetadata},
+    {"SETMETADATA", ParseSetMetadata},
     {"CHECK", NoArguments<cmd::Check>},
     {"CLOSE", NoArguments<cmd::Close>},
     {"UNSELECT", NoArguments<cmd::Unselect>},
@@ -78,8 +81,12 @@ Status UnknownCommand() {
   return InvalidArgument("unknown command");
 }
 
+bool TakesMessage(std::string_view verb) {
+  return verb == "APPEND" || verb == "REPLACE";
+}
+
 bool IsKnownVerb(std::string_view verb) {
-  return verb == "UID" || verb == "APPEND" || Find(kPlainCommands, verb) != nullptr ||
+  return verb == "UID" || TakesMessage(verb) || Find(kPlainCommands, verb) != nullptr ||
          Find(kMessageCommands, verb) != nullptr;
 }
 
@@ -92,15 +99,41 @@ Result<CommandBody> ParseBody(Cursor* in, std::string_view verb) {
   if (const PlainEntry* entry = Find(kPlainCommands, verb)) {
     return entry->parse(in);
   }
-  if (verb == "APPEND") {
-    return InvalidArgument("APPEND needs a message as a literal");
+  if (TakesMessage(verb)) {
+    return InvalidArgument("APPEND and REPLACE need a message as a literal");
   }
   if (verb != "UID") {
     return ParseMessageCommand(in, verb, false);
   }
   TRY(in->Space());
   ASSIGN_OR_RETURN(const std::string uid_verb, in->Word());
+  if (uid_verb == "REPLACE") {
+    return InvalidArgument("REPLACE needs a message as a literal");
+  }
   return ParseMessageCommand(in, uid_verb, true);
+}
+
+// "APPEND SP", or "[UID SP] REPLACE SP number SP" behind the tag.
+Status SkipToMailbox(Cursor* in, std::string_view line, std::optional<ReplaceTarget>* target) {
+  ASSIGN_OR_RETURN(CommandHead head, ParseHead(line));
+  in->Skip(head.arguments_at);
+  TRY(in->Space());
+  const bool uid = head.verb == "UID";
+  if (uid) {
+    ASSIGN_OR_RETURN(head.verb, in->Word());
+    TRY(in->Space());
+  }
+  if (head.verb == "APPEND" && !uid) {
+    return OkStatus();
+  }
+  if (head.verb != "REPLACE") {
+    return UnknownCommand();
+  }
+  target->emplace().uid = uid;
+  if (!in->TryChar('*')) {
+    ASSIGN_OR_RETURN((*target)->number, in->NzNumber());
+  }
+  return in->Space();
 }
 
 // "[(flags) SP] ["date" SP]" up to the end.
@@ -160,12 +193,17 @@ Result<Command> ParseCommand(const CommandText& text, bool utf8_names) {
   return Command{std::move(head.tag), std::move(body)};
 }
 
-Result<AppendPrefix> ParseFirstAppend(const CommandText& text, std::size_t arguments_at,
-                                      bool utf8_names) {
+std::optional<std::size_t> AppendMailboxAt(std::string_view line) {
+  const CommandText text{std::string(line), {}};
+  Cursor in(text, false);
+  std::optional<ReplaceTarget> target;
+  return SkipToMailbox(&in, line, &target).ok() ? std::optional(in.position()) : std::nullopt;
+}
+
+Result<AppendPrefix> ParseFirstAppend(const CommandText& text, bool utf8_names) {
   AppendPrefix prefix;
   Cursor in(text, utf8_names);
-  in.Skip(arguments_at);
-  TRY(in.Space());
+  TRY(SkipToMailbox(&in, text.line, &prefix.replaces));
   ASSIGN_OR_RETURN(prefix.mailbox, in.Mailbox());
   TRY(in.Space());
   TRY(ParseAppendOptions(&in, &prefix));

@@ -24,23 +24,28 @@ struct CommandHead {
 /// The tag that begins `line`, or "" when it is not one (RFC 3501: astring characters but '+').
 std::string TagOf(std::string_view line);
 
-/// Tag and verb; an error when there is no such command. APPEND counts as one.
+/// Tag and verb; an error when there is no such command. APPEND and REPLACE count as one.
 Result<CommandHead> ParseHead(std::string_view line);
 
 /// Any command but APPEND, complete. With `utf8_names`, names are UTF-8 on the wire (RFC 6855).
 Result<Command> ParseCommand(const CommandText& text, bool utf8_names);
 
-/// What stands before a message literal of APPEND.
+/// Where the mailbox begins in `line`, the (first part of a) command APPEND, REPLACE or UID
+/// REPLACE: what literals stand behind it are messages. Nothing: it is another command, or that
+/// part of it is wrong.
+std::optional<std::size_t> AppendMailboxAt(std::string_view line);
+
+/// What stands before a message literal of APPEND or REPLACE.
 struct AppendPrefix {
-  std::string mailbox;  // of the first message only
+  std::string mailbox;                    // of the first message only
+  std::optional<ReplaceTarget> replaces;  // likewise
   FlagList flags;
   std::optional<DateTime> date;
 };
 
-/// " mailbox [(flags)] ["date"] " from `arguments_at` up to the end of the text, where the literal
-/// was announced (its "{…}" already taken off).
-Result<AppendPrefix> ParseFirstAppend(const CommandText& text, std::size_t arguments_at,
-                                      bool utf8_names);
+/// "[number] mailbox [(flags)] ["date"] " up to the end of the text, where the literal was
+/// announced (its "{…}" already taken off). For a text of which AppendMailboxAt knows the place.
+Result<AppendPrefix> ParseFirstAppend(const CommandText& text, bool utf8_names);
 /// " [(flags)] ["date"] " of the messages after the first (MULTIAPPEND, RFC 3502).
 Result<AppendPrefix> ParseNextAppend(const CommandText& text);
 

@@ -213,9 +213,9 @@ bool CommandReader::AnnouncesMessage(const Announcement& announced) const {
   if (in_append_) {
     return true;
   }
-  const Result<CommandHead> head = ParseHead(text_.line);
   // Directly after "tag APPEND " stands the mailbox, a literal like any other.
-  return head.ok() && head->verb == "APPEND" && announced.begin > head->arguments_at + 1;
+  const std::optional<std::size_t> mailbox = AppendMailboxAt(text_.line);
+  return mailbox && announced.begin > *mailbox;
 }
 
 void CommandReader::OnLiteral(const Announcement& announced) {
@@ -239,10 +239,11 @@ void CommandReader::OnLiteral(const Announcement& announced) {
 void CommandReader::OnMessageLiteral(const Announcement& announced) {
   text_.line.resize(announced.begin);
   const std::string tag = TagOfCommand();
-  const Result<CommandHead> head = in_append_ ? CommandHead{} : ParseHead(text_.line);
-  Result<AppendPrefix> prefix = in_append_
-                                    ? ParseNextAppend(text_)
-                                    : ParseFirstAppend(text_, head->arguments_at, utf8_names_);
+  Result<AppendPrefix> prefix =
+      in_append_ ? ParseNextAppend(text_) : ParseFirstAppend(text_, utf8_names_);
+  if (in_append_ && replacing_) {
+    prefix = InvalidArgument("REPLACE takes one message");
+  }
   if (!prefix.ok()) {
     EmitBad(prefix.status(), &announced);
     return;
@@ -253,7 +254,8 @@ void CommandReader::OnMessageLiteral(const Announcement& announced) {
     return;
   }
   if (!in_append_) {
-    Emit(AppendBegin{tag, std::move(prefix->mailbox)});
+    replacing_ = prefix->replaces.has_value();
+    Emit(AppendBegin{tag, std::move(prefix->mailbox), prefix->replaces});
     in_append_ = true;
     append_tag_ = tag;
   }

@@ -138,6 +138,7 @@ class CommandReader {
   bool binary_ = false;
   CommandText text_;        // the command, or of an APPEND what follows the last message
   bool in_append_ = false;  // AppendBegin was handed out
+  bool replacing_ = false;  // for REPLACE
   std::string append_tag_;
   std::deque<Event> events_;  // at most a few
 };

@@ -70,6 +70,15 @@ void AppendEsearch(std::string* out, std::string_view tag, const cmd::Search& co
                    const SearchAnswer& answer) {
   AppendString(&(*out += "* ESEARCH (TAG "), tag);
   *out += command.uid ? ") UID" : ")";
+  AppendResults(out, command, answer);
+}
+
+bool NamesNumbers(const SearchKey& key) {
+  return (key.op == SearchOp::kSequence && !key.set.saved) ||
+         std::any_of(key.children.begin(), key.children.end(), NamesNumbers);
+}
+
+void AppendResults(std::string* out, const cmd::Search& command, const SearchAnswer& answer) {
   if (!answer.numbers.empty()) {
     AppendEnds(out, command.returns, answer);
   }

@@ -33,6 +33,12 @@ void AppendSearch(std::string* out, const SearchAnswer& answer, std::string_view
 void AppendEsearch(std::string* out, std::string_view tag, const cmd::Search& command,
                    const SearchAnswer& answer);
 
+/// The part of it behind ")" or ") UID", with CRLF.
+void AppendResults(std::string* out, const cmd::Search& command, const SearchAnswer& answer);
+
+/// Whether the program names messages by sequence number ("$" aside).
+bool NamesNumbers(const SearchKey& key);
+
 /// What RETURN (SAVE …) keeps of the UIDs found: the smallest, the largest and the named part when
 /// those alone are asked for, else all (RFC 5182 §2.4, RFC 9394 §3.3).
 UidSet SavedPart(const cmd::Search& command, const UidSet& uids);

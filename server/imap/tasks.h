@@ -42,6 +42,9 @@ std::unique_ptr<Task> Run(Core& core, const cmd::Delete& command);
 std::unique_ptr<Task> Run(Core& core, const cmd::Rename& command);
 std::unique_ptr<Task> Run(Core& core, const cmd::Subscribe& command);
 std::unique_ptr<Task> Run(Core& core, const cmd::Status& command);
+// cmd_metadata.cc
+std::unique_ptr<Task> Run(Core& core, cmd::GetMetadata command);
+std::unique_ptr<Task> Run(Core& core, cmd::SetMetadata command);
 // cmd_list.cc
 std::unique_ptr<Task> Run(Core& core, cmd::List command);
 std::unique_ptr<Task> Run(Core& core, cmd::Lsub command);
@@ -56,6 +59,8 @@ std::unique_ptr<Task> Run(Core& core, cmd::Copy command);
 std::unique_ptr<Task> Run(Core& core, cmd::Expunge command);
 // cmd_search.cc
 std::unique_ptr<Task> Run(Core& core, cmd::Search command);
+// cmd_multisearch.cc
+std::unique_ptr<Task> Run(Core& core, cmd::MultiSearch command);
 // cmd_sort.cc
 std::unique_ptr<Task> Run(Core& core, cmd::Sort command);
 std::unique_ptr<Task> Run(Core& core, cmd::Thread command);

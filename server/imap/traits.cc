@@ -84,6 +84,12 @@ constexpr CommandTraits Of(const cmd::Idle&) {
 constexpr CommandTraits Of(const cmd::Unauthenticate&) {
   return AfterLogin("UNAUTHENTICATE");
 }
+CommandTraits Of(const cmd::GetMetadata&) {
+  return AfterLogin("GETMETADATA");
+}
+CommandTraits Of(const cmd::SetMetadata&) {
+  return AfterLogin("SETMETADATA");
+}
 CommandTraits Of(const cmd::Compress&) {
   return AfterLogin("COMPRESS");
 }
@@ -101,6 +107,9 @@ CommandTraits Of(const cmd::Expunge& command) {
 }
 CommandTraits Of(const cmd::Search& command) {
   return Selected(command.uid ? "UID SEARCH" : "SEARCH", !command.uid, false);
+}
+CommandTraits Of(const cmd::MultiSearch&) {
+  return AfterLogin("ESEARCH");
 }
 CommandTraits Of(const cmd::Sort& command) {
   return Selected(command.search.uid ? "UID SORT" : "SORT", !command.search.uid, false);

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "common/limits.h"
+#include "server/store/annotations.h"
 #include "server/store/credentials.h"
 #include "server/store/local_mail_store_inl.h"
 #include "server/store/mailbox_ops.h"
@@ -101,6 +102,24 @@ void LocalMailStore::FindMailbox(UserId user, std::string name, Done<MailboxStat
 void LocalMailStore::GetState(MailboxRef mailbox, Done<MailboxState> done) {
   ReadInline<MailboxState>(std::move(done),
                            [mailbox](StoreReader& reader) { return reader.GetState(mailbox); });
+}
+
+void LocalMailStore::GetAnnotations(UserId user, MailboxId mailbox,
+                                    Done<std::vector<Annotation>> done) {
+  PostRead<std::vector<Annotation>>(std::move(done), [user, mailbox](StoreReader& reader) {
+    return reader.Annotations(user, mailbox);
+  });
+}
+
+void LocalMailStore::SetAnnotations(UserId user, MailboxId mailbox, std::vector<Annotation> changes,
+                                    Done<Unit> done) {
+  PostWrite<Unit>(
+      std::move(done), [this, user, mailbox, changes = std::move(changes)](const Done<Unit>& end) {
+        RunTxn<Unit>(path_, user, Admission::kSmall, end, [&](StoreTxn& txn) -> Result<Unit> {
+          TRY(store::SetAnnotations(txn, user, mailbox, changes));
+          return Unit{};
+        });
+      });
 }
 
 void LocalMailStore::ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexBatch> done) {

@@ -58,6 +58,9 @@ class LocalMailStore final : public MailStore {
   void DeleteMailbox(UserId user, std::string name, Done<Unit> done) override;
   void RenameMailbox(UserId user, std::string from, std::string to, Done<Unit> done) override;
   void Subscribe(UserId user, std::string name, bool subscribed, Done<Unit> done) override;
+  void GetAnnotations(UserId user, MailboxId mailbox, Done<std::vector<Annotation>> done) override;
+  void SetAnnotations(UserId user, MailboxId mailbox, std::vector<Annotation> changes,
+                      Done<Unit> done) override;
   void ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexBatch> done) override;
   void ReadUids(MailboxRef mailbox, Uid from, Done<UidBatch> done) override;
   void Fetch(MailboxRef mailbox, FetchRequest request, Done<FetchBatch> done) override;
@@ -66,6 +69,8 @@ class LocalMailStore final : public MailStore {
   Result<std::unique_ptr<BodyStage>> StageBody(UserId owner, std::uint64_t size) override;
   void Append(MailboxRef mailbox, std::vector<AppendMessage> messages,
               Done<AppendResult> done) override;
+  void Replace(MailboxRef to, AppendMessage message, MailboxRef from, Uid old,
+               Done<AppendResult> done) override;
   void StoreFlags(MailboxRef mailbox, StoreRequest request, Done<StoreResult> done) override;
   void Expunge(MailboxRef mailbox, std::optional<UidSet> uids, Done<ExpungeResult> done) override;
   void Copy(MailboxRef from, UidSet uids, MailboxRef to, Done<CopyResult> done) override;

@@ -126,6 +126,35 @@ void LocalMailStore::Append(MailboxRef mailbox, std::vector<AppendMessage> messa
   });
 }
 
+void LocalMailStore::Replace(MailboxRef to, AppendMessage message, MailboxRef from, Uid old,
+                             Done<AppendResult> done) {
+  std::vector<AppendMessage> one;
+  one.push_back(std::move(message));
+  Result<std::vector<NewMessage>> ready = FinishStages(to.owner, &one);
+  if (!ready.ok()) {
+    return done(ready.status());
+  }
+  // std::function wants copies: what is large is shared.
+  auto shared = std::make_shared<std::vector<NewMessage>>(*std::move(ready));
+  PostWrite<AppendResult>(
+      Summarized(to.owner, std::move(done)),
+      [this, to, from, old, shared](const Done<AppendResult>& end) {
+        if (const Status staged = StageLargeAppend(to.owner, shared.get()); !staged.ok()) {
+          return end(staged);
+        }
+        StoreTxn txn(path_, to.owner, from.owner);
+        const Status admitted = txn.Admit(Admission::kBodies);
+        if (!admitted.ok() && !admitted.Is(Code::kOverQuota)) {
+          return end(admitted);
+        }
+        FinishTxn<AppendResult>(txn,
+                                admitted.ok()
+                                    ? ReplaceMessage(txn, to, std::move(shared->front()), from, old)
+                                    : Result<AppendResult>(admitted),
+                                end);
+      });
+}
+
 void LocalMailStore::Deliver(DeliverRequest request, Done<DeliverResult> done) {
   const UserId user = request.user.id;
   Result<StagedBody> ready = FinishStage(user, request.body.get());

@@ -291,6 +291,22 @@ Result<std::optional<Uid>> TakeLive(StoreTxn& txn, MailboxRef mailbox, const Uid
 
 }  // namespace
 
+Result<AppendResult> ReplaceMessage(StoreTxn& txn, MailboxRef to, NewMessage message,
+                                    MailboxRef from, Uid old) {
+  TRY(LiveMailbox(txn, from).status());
+  std::vector<Source> sources;
+  TRY(TakeLive(txn, from, UidSet::Of(old), old, 1, &sources).status());
+  if (sources.empty()) {
+    return NotFound("the message to be replaced has gone");
+  }
+  std::vector<NewMessage> messages;
+  messages.push_back(std::move(message));
+  ASSIGN_OR_RETURN(AppendResult result,
+                   AppendMessages(txn, to, std::move(messages), proto::ORIGIN_APPEND));
+  TRY(ExpungeMoved(txn, from, sources));
+  return result;
+}
+
 Result<std::optional<Uid>> CopyPart(StoreTxn& txn, const CopyPlan& plan, Uid from_uid,
                                     CopyResult* result) {
   ASSIGN_OR_RETURN(const HeadMailbox* from, LiveMailbox(txn, plan.from));

@@ -57,6 +57,10 @@ struct NewMessage {
 Result<AppendResult> AppendMessages(StoreTxn& txn, MailboxRef mailbox,
                                     std::vector<NewMessage> messages, proto::Origin origin);
 
+/// Appends `message` to `to` and expunges `old` from `from`. kNotFound when that has gone.
+Result<AppendResult> ReplaceMessage(StoreTxn& txn, MailboxRef to, NewMessage message,
+                                    MailboxRef from, Uid old);
+
 /// One part of a STORE: at most limits::kMessagesPerWrite messages looked at, from `from` on. Adds
 /// to `result` what was decided; answers where to go on, or nothing at the end. The caller counts
 /// `missing` at the end from what was found.

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "common/limits.h"
+#include "server/store/annotations.h"
 #include "server/store/changed_pages.h"
 #include "server/store/engine.h"
 #include "server/store/gaps.h"
@@ -117,6 +118,23 @@ Result<std::vector<MailboxListing>> StoreReader::List(UserId user) {
     sorted.push_back(std::move(line));
   }
   return sorted;
+}
+
+Result<std::vector<Annotation>> StoreReader::Annotations(UserId user, MailboxId mailbox) {
+  if (!mailbox.nil()) {
+    TRY(Load({user, mailbox}).status());
+  }
+  const std::string prefix = MiscKey(user, proto::MiscItem::ANNOTATION, AnnotationKey(mailbox, ""));
+  std::vector<Annotation> annotations;
+  RowIterator misc = engine_.Iterate(Family::kMisc, KeyRange::Prefix(prefix), snapshot_);
+  for (misc.SeekToFirst(); misc.Valid(); misc.Next()) {
+    ASSIGN_OR_RETURN(MiscRow row, DecodeMiscRow(misc.value()));
+    if (!row.deleted) {
+      annotations.push_back({std::string(misc.key().substr(prefix.size())), std::move(row.value)});
+    }
+  }
+  TRY(misc.status());
+  return annotations;
 }
 
 Result<std::optional<UserId>> StoreReader::FindUser(const std::string& name) {

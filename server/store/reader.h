@@ -45,6 +45,8 @@ class StoreReader {
   /// `name` canonical.
   Result<MailboxState> Find(UserId user, const std::string& name);
   Result<std::vector<MailboxListing>> List(UserId user);
+  /// Of a mailbox, or of the user himself (nil), sorted by entry.
+  Result<std::vector<Annotation>> Annotations(UserId user, MailboxId mailbox);
   Result<IndexBatch> ReadIndex(MailboxRef mailbox, const IndexQuery& query);
   Result<UidBatch> ReadUids(MailboxRef mailbox, Uid from);
   Result<FetchBatch> Fetch(MailboxRef mailbox, const FetchRequest& request);

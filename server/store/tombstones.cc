@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/limits.h"
+#include "server/store/annotations.h"
 #include "server/store/visibility.h"
 
 namespace twinspool::store {
@@ -78,6 +79,8 @@ Status Tombstones::ForgetMailboxPart(std::span<const MailboxId> mailboxes) {
   }
   TRY(RaiseValidityFloor(txn, validity));
   for (const MailboxId id : empty) {
+    ASSIGN_OR_RETURN(const std::size_t annotations, ForgetAnnotations(txn, user_, id));
+    forgotten_ += annotations;
     ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user_));
     proto::ForgetItem* item = txn.Add(user_)->mutable_forget();
     item->set_mailbox_id(std::string(id.bytes()));

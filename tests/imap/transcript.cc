@@ -154,6 +154,31 @@ std::string Body(const cmd::Authenticate& c) {
   return line.Done();
 }
 
+std::string Asked(Shown line, const cmd::GetMetadata& c) {
+  static constexpr std::string_view kDepths[] = {"0", "1", "infinity"};
+  for (const std::string& entry : c.entries) {
+    line.Text("entry", entry);
+  }
+  line.Raw("depth", kDepths[static_cast<std::size_t>(c.depth)]);
+  if (c.size_max) {
+    line.Raw("maxsize", std::to_string(*c.size_max));
+  }
+  return line.Done();
+}
+
+std::string Body(const cmd::GetMetadata& c) {
+  return Asked(std::move(Shown("GETMETADATA").Text("mailbox", c.mailbox)), c);
+}
+
+std::string Body(const cmd::SetMetadata& c) {
+  Shown line("SETMETADATA");
+  line.Text("mailbox", c.mailbox);
+  for (const Annotation& change : c.changes) {
+    line.Raw(change.entry, change.value ? Quote(*change.value) : "NIL");
+  }
+  return line.Done();
+}
+
 std::string Body(const cmd::Compress& c) {
   return Shown("COMPRESS").Raw("mechanism", c.mechanism).Done();
 }
@@ -209,7 +234,8 @@ std::string Body(const cmd::List& c) {
   for (const std::string& pattern : c.patterns) {
     line.Text("pattern", pattern);
   }
-  return line.Number("returns", c.returns).Number("status", c.status).Done();
+  line.Number("returns", c.returns).Number("status", c.status);
+  return c.metadata.entries.empty() ? line.Done() : Asked(std::move(line), c.metadata);
 }
 
 std::string Body(const cmd::Lsub& c) {
@@ -246,6 +272,19 @@ std::string Searching(Shown line, const cmd::Search& c) {
 
 std::string Body(const cmd::Search& c) {
   return Searching(Shown("SEARCH"), c);
+}
+
+std::string Body(const cmd::MultiSearch& c) {
+  static constexpr std::string_view kScopes[] = {"selected",  "inboxes", "personal",   "subscribed",
+                                                 "mailboxes", "subtree", "subtree-one"};
+  Shown line("ESEARCH");
+  for (const SearchSource& source : c.sources) {
+    line.Raw("in", kScopes[static_cast<std::size_t>(source.scope)]);
+    for (const std::string& mailbox : source.mailboxes) {
+      line.Text("mailbox", mailbox);
+    }
+  }
+  return Searching(std::move(line), c.search);
 }
 
 std::string Body(const cmd::Sort& c) {
@@ -307,6 +346,10 @@ std::string Show(const CommandReady& e) {
   return e.command.tag + " " + std::visit([](const auto& c) { return Body(c); }, e.command.body);
 }
 std::string Show(const AppendBegin& e) {
+  if (e.replaces) {
+    return e.tag + " REPLACE " + (e.replaces->uid ? "uid=" : "number=") +
+           std::to_string(e.replaces->number) + " mailbox=" + Quote(e.mailbox);
+  }
   return e.tag + " " + Shown("APPEND").Text("mailbox", e.mailbox).Done();
 }
 std::string Show(const AppendMessageBegin& e) {

@@ -368,6 +368,47 @@ void MemoryMailStore::RenameMailbox(UserId user, std::string from, std::string t
   Complete<Unit>(done, Rename(user, from, to));
 }
 
+void MemoryMailStore::GetAnnotations(UserId id, MailboxId mailbox,
+                                     Done<std::vector<Annotation>> done) {
+  using List = std::vector<Annotation>;
+  if (Status status = Enter("GetAnnotations"); !status.ok()) {
+    return Complete<List>(done, status);
+  }
+  const Result<User*> user = FindUser(id);
+  if (!user.ok() || (!mailbox.nil() && !Find({id, mailbox}).ok())) {
+    return Complete<List>(done, NotFound("no such mailbox"));
+  }
+  List list;
+  for (const auto& [entry, value] : (*user)->annotations[mailbox]) {
+    list.push_back({entry, value});
+  }
+  Complete<List>(done, std::move(list));
+}
+
+void MemoryMailStore::SetAnnotations(UserId id, MailboxId mailbox, std::vector<Annotation> changes,
+                                     Done<Unit> done) {
+  if (Status status = EnterWrite("SetAnnotations"); !status.ok()) {
+    return Complete<Unit>(done, status);
+  }
+  const Result<User*> user = FindUser(id);
+  if (!user.ok() || (!mailbox.nil() && !Find({id, mailbox}).ok())) {
+    return Complete<Unit>(done, NotFound("no such mailbox"));
+  }
+  auto next = (*user)->annotations[mailbox];
+  for (Annotation& change : changes) {
+    if (change.value) {
+      next[change.entry] = std::move(*change.value);
+    } else {
+      next.erase(change.entry);
+    }
+  }
+  if (next.size() > limits::kAnnotationsPerMailboxMax) {
+    return Complete<Unit>(done, LimitExceeded("There are too many annotations"));
+  }
+  (*user)->annotations[mailbox] = std::move(next);
+  Complete<Unit>(done, Unit{});
+}
+
 void MemoryMailStore::Subscribe(UserId id, std::string name, bool subscribed, Done<Unit> done) {
   if (Status status = EnterWrite("Subscribe"); !status.ok()) {
     return Complete<Unit>(done, status);

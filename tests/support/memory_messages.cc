@@ -327,6 +327,30 @@ void MemoryMailStore::Append(MailboxRef mailbox, std::vector<AppendMessage> mess
   Complete<AppendResult>(done, AppendNow(mailbox, messages));
 }
 
+void MemoryMailStore::Replace(MailboxRef to, AppendMessage message, MailboxRef from, Uid old,
+                              Done<AppendResult> done) {
+  if (Status status = EnterWrite("Replace"); !status.ok()) {
+    return Complete<AppendResult>(done, status);
+  }
+  const Result<Place> source = Find(from);
+  if (!source.ok()) {
+    return Complete<AppendResult>(done, source.status());
+  }
+  auto& messages = source->mailbox->messages;
+  const auto it = messages.find(old.value());
+  if (it == messages.end() || it->second.entry.expunged) {
+    return Complete<AppendResult>(done, NotFound("the message to be replaced has gone"));
+  }
+  std::vector<AppendMessage> one;
+  one.push_back(std::move(message));
+  Result<AppendResult> result = AppendNow(to, one);
+  if (result.ok()) {
+    ExpungeOne(*source->mailbox, old.value(), NextModseq(*source->user, *source->mailbox));
+    Wake(from.id);
+  }
+  Complete<AppendResult>(done, std::move(result));
+}
+
 Result<StoreResult> MemoryMailStore::StoreNow(MailboxRef ref, const StoreRequest& request) {
   ASSIGN_OR_RETURN(const Place place, Find(ref));
   ASSIGN_OR_RETURN(const KeywordBits bits,

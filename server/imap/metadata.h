@@ -1,0 +1,34 @@
+// What GETMETADATA and LIST … RETURN (METADATA …) answer of a mailbox's annotations (RFC 5464,
+// RFC 9590). Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/imap/command.h"
+#include "server/mail_store.h"
+
+namespace twinspool::imap {
+
+struct MetadataAnswer {
+  /// In the order of the question; without a value where an entry that was asked for itself is not
+  /// there.
+  std::vector<Annotation> entries;
+  /// The largest value that was left out because of its size; 0: none was.
+  std::uint64_t longest = 0;
+};
+
+/// `all`: everything that the mailbox has, sorted by entry.
+MetadataAnswer SelectMetadata(const std::vector<Annotation>& all,
+                              const std::vector<std::string>& entries, MetadataDepth depth,
+                              std::optional<std::uint32_t> size_max);
+
+/// "* METADATA name (entry value …)" CRLF; nothing when there are no entries. An empty name is the
+/// server.
+void AppendMetadata(std::string* out, std::string_view name, bool utf8_names,
+                    const std::vector<Annotation>& entries);
+
+}  // namespace twinspool::imap
