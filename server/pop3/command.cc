@@ -41,7 +41,7 @@ std::optional<std::uint64_t> TakeNumber(std::string_view* text) {
   std::uint64_t number = 0;
   const char* const end = text->data() + text->size();
   const auto [rest, failure] = std::from_chars(text->data(), end, number);
-  if (failure != std::errc() || (rest != end && *rest != ' ')) {
+  if (failure != std::errc()) {
     return std::nullopt;
   }
   text->remove_prefix(static_cast<std::size_t>(rest - text->data()));

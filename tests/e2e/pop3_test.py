@@ -37,8 +37,9 @@ class Pop3(harness.PairTest):
         return client
 
     def fill(self):
-        """Octets of five messages, as they were appended."""
-        mails = [b"Subject: %d\r\n\r\n.dot %d\r\n.\r\n%s\r\n" % (n, n, b"x" * 70 + b"\r\n" * n * 5000) for n in range(5)]
+        """Octets of five messages, as they were appended; the last ones are sent in pieces."""
+        mails = [b"Subject: %d\r\n\r\n.dot %d\r\n.\r\n%s\r\n" % (n, n, b"".join(b".%d\r\n" % line for line in range(n * 40_000)))
+                 for n in range(5)]
         client = harness.login(self.pair, "a")
         for octets in mails:
             self.assertEqual(client.append("INBOX", None, None, octets)[0], "OK")

@@ -16,11 +16,46 @@
 
 namespace twinspool::pop3 {
 
-/// A store in which another client takes \Deleted away just before an expunge.
+/// A store in which others meddle at the worst moments.
 class MeddledStore final : public testing::MemoryMailStore {
  public:
   using MemoryMailStore::MemoryMailStore;
+  /// Another client takes \Deleted away from these just before an expunge.
   UidSet undeleted;
+  /// Another client expunges these between the UIDs and the sizes of a login.
+  UidSet vanishing;
+  /// The records of these cannot be read.
+  UidSet damaged;
+  /// ReadUids answers for so many UIDs at a time; 0: for all.
+  std::uint32_t uid_slice = 0;
+
+  void ReadUids(MailboxRef mailbox, Uid from, Done<UidBatch> done) override {
+    MemoryMailStore::ReadUids(mailbox, from, [this, from, done](Result<UidBatch> batch) {
+      if (uid_slice > 0 && batch->uids.Max() >= from.value() + uid_slice) {
+        batch->next = Uid(from.value() + uid_slice);
+        batch->uids = batch->uids.Intersect(UidSet::Of(1, batch->next->value() - 1));
+      }
+      done(std::move(batch));
+    });
+    if (!vanishing.empty()) {
+      StoreFlags(mailbox, {vanishing, FlagChange::kAdd, {kDeleted, {}}, {}},
+                 [](const Result<StoreResult>&) {});
+      MemoryMailStore::Expunge(mailbox, vanishing, [](const Result<ExpungeResult>&) {});
+    }
+  }
+
+  void Fetch(MailboxRef mailbox, FetchRequest request, Done<FetchBatch> done) override {
+    MemoryMailStore::Fetch(mailbox, std::move(request), [this, done](Result<FetchBatch> batch) {
+      for (std::size_t i = 0; batch.ok() && i < batch->messages.size(); ++i) {
+        FetchedMessage& message = batch->messages[i];
+        if (damaged.Contains(message.uid)) {
+          message.record = MessageRecord();
+          message.failure = DataLoss("a record is missing");
+        }
+      }
+      done(std::move(batch));
+    });
+  }
 
   void Expunge(MailboxRef mailbox, std::optional<UidSet> uids, Done<ExpungeResult> done) override {
     if (!undeleted.empty()) {

@@ -159,6 +159,33 @@ TEST_F(Pop3Flow, ALoginReadsALargeMaildropInBatches) {
   EXPECT_EQ(Say(*session, "STAT"), "+OK 10000 50000\r\n");
 }
 
+TEST_F(Pop3Flow, ALoginReadsTheUidsOfALargeMaildropInBatches) {
+  Fill(25, "abc\r\n");
+  store_.uid_slice = 10;
+  auto session = LoggedIn();
+  EXPECT_EQ(store_.calls("ReadUids"), 3);
+  EXPECT_EQ(Say(*session, "STAT"), "+OK 25 125\r\n");
+}
+
+TEST_F(Pop3Flow, WhatVanishesAmidALoginIsNotThere) {
+  Fill(3, "abc\r\n");
+  store_.vanishing.Add(2);
+  auto session = LoggedIn();
+  EXPECT_EQ(Say(*session, "LIST"), "+OK 2 messages\r\n1 5\r\n2 5\r\n.\r\n");
+}
+
+TEST_F(Pop3Flow, AMessageWithADamagedRecordKeepsItsPlaceAndName) {
+  Fill(3, "abc\r\n");
+  auto session = LoggedIn();
+  const std::string names = Say(*session, "UIDL");
+  store_.damaged.Add(2);
+  session = LoggedIn();
+  EXPECT_EQ(Say(*session, "LIST"), "+OK 3 messages\r\n1 5\r\n2 0\r\n3 5\r\n.\r\n");
+  EXPECT_EQ(Say(*session, "UIDL"), names);
+  EXPECT_TRUE(Say(*session, "RETR 2").starts_with("-ERR [SYS/PERM] Damaged here"));
+  EXPECT_EQ(Say(*session, "RETR 3"), "+OK 5 octets\r\nabc\r\n.\r\n");
+}
+
 TEST_F(Pop3Flow, PipelinedCommandsAreAnsweredInTheirOrder) {
   Fill(2, "a\r\n");
   store_.set_complete_later(true);

@@ -1,4 +1,6 @@
 // Lines, numbers of commands, and what else a hostile client might overdo.
+#include <malloc.h>
+
 #include "common/codec.h"
 #include "tests/pop3/fixture.h"
 
@@ -30,6 +32,17 @@ TEST_F(Pop3Limits, ALongLineIsOneErrorHoweverItComes) {
                                                         "it\r\n"))
         << piece;
   }
+}
+
+TEST_F(Pop3Limits, ALineWithoutAnEndIsNotKept) {
+  auto session = Greeted();
+  const std::string piece(64u << 10, 'x');
+  session->Send(piece);
+  const std::size_t before = mallinfo2().uordblks;
+  for (int i = 0; i < 64; ++i) {
+    session->Send(piece);
+  }
+  EXPECT_LE(mallinfo2().uordblks, before + 2 * piece.size());
 }
 
 TEST_F(Pop3Limits, TheAnswerToAuthMayBeLonger) {
