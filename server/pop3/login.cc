@@ -109,7 +109,7 @@ void Session::OpenMaildrop(UserId user) {
                      }));
 }
 
-void Session::ReadUids(MailboxRef mailbox, Uid from, UidSet uids) {
+void Session::ReadUids(MailboxRef mailbox, Uid from, const UidSet& uids) {
   store_.ReadUids(mailbox, from,
                   Await<UidBatch>([this, mailbox, uids](const Result<UidBatch>& batch) {
                     if (!batch.ok()) {
@@ -118,7 +118,7 @@ void Session::ReadUids(MailboxRef mailbox, Uid from, UidSet uids) {
                     UidSet all = uids;
                     all.Add(batch->uids);
                     if (batch->next && all.Count() < limits::kPop3MessagesMax) {
-                      return ReadUids(mailbox, *batch->next, std::move(all));
+                      return ReadUids(mailbox, *batch->next, all);
                     }
                     ReadSizes(std::move(all));
                   }));

@@ -186,7 +186,7 @@ void Session::Fail(const Status& status) {
 }
 
 std::string Session::Report(const Status& status) {
-  const std::string id = "e" + std::to_string(clock_.WallNs() / 1'000'000);
+  std::string id = "e" + std::to_string(clock_.WallNs() / 1'000'000);
   if (IsFault(status) && options_.on_fault) {
     options_.on_fault(id, status);
   }

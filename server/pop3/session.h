@@ -62,6 +62,7 @@ class Session final : public net::Session {
  public:
   /// `host`, `store` and `clock` outlive it.
   Session(net::SessionHost& host, MailStore& store, Clock& clock, SessionOptions options = {});
+  ~Session() override = default;
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -130,7 +131,7 @@ class Session final : public net::Session {
   void OnLogin(Result<UserRef> user);
   void StartTls();
   void OpenMaildrop(UserId user);
-  void ReadUids(MailboxRef mailbox, Uid from, UidSet uids);
+  void ReadUids(MailboxRef mailbox, Uid from, const UidSet& uids);
   void ReadSizes(UidSet uids);
   void OnSizes(FetchBatch batch);
 

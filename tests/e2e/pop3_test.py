@@ -1,5 +1,6 @@
 """POP3 with Python's poplib: the same mail with the same names on both nodes, through STLS and TLS."""
 import poplib
+import re
 import ssl
 
 import harness
@@ -90,6 +91,24 @@ class Pop3(harness.PairTest):
         self.assertEqual(self.flags("b"), {"0": {"\\Seen"}, "2": {"\\Seen"}})
         self.pair.wait("a", "eligible")
         self.pair.verify_equal()
+
+    def memory(self):
+        """MiB that node a holds for itself."""
+        with open(f"/proc/{self.pair.pid('a')}/status", encoding="ascii") as status:
+            return int(re.search(r"RssAnon:\s+(\d+)", status.read()).group(1)) / 1024
+
+    def test_a_large_message_to_clients_that_take_nothing(self):
+        octets = b"Subject: large\r\n\r\n" + b".a line that begins with a dot\r\n" * 1_500_000
+        client = harness.login(self.pair, "a")
+        self.assertEqual(client.append("INBOX", None, None, octets)[0], "OK")
+        client.logout()
+        self.stls("a").retr(1)
+        before = self.memory()
+        for _ in range(8):
+            lazy = self.implicit("a")
+            self.assertTrue(lazy._shortcmd("RETR 1").startswith(b"+OK"))
+        self.assertEqual(self.octets(self.stls("a"), 1), octets)
+        self.assertLess(self.memory() - before, 40, "8 times the message would be 360")
 
     def test_refusals(self):
         client = poplib.POP3("127.0.0.1", self.ports["a"], timeout=60)
