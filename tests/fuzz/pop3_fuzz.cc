@@ -1,5 +1,6 @@
 // Any bytes into a POP3 session, whole and cut: it must neither crash nor depend on the cut, and
 // what is left in the store must be the same.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -41,14 +42,15 @@ std::string Run(std::string_view bytes, std::size_t piece, bool later) {
     return std::make_unique<twinspool::pop3::Session>(host, store, clock);
   });
   const auto settle = [&] {
-    do {
+    bool refused = true;
+    while (refused) {
       while (session.Run() || store.RunCompletions() > 0) {
       }
-      // A refused login waits; nothing else is settled and paused.
-      if (session.paused() && !session.closed()) {
+      refused = session.paused() && !session.closed();  // nothing else waits by now
+      if (refused) {
         session.PassTimeout();
       }
-    } while (session.paused() && !session.closed());
+    }
   };
   for (; !bytes.empty() && !session.closed(); bytes.remove_prefix(std::min(piece, bytes.size()))) {
     session.Send(bytes.substr(0, piece));
