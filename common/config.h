@@ -34,6 +34,8 @@ struct NodeConfig {
 
   ListenAddress imap_listen;
   ListenAddress imaps_listen;
+  ListenAddress pop3_listen;
+  ListenAddress pop3s_listen;
   ListenAddress lmtp_listen;
   ListenAddress peer_listen;  // replication and remote administration, mutual TLS
   ListenAddress http_listen;

@@ -320,6 +320,21 @@ inline constexpr std::int64_t kLmtpIdleMs = 5 * 60'000;
 /// Octets collected before they are handed to the stages of all recipients.
 inline constexpr std::size_t kLmtpChunkBytes = 64u << 10;
 
+// --- POP3
+// -------------------------------------------------------------------------------------------------
+/// RFC 2449 §4, with the line end; a line that answers a challenge of AUTH may be longer (RFC 5034
+/// §4).
+inline constexpr std::size_t kPop3LineBytesMax = 255;
+inline constexpr std::size_t kPop3AuthLineBytesMax = 4u << 10;
+/// The first line of an answer, with the line end (RFC 2449 §4).
+inline constexpr std::size_t kPop3ReplyBytesMax = 512;
+/// RFC 1939 §3 asks for at least 10 minutes once logged in.
+inline constexpr std::int64_t kPop3IdleMs = 10 * 60'000;
+/// Messages of an INBOX that one session shows, the oldest first: each is held with its size.
+inline constexpr std::size_t kPop3MessagesMax = 1'000'000;
+/// Octets of a message, or of a listing, that are written before the client's pace is heeded.
+inline constexpr std::size_t kPop3PieceBytes = 256u << 10;
+
 // --- HTTP
 // -------------------------------------------------------------------------------------------------
 inline constexpr std::uint32_t kHttpHeaderBytesMax = 8u << 10;

@@ -8,6 +8,7 @@
 #include "server/lmtp/session.h"
 #include "server/node/http_pages.h"
 #include "server/node/version.h"
+#include "server/pop3/session.h"
 
 namespace twinspool::node {
 namespace {
@@ -74,9 +75,38 @@ Result<std::unique_ptr<Listeners>> Listeners::Open(const NodeConfig& config,
                                                    Clock& clock) {
   std::unique_ptr<Listeners> listeners(new Listeners(static_cast<std::size_t>(config.net_threads)));
   TRY(listeners->OpenImap(config, tls, store, clock));
+  TRY(listeners->OpenPop3(config, tls, store, clock));
   TRY(listeners->OpenLmtp(config, store));
   TRY(listeners->OpenHttp(config, operations));
   return listeners;
+}
+
+struct Listeners::Shell {
+  std::string name;
+  const ListenAddress& starttls;
+  const ListenAddress& implicit;
+  net::SessionFactory factory;
+  std::string refusal;  // said to a client over a limit
+};
+
+Status Listeners::OpenShell(const NodeConfig& config, const std::shared_ptr<TlsSource>& tls,
+                            const Shell& shell) {
+  const std::pair<const ListenAddress*, net::TlsMode> doors[] = {
+      {&shell.starttls, net::TlsMode::kStartTls}, {&shell.implicit, net::TlsMode::kImplicit}};
+  for (const auto& [address, mode] : doors) {
+    if (!address->enabled()) {
+      continue;
+    }
+    net::ListenerOptions options = OptionsFor(
+        mode == net::TlsMode::kImplicit ? shell.name + "s" : shell.name, *address, config);
+    options.tls_mode = mode;
+    options.tls = tls;
+    options.factory = shell.factory;
+    options.refusal = shell.refusal;
+    ASSIGN_OR_RETURN(auto listener, net::Listener::Open(pool_, std::move(options)));
+    mail_.push_back(std::move(listener));
+  }
+  return OkStatus();
 }
 
 Status Listeners::OpenImap(const NodeConfig& config, const std::shared_ptr<TlsSource>& tls,
@@ -84,23 +114,23 @@ Status Listeners::OpenImap(const NodeConfig& config, const std::shared_ptr<TlsSo
   const auto factory = [&store, &clock, options = ImapOptions(scans_)](net::SessionHost& host) {
     return imap::MakeSession(host, store, clock, options);
   };
-  const std::pair<const ListenAddress*, net::TlsMode> doors[] = {
-      {&config.imap_listen, net::TlsMode::kStartTls},
-      {&config.imaps_listen, net::TlsMode::kImplicit}};
-  for (const auto& [address, mode] : doors) {
-    if (!address->enabled()) {
-      continue;
-    }
-    net::ListenerOptions options =
-        OptionsFor(mode == net::TlsMode::kImplicit ? "imaps" : "imap", *address, config);
-    options.tls_mode = mode;
-    options.tls = tls;
-    options.factory = factory;
-    options.refusal = "* BYE [UNAVAILABLE] too many connections\r\n";
-    ASSIGN_OR_RETURN(auto listener, net::Listener::Open(pool_, std::move(options)));
-    mail_.push_back(std::move(listener));
-  }
-  return OkStatus();
+  return OpenShell(config, tls,
+                   {"imap", config.imap_listen, config.imaps_listen, factory,
+                    "* BYE [UNAVAILABLE] too many connections\r\n"});
+}
+
+Status Listeners::OpenPop3(const NodeConfig& config, const std::shared_ptr<TlsSource>& tls,
+                           MailStore& store, Clock& clock) {
+  const auto factory = [&store, &clock](net::SessionHost& host) {
+    pop3::SessionOptions options;
+    options.on_fault = [](std::string_view id, const Status& status) {
+      LogError("pop3_fault", {{"id", id}, {"error", status.ToString()}});
+    };
+    return std::make_unique<pop3::Session>(host, store, clock, std::move(options));
+  };
+  return OpenShell(config, tls,
+                   {"pop3", config.pop3_listen, config.pop3s_listen, factory,
+                    "-ERR [SYS/TEMP] too many connections\r\n"});
 }
 
 Status Listeners::OpenLmtp(const NodeConfig& config, MailStore& store) {

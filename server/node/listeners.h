@@ -1,5 +1,6 @@
-// Listeners: the doors of a node for clients: IMAP, IMAPS, LMTP, HTTP. Opened once, closed last;
-// when the node stops being primary the doors stay open and the sessions are told goodbye.
+// Listeners: the doors of a node for clients: IMAP, IMAPS, POP3, POP3S, LMTP, HTTP. Opened once,
+// closed last; when the node stops being primary the doors stay open and the sessions are told
+// goodbye.
 #pragma once
 
 #include <memory>
@@ -37,7 +38,13 @@ class Listeners {
 
  private:
   explicit Listeners(std::size_t threads);
+  struct Shell;
+  /// The doors of a protocol for mail clients: where TLS is asked for, and where it comes first.
+  Status OpenShell(const NodeConfig& config, const std::shared_ptr<TlsSource>& tls,
+                   const Shell& shell);
   Status OpenImap(const NodeConfig& config, const std::shared_ptr<TlsSource>& tls, MailStore& store,
+                  Clock& clock);
+  Status OpenPop3(const NodeConfig& config, const std::shared_ptr<TlsSource>& tls, MailStore& store,
                   Clock& clock);
   Status OpenLmtp(const NodeConfig& config, MailStore& store);
   Status OpenHttp(const NodeConfig& config, Operations& operations);

@@ -24,6 +24,8 @@ TEST(Config, DefaultsAreValid) {
   ASSERT_TRUE(line.ok()) << line.status().ToString();
   EXPECT_EQ(line->config.mode, "available");
   EXPECT_EQ(line->config.imaps_listen.port, 993);
+  EXPECT_FALSE(line->config.pop3_listen.enabled());
+  EXPECT_FALSE(line->config.pop3s_listen.enabled());
 }
 
 TEST(Config, CommandLineWinsOverFile) {

@@ -23,6 +23,7 @@ MAY = {
     "server/auth": ["common"],
     "server/imap": [WAIST, "server/net/session.h", "server/mime", "server/auth", "common"],
     "server/lmtp": [WAIST, "server/net/session.h", "server/mime", "server/auth", "common"],
+    "server/pop3": [WAIST, "server/net/session.h", "server/mime", "server/auth", "common"],
     "server/remote": [WAIST, "common", "proto"],
     "server/node": ["server", "replica", "common", "proto"],
     "server/cli": ["common", "proto"],

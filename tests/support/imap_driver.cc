@@ -66,7 +66,13 @@ bool MatchesLine(std::string_view pattern, std::string_view line) {
   return line.empty();
 }
 
-TranscriptRunner::TranscriptRunner(TranscriptMode mode) : mode_(mode) {
+TranscriptRunner::TranscriptRunner(TranscriptMode mode)
+    : TranscriptRunner(mode, [](net::SessionHost& host, MailStore& store, Clock& clock) {
+        return imap::MakeSession(host, store, clock, imap::SessionOptions{});
+      }) {}
+
+TranscriptRunner::TranscriptRunner(TranscriptMode mode, MakeShell shell)
+    : mode_(mode), shell_(std::move(shell)) {
   store_.set_summarise([](std::string_view octets) { return mime::Summarize(octets); });
 }
 
@@ -133,9 +139,7 @@ DrivenSession& TranscriptRunner::SessionOf(int number) {
   std::unique_ptr<DrivenSession>& session = sessions_[number];
   if (!session) {
     session = std::make_unique<DrivenSession>(options_);
-    session->Begin([this](net::SessionHost& host) {
-      return imap::MakeSession(host, store_, clock_, imap::SessionOptions{});
-    });
+    session->Begin([this](net::SessionHost& host) { return shell_(host, store_, clock_); });
     Settle();
   }
   return *session;

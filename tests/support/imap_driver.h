@@ -1,4 +1,4 @@
-// Runs IMAP transcripts: files that read like a conversation.
+// Runs transcripts of IMAP, or of another shell: files that read like a conversation.
 //
 //   # a comment
 //   @user test pass             makes a user; "folders" behind it adds the usual folders
@@ -19,6 +19,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -36,9 +37,15 @@ struct TranscriptMode {
   bool complete_later = false;  // the store completes outside its calls
 };
 
+/// Makes the sessions of a transcript. All it is given outlives them.
+using MakeShell =
+    std::function<std::unique_ptr<net::Session>(net::SessionHost&, MailStore&, Clock&)>;
+
 class TranscriptRunner {
  public:
+  /// Of IMAP.
   explicit TranscriptRunner(TranscriptMode mode);
+  TranscriptRunner(TranscriptMode mode, MakeShell shell);
   /// Runs the whole text. Empty when all went as written, otherwise where and how it did not.
   std::string Run(std::string_view transcript);
 
@@ -59,6 +66,7 @@ class TranscriptRunner {
   std::string NothingLeft() const;
 
   TranscriptMode mode_;
+  MakeShell shell_;
   ManualClock clock_;
   SeededRandom random_{1};
   MemoryMailStore store_{clock_, random_};
