@@ -236,8 +236,8 @@ inline constexpr std::size_t kPreLoginInputBytesMax = 16u << 10;
 /// Nesting of a SEARCH program (a chain of ORs counts as one level), and its keys altogether.
 inline constexpr int kSearchDepthMax = 50;
 inline constexpr std::size_t kSearchKeysMax = 4096;
-/// METADATA (RFC 5464): octets of an entry's name and of a value, entries of one mailbox, and of one
-/// command.
+/// METADATA (RFC 5464): octets of an entry's name and of a value, entries of one mailbox, and of
+/// one command.
 inline constexpr std::size_t kAnnotationNameBytesMax = 500;
 inline constexpr std::size_t kAnnotationBytesMax = 64u << 10;
 inline constexpr std::size_t kAnnotationsPerMailboxMax = 100;
