@@ -224,6 +224,23 @@ void TestBigRead(const Options& options) {
   }
 }
 
+/// What clients ask for to show a list of messages. The first round of a server may fill its cache.
+void TestBigList(const Options& options) {
+  const auto client = options.Connect();
+  client->Run("SELECT big");
+  const double listed = std::min<double>(10'000, static_cast<double>(client->exists()));
+  for (int i = 0; i < 3; ++i) {
+    const double seconds =
+        Timed([&] { client->Run("UID FETCH 1:10000 (ENVELOPE BODYSTRUCTURE)"); });
+    Report("big_fetch_structure", listed / seconds, "msg/s");
+    Report("big_sort_date", Timed([&] { client->Run("UID SORT (DATE) UTF-8 ALL"); }) * 1e3, "ms");
+    Report("big_sort_subject",
+           Timed([&] { client->Run("UID SORT (SUBJECT DATE) UTF-8 ALL"); }) * 1e3, "ms");
+    Report("big_thread_references",
+           Timed([&] { client->Run("UID THREAD REFERENCES UTF-8 ALL"); }) * 1e3, "ms");
+  }
+}
+
 void TestRename(const Options& options) {
   const auto client = options.Connect();
   client->Run("DELETE small", false);
@@ -285,7 +302,8 @@ void TestHotPage(const Options& options) {
 const std::map<std::string, void (*)(const Options&)> kTests = {
     {"append", TestAppend},     {"store", TestStore},          {"lmtp", TestLmtp},
     {"fetch", TestFetchBodies}, {"populate", TestBigPopulate}, {"read", TestBigRead},
-    {"rename", TestRename},     {"expunge", TestExpunge},      {"hotpage", TestHotPage},
+    {"list", TestBigList},      {"rename", TestRename},        {"expunge", TestExpunge},
+    {"hotpage", TestHotPage},
 };
 
 }  // namespace
