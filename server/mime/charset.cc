@@ -78,4 +78,9 @@ std::string ToUtf8(std::string_view charset, std::string_view bytes) {
   return converter ? Convert(converter.get(), bytes) : Guess(bytes);
 }
 
+bool GuessedAgainstLabel(std::string_view charset, std::string_view bytes) {
+  return EqualsIgnoreCase(Trim(charset), "iso-8859-1") &&
+         !std::all_of(bytes.begin(), bytes.end(), IsAscii) && IsUtf8(bytes);
+}
+
 }  // namespace twinspool::mime

@@ -17,4 +17,7 @@ bool KnownCharset(std::string_view charset);
 /// guessed as said above. Output is at most a few times the input.
 std::string ToUtf8(std::string_view charset, std::string_view bytes);
 
+/// True if ToUtf8 takes `bytes` for UTF-8 although they are labelled latin-1, which they may be.
+bool GuessedAgainstLabel(std::string_view charset, std::string_view bytes);
+
 }  // namespace twinspool::mime
