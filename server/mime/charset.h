@@ -5,6 +5,7 @@
 // search and for showing; stored octets are never converted.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,7 +18,8 @@ bool KnownCharset(std::string_view charset);
 /// guessed as said above. Output is at most a few times the input.
 std::string ToUtf8(std::string_view charset, std::string_view bytes);
 
-/// True if ToUtf8 takes `bytes` for UTF-8 although they are labelled latin-1, which they may be.
-bool GuessedAgainstLabel(std::string_view charset, std::string_view bytes);
+/// The text as its label has it, where ToUtf8 did not believe the label: valid UTF-8 that is
+/// labelled latin-1, or what is labelled UTF-8 and is not. Nothing where it did.
+std::optional<std::string> AsLabelled(std::string_view charset, std::string_view bytes);
 
 }  // namespace twinspool::mime

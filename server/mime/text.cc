@@ -50,8 +50,8 @@ class Collector {
         DecodeTransfer(part.fields.encoding, part.body.Of(message).substr(0, octets_max));
     const std::string charset = DecodedParameter(part.fields.parameters, "charset").value_or("");
     Record(ToUtf8(charset, decoded));
-    if (!cut_ && GuessedAgainstLabel(charset, decoded)) {
-      Record(ToUtf8("windows-1252", decoded));  // as who believes the label reads it
+    if (const auto labelled = AsLabelled(charset, decoded); labelled.has_value() && !cut_) {
+      Record(*labelled);
     }
     cut_ = cut_ || part.body.size() > octets_max;
   }

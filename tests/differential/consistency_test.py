@@ -11,6 +11,9 @@ class Consistency(unittest.TestCase):
     def test_answers_add_up(self):
         self.check("--mail", "made,torture")
 
+    def test_answers_about_large_mail_add_up(self):
+        self.check("--mail", "made,large", "--only", "section")
+
     def test_answers_about_damaged_mail_add_up(self):
         self.check("--mail", "damaged", "--only", "section")
 

@@ -94,7 +94,7 @@ class Report:
 
 def load(options):
     """[(name, octets)] that both sides can be given."""
-    sets = {"made": mailsets.made, "torture": mailsets.torture, "corpus": mailsets.corpus,
+    sets = {"made": mailsets.made, "large": mailsets.large, "torture": mailsets.torture, "corpus": mailsets.corpus,
             "damaged": lambda: mailsets.damaged(options.seed)}
     messages = []
     for name in options.mail:
@@ -176,8 +176,8 @@ def run(options, report):
 
 def parse(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mail", type=lambda s: s.split(","), default=["made", "torture", "corpus"],
-                        help="made, torture, damaged, corpus (default: all but damaged)")
+    parser.add_argument("--mail", type=lambda s: s.split(","), default=["made", "large", "torture", "corpus"],
+                        help="made, large, torture, damaged, corpus (default: all but damaged)")
     parser.add_argument("--messages", type=int, help="only so many of each set")
     parser.add_argument("--seed", type=int, default=1, help="of dates and words (default 1)")
     parser.add_argument("--only", type=lambda s: s.split(","), default=[],

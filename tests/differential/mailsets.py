@@ -51,6 +51,28 @@ def made():
     return [(f"made/{name}", mail.crlf((heads.get(name, "") + text).encode())) for name, text in parts.items()]
 
 
+def large():
+    """Messages and headers beyond what is read at once: parts of such are found while the octets pass by."""
+    rng = random.Random(5)
+    lines = ["".join(rng.choices("abcdefghij klmnop", k=70)) for _ in range(16_000)]
+    text = "\n".join(lines) + "\n"
+    head = "From: A <a@example.org>\nTo: b@example.org\nDate: Mon, 05 Jan 2026 10:00:00 +0000\n"
+    nested = f"From: i@example.org\nSubject: inner\nContent-Type: multipart/mixed; boundary=in\n\n--in\n\n{text}\n--in\n\nlast\n--in--\n"
+    wide = "".join(f"X-Field-{n}: {lines[n]}\n" for n in range(1000))
+    shapes = {
+        "text": f"\n{text}",
+        "mixed": f"Content-Type: multipart/mixed; boundary=b\n\npre\n--b\n\n{text}--b\nContent-Type: a/b\n\n{text}\n--b--\n{text}",
+        "forwarded": f"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b\nContent-Type: message/rfc822\n\n{nested}\n--b--\n",
+        "header-32k": f"{wide[:33_000]}\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n",
+        "header-80k": f"{wide}Subject: far behind\n\nx\n",
+        "header-inside": f"Content-Type: multipart/mixed; boundary=b\n\n--b\n{wide}Content-Type: text/html\n\n{text}--b\n"
+                         f"Content-Type: message/rfc822\n\n{wide}Subject: far\n\n{text}",
+        "header-alone": head.join(f"X-{n}: {line}\n" for n, line in enumerate(lines)),
+        "folded": "Subject: " + "\n ".join(lines[:12_000]) + "\n\nx\n",
+    }
+    return [(f"large/{name}", mail.crlf((head + text).encode())) for name, text in shapes.items()]
+
+
 def damaged(seed, times=10):
     """The made and torture mail with lines lost, doubled, moved and cut: nobody says what it means, but it must add up."""
     rng = random.Random(seed)

@@ -36,7 +36,7 @@ def header_keys(words):
         for word in words.foreign_of_field(name, PER_KEY // 3):
             yield string_key(name, word)
     names = sorted(name for name, pool in words.fields.items() if len(pool) > 1 and name.replace("-", "").isalnum())
-    for _ in range(2 * PER_KEY):
+    for _ in range(2 * PER_KEY if names else 0):
         name = words.rng.choice(names)
         yield string_key("HEADER", words.of_field(name), name)
     for name in words.rng.sample(names, min(len(names), PER_KEY)) + ["X-NOT-THERE", "SUBJECT", "MIME-VERSION"]:
@@ -55,7 +55,8 @@ def body_keys(words):
             query.about += f" (from {charset}, said in {said_in})"
             yield query
     for _ in range(PER_KEY // 2):
-        yield string_key("TEXT", words.of_field(words.rng.choice(["SUBJECT", "FROM", "RECEIVED"])))
+        if (word := words.of_field(words.rng.choice(["SUBJECT", "FROM", "RECEIVED"]))) is not None:
+            yield string_key("TEXT", word)
 
 
 def date_key(name, day):
@@ -65,7 +66,7 @@ def date_key(name, day):
 
 def date_keys(words):
     rng = words.rng
-    sent = [day for day in words.sent if 1970 < day[0] < 2038]
+    sent = [day for day in words.sent if 1970 < day[0] < 2038] or [(2026, 1, 5)]
     for _ in range(PER_KEY):
         for name in ("SENTBEFORE", "SENTON", "SENTSINCE"):
             yield date_key(name, rng.choice(sent))

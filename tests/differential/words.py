@@ -93,4 +93,6 @@ class Words:
     def of_bodies(self, count):
         """(charset, word), all charsets in turn."""
         charsets = sorted(charset for charset, pool in self.bodies.items() if pool)
+        if not charsets:
+            return []
         return [(charset, self.pick(self.bodies[charset])) for charset in (charsets * (count // len(charsets) + 1))[:count]]

@@ -100,6 +100,13 @@ TEST(FoldedText, Utf8LabelledLatin1IsFoundAsEither) {
             "CONTENT-TYPE: TEXT/PLAIN; CHARSET=ISO-8859-1\x1e\x1dX\x1e");
 }
 
+TEST(FoldedText, OneBrokenOctetDoesNotHideUtf8) {
+  const std::string folded =
+      FoldedText("Content-Type: text/plain; charset=utf-8\r\n\r\nna\xc3\xafve \xff caf\xe9 !");
+  EXPECT_TRUE(FoldedBodyContains(folded, Fold("naïve"))) << "as its label has it";
+  EXPECT_TRUE(FoldedBodyContains(folded, Fold("café"))) << "as it may be meant";
+}
+
 // RFC 2231 §3 and §4 hold for the charset as for any parameter.
 TEST(FoldedText, CharsetMayBeContinuedOrEncoded) {
   for (const std::string charset : {"charset*=us-ascii''koi8-r", "charset*0=koi8; charset*1=-r"}) {
