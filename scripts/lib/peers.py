@@ -108,6 +108,7 @@ DAEMON {{
 
 class Dovecot:
     name, imap_port, lmtp_port = "dovecot", 14143, 14024
+    settings = ""  # lines of its configuration beside those below
 
     def __init__(self, directory):
         self.dir = pathlib.Path(directory) / "dovecot"
@@ -161,7 +162,7 @@ service lmtp {{
     port = {self.lmtp_port}
   }}
 }}
-""")
+{self.settings}""")
         subprocess.run(["/usr/sbin/dovecot", "-c", str(base / "dovecot.conf")], check=True)
         wait_for(self.imap_port, "Dovecot")
 

@@ -141,10 +141,12 @@ class Renderer {
     out_.StringOrNil(fields.location);
   }
 
-  void Parameters(const std::vector<Parameter>& parameters, bool add_charset) {
+  void Parameters(const std::vector<Parameter>& written, bool add_charset) {
+    const std::vector<Parameter> parameters = JoinContinuations(written);
     const bool has_charset =
-        std::any_of(parameters.begin(), parameters.end(),
-                    [](const Parameter& p) { return EqualsIgnoreCase(p.name, "charset"); });
+        std::any_of(parameters.begin(), parameters.end(), [](const Parameter& p) {
+          return EqualsIgnoreCase(p.name, "charset") || EqualsIgnoreCase(p.name, "charset*");
+        });
     add_charset = add_charset && !has_charset;
     if ((parameters.empty() || !out_.HasRoom()) && !add_charset) {
       out_.Raw("NIL");

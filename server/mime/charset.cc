@@ -54,6 +54,20 @@ std::string Convert(UConverter* converter, std::string_view bytes) {
   }
 }
 
+/// ICU takes an escape sequence that is followed at once by another for an attack; joined texts
+/// have them.
+std::string WithoutEmptyStretches(std::string_view bytes) {
+  constexpr std::string_view kBackAndForth = "\x1b(B\x1b";
+  std::string out;
+  for (std::size_t at = bytes.find(kBackAndForth); at != std::string_view::npos;
+       at = bytes.find(kBackAndForth)) {
+    out += bytes.substr(0, at);
+    bytes.remove_prefix(at + kBackAndForth.size() - 1);
+  }
+  out += bytes;
+  return out;
+}
+
 std::string Guess(std::string_view bytes) {
   if (IsUtf8(bytes)) {
     return std::string(bytes);
@@ -75,7 +89,23 @@ std::string ToUtf8(std::string_view charset, std::string_view bytes) {
     return Guess(bytes);  // what is labelled latin-1 and is valid UTF-8 is UTF-8 in practice
   }
   const Converter converter = Open(charset);
+  if (converter && Lowercase(charset.substr(0, 8)) == "iso-2022") {
+    return Convert(converter.get(), WithoutEmptyStretches(bytes));
+  }
   return converter ? Convert(converter.get(), bytes) : Guess(bytes);
+}
+
+std::optional<std::string> AsLabelled(std::string_view charset, std::string_view bytes) {
+  charset = Trim(charset);
+  const bool ascii = std::all_of(bytes.begin(), bytes.end(), IsAscii);
+  if (!ascii && EqualsIgnoreCase(charset, "iso-8859-1") && IsUtf8(bytes)) {
+    return ToUtf8("windows-1252", bytes);
+  }
+  if (!ascii && EqualsIgnoreCase(charset, "utf-8") && !IsUtf8(bytes)) {
+    const Converter converter = Open("utf-8");
+    return converter ? std::optional(Convert(converter.get(), bytes)) : std::nullopt;
+  }
+  return std::nullopt;
 }
 
 }  // namespace twinspool::mime

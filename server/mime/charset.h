@@ -5,6 +5,7 @@
 // search and for showing; stored octets are never converted.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,5 +17,9 @@ bool KnownCharset(std::string_view charset);
 /// `bytes` as UTF-8. An empty or unknown charset, and us-ascii with 8-bit octets in it, are
 /// guessed as said above. Output is at most a few times the input.
 std::string ToUtf8(std::string_view charset, std::string_view bytes);
+
+/// The text as its label has it, where ToUtf8 did not believe the label: valid UTF-8 that is
+/// labelled latin-1, or what is labelled UTF-8 and is not. Nothing where it did.
+std::optional<std::string> AsLabelled(std::string_view charset, std::string_view bytes);
 
 }  // namespace twinspool::mime

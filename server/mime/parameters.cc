@@ -1,6 +1,7 @@
 #include "server/mime/parameters.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include "common/limits.h"
@@ -56,6 +57,7 @@ struct Piece {
   std::size_t index = 0;
   bool encoded = false;
   std::string_view value;
+  std::size_t place = 0;  // among the parameters
 };
 
 /// Reads "*0*", "*1", "*" behind the name; false if it is something else.
@@ -139,7 +141,99 @@ std::string JoinPieces(std::vector<Piece>& pieces) {
   return ToUtf8(charset, octets);
 }
 
+/// attribute-char of RFC 2231 §7: what an encoded value may hold as it is.
+bool StandsForItself(char c) {
+  return c > ' ' && c < 0x7f &&
+         std::string_view(R"(*'%()<>@,;:\"/[]?=)").find(c) == std::string_view::npos;
+}
+
+std::string EncodePercent(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    if (StandsForItself(c)) {
+      out.push_back(c);
+    } else {
+      const auto octet = static_cast<unsigned char>(c);
+      out += {'%', kDigits[octet / 16], kDigits[octet % 16]};
+    }
+  }
+  return out;
+}
+
+/// All pieces by name in lower case, each name's by index.
+using PiecesByName = std::unordered_map<std::string, std::vector<Piece>>;
+
+PiecesByName SortPieces(const std::vector<Parameter>& parameters) {
+  PiecesByName found;
+  for (std::size_t place = 0; place < parameters.size(); ++place) {
+    const std::string_view name = parameters[place].name;
+    const std::size_t star = name.find('*');
+    Piece piece;
+    if (star != std::string_view::npos && star > 0 && name.size() > star + 1 &&
+        ParsePieceSuffix(name.substr(star), &piece)) {
+      piece.value = parameters[place].value;
+      piece.place = place;
+      found[Lowercase(name.substr(0, star))].push_back(piece);
+    }
+  }
+  for (auto& [name, pieces] : found) {
+    std::stable_sort(pieces.begin(), pieces.end(),
+                     [](const Piece& a, const Piece& b) { return a.index < b.index; });
+  }
+  return found;
+}
+
+/// Of sorted pieces those with the indexes 0, 1, 2 …, each once.
+std::vector<Piece> Chain(const std::vector<Piece>& pieces) {
+  std::vector<Piece> chain;
+  for (const Piece& piece : pieces) {
+    if (piece.index == chain.size()) {
+      chain.push_back(piece);
+    }
+  }
+  return chain;
+}
+
+Parameter JoinChain(std::string_view name, const std::vector<Piece>& chain) {
+  const bool encoded =
+      std::any_of(chain.begin(), chain.end(), [](const Piece& piece) { return piece.encoded; });
+  Parameter joined{std::string(name) + (encoded ? "*" : ""), ""};
+  if (encoded && !chain.front().encoded) {
+    joined.value = "''";  // neither charset nor language were said
+  }
+  for (const Piece& piece : chain) {
+    joined.value +=
+        encoded && !piece.encoded ? EncodePercent(piece.value) : std::string(piece.value);
+  }
+  return joined;
+}
+
 }  // namespace
+
+std::vector<Parameter> JoinContinuations(const std::vector<Parameter>& parameters) {
+  std::vector<std::optional<Parameter>> shown(parameters.begin(), parameters.end());
+  for (const auto& [name, pieces] : SortPieces(parameters)) {
+    const std::vector<Piece> chain = Chain(pieces);
+    if (chain.empty()) {
+      continue;
+    }
+    std::size_t first = chain.front().place;
+    for (const Piece& piece : chain) {
+      first = std::min(first, piece.place);
+      shown[piece.place].reset();
+    }
+    shown[first] =
+        JoinChain(std::string_view(parameters[first].name).substr(0, name.size()), chain);
+  }
+  std::vector<Parameter> out;
+  for (std::optional<Parameter>& parameter : shown) {
+    if (parameter.has_value()) {
+      out.push_back(std::move(*parameter));
+    }
+  }
+  return out;
+}
 
 ValueWithParameters ParseValueWithParameters(std::string_view unfolded) {
   ValueWithParameters out;

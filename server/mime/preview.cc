@@ -7,7 +7,9 @@
 #include "common/limits.h"
 #include "common/utf8.h"
 #include "server/mime/ascii.h"
-#include "server/mime/text.h"
+#include "server/mime/charset.h"
+#include "server/mime/parameters.h"
+#include "server/mime/transfer.h"
 
 namespace twinspool::mime {
 namespace {
@@ -150,7 +152,9 @@ bool IsText(const Part& part, std::string_view subtype) {
 }
 
 std::string TextOf(const Part& part, std::string_view message) {
-  return DecodedPartText(part, message, limits::kPreviewSourceBytesMax);
+  const std::string decoded = DecodeTransfer(
+      part.fields.encoding, part.body.Of(message).substr(0, limits::kPreviewSourceBytesMax));
+  return ToUtf8(DecodedParameter(part.fields.parameters, "charset").value_or(""), decoded);
 }
 
 }  // namespace

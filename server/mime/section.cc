@@ -131,10 +131,7 @@ std::string FilterHeader(std::string_view header_block, const std::vector<std::s
       out.append(field.raw);
     }
   }
-  if (!out.empty() && !out.ends_with('\n')) {
-    out.append("\r\n");
-  }
-  out.append(fields.rest().empty() ? "\r\n" : fields.rest());
+  out.append(fields.rest());
   return out;
 }
 

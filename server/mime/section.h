@@ -50,7 +50,7 @@ std::optional<SectionData> ResolveSection(const Structure& structure, std::strin
 PartIndex FindPart(const Structure& structure, const std::vector<std::uint32_t>& numbers);
 
 /// The fields of `header_block` whose name is (keep = true) or is not (false) in `names`, with
-/// their octets, then the empty line: the block's own, else CRLF.
+/// their octets, then the block's empty line, if it has one (RFC 3501 §6.4.5).
 std::string FilterHeader(std::string_view header_block, const std::vector<std::string>& names,
                          bool keep);
 

@@ -46,7 +46,13 @@ class Collector {
       return;
     }
     const std::size_t octets_max = (kBytesMax - std::min(kBytesMax, out_.size())) * kEncodedOctets;
-    Record(DecodedPartText(part, message, octets_max));
+    const std::string decoded =
+        DecodeTransfer(part.fields.encoding, part.body.Of(message).substr(0, octets_max));
+    const std::string charset = DecodedParameter(part.fields.parameters, "charset").value_or("");
+    Record(ToUtf8(charset, decoded));
+    if (const auto labelled = AsLabelled(charset, decoded); labelled.has_value() && !cut_) {
+      Record(*labelled);
+    }
     cut_ = cut_ || part.body.size() > octets_max;
   }
 
@@ -93,16 +99,6 @@ Halves Split(std::string_view folded) {
     return {folded, {}};
   }
   return {folded.substr(0, end), folded.substr(end + 1)};
-}
-
-std::string_view CharsetOf(const std::vector<Parameter>& parameters) {
-  for (const Parameter& parameter : parameters) {
-    if (EqualsIgnoreCase(parameter.name, "charset") ||
-        EqualsIgnoreCase(parameter.name, "charset*")) {
-      return parameter.value;
-    }
-  }
-  return {};
 }
 
 }  // namespace
@@ -161,12 +157,6 @@ bool HeaderContains(std::string_view header_block, std::string_view name,
 
 std::string DecodedValue(std::string_view raw_value) {
   return DecodeEncodedWords(Unfold(raw_value));
-}
-
-std::string DecodedPartText(const Part& part, std::string_view message, std::size_t octets_max) {
-  const std::string decoded =
-      DecodeTransfer(part.fields.encoding, part.body.Of(message).substr(0, octets_max));
-  return ToUtf8(CharsetOf(part.fields.parameters), decoded);
 }
 
 }  // namespace twinspool::mime

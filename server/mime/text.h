@@ -8,7 +8,8 @@
 //   end of the header:                  0x1d
 //   for each further part in order:     its header fields as above, and decoded file names that
 //                                       RFC 2231 hides, each with 0x1e behind it
-//   for each text or message/* leaf:    its decoded text 0x1e
+//   for each text or message/* leaf:    its decoded text 0x1e, and once more as its charset has it
+//                                       where that was not believed
 //   if the bound was met:               0x1c
 #pragma once
 
@@ -41,9 +42,5 @@ bool HeaderContains(std::string_view header_block, std::string_view name,
 
 /// A field's value for people: unfolded, encoded words decoded, UTF-8.
 std::string DecodedValue(std::string_view raw_value);
-
-/// A leaf's text in UTF-8: transfer encoding undone, charset converted. Looks at the first
-/// `octets_max` octets of its body.
-std::string DecodedPartText(const Part& part, std::string_view message, std::size_t octets_max);
 
 }  // namespace twinspool::mime

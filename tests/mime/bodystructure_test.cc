@@ -28,6 +28,43 @@ TEST(BodyStructure, CharsetIsAddedToOtherParametersOfText) {
             R"(("text" "html" ("Charset" "utf-8") NIL NIL "7BIT" 0 0))");
 }
 
+std::string ParametersOf(const std::string& parameters) {
+  const std::string body = Body("Content-Type: a/b" + parameters + "\r\n\r\n");
+  const std::size_t begin = std::string_view(R"(("a" "b" )").size();
+  return body.substr(begin, body.find(R"( NIL NIL "7BIT")") - begin);
+}
+
+// RFC 2231 §6: servers should put continuations together in BODY and BODYSTRUCTURE.
+TEST(BodyStructure, ContinuedParametersAreJoined) {
+  EXPECT_EQ(ParametersOf("; x=1; name*0=\"a b\"; name*1=c; y=2"),
+            R"(("x" "1" "name" "a bc" "y" "2"))");
+  EXPECT_EQ(ParametersOf("; Name*1=c; NAME*0=ab; name*2=d"), R"(("Name" "abcd"))");
+  EXPECT_EQ(ParametersOf("; a*0=1; b*0=2; a*1=3; b*1=4"), R"(("a" "13" "b" "24"))");
+  EXPECT_EQ(ParametersOf("; a*0=1"), R"(("a" "1"))");
+}
+
+TEST(BodyStructure, ContinuedParametersWithCharsetStayEncoded) {
+  EXPECT_EQ(ParametersOf("; n*=utf-8''%c3%a4"), R"(("n*" "utf-8''%c3%a4"))");
+  EXPECT_EQ(ParametersOf("; n*0*=utf-8'de'%c3%a4; n*1*=%20b"), R"(("n*" "utf-8'de'%c3%a4%20b"))");
+  EXPECT_EQ(ParametersOf("; n*0*=utf-8''%c3; n*1=\"a b%\""), R"(("n*" "utf-8''%c3a%20b%25"))");
+  EXPECT_EQ(ParametersOf("; n*0=\"it's\"; n*1*=%20b"), R"(("n*" "''it%27s%20b"))");
+}
+
+TEST(BodyStructure, PiecesThatFitNowhereStandAsWritten) {
+  EXPECT_EQ(ParametersOf("; n*1=b; n*2=c"), R"(("n*1" "b" "n*2" "c"))");
+  EXPECT_EQ(ParametersOf("; n*0=a; n*2=c"), R"(("n" "a" "n*2" "c"))");
+  EXPECT_EQ(ParametersOf("; n*0=a; n*0=b; n*1=c"), R"(("n" "ac" "n*0" "b"))");
+  EXPECT_EQ(ParametersOf("; n*x=a; *0=b; n*12345678=c"),
+            R"(("n*x" "a" "*0" "b" "n*12345678" "c"))");
+}
+
+TEST(BodyStructure, ContinuedOrEncodedCharsetIsACharset) {
+  EXPECT_EQ(Body("Content-Type: text/html; charset*0=utf; charset*1=-8\r\n\r\n"),
+            R"(("text" "html" ("charset" "utf-8") NIL NIL "7BIT" 0 0))");
+  EXPECT_EQ(Body("Content-Type: text/html; charset*=us-ascii'en'utf-8\r\n\r\n"),
+            R"(("text" "html" ("charset*" "us-ascii'en'utf-8") NIL NIL "7BIT" 0 0))");
+}
+
 TEST(BodyStructure, OtherTypesHaveNoLines) {
   EXPECT_EQ(Body("Content-Type: image/png\r\nContent-ID: <1>\r\nContent-Description: d\r\n"
                  "Content-Transfer-Encoding: base64\r\n\r\nAAAA\r\n"),

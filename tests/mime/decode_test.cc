@@ -25,6 +25,10 @@ TEST(EncodedWords, ExamplesOfTheStandard) {
   EXPECT_EQ(DecodeEncodedWords("=?ISO-8859-1?B?SWYgeW91IGNhbiByZWFkIHRoaXMgeW8=?="),
             "If you can read this yo");
   EXPECT_EQ(DecodeEncodedWords("=?iso-8859-1?q?Andr=E9?= x"), "André x");
+  // RFC 2047 §3: such a word begins and ends in ASCII, so that an empty stretch of it is between
+  // two.
+  EXPECT_EQ(DecodeEncodedWords("=?iso-2022-jp?B?GyRCJTkbKEI=?= =?ISO-2022-JP?B?GyRCJVEbKEI=?="),
+            "スパ");
 }
 
 TEST(EncodedWords, CharacterCutBetweenTwoWordsSurvives) {

@@ -57,6 +57,15 @@ TEST(Hostile, TenThousandNestedMessagesSideBySide) {
   EXPECT_EQ(s.parts.size(), static_cast<std::size_t>(limits::kMimePartsMax));
 }
 
+TEST(Hostile, ManyPartsOfManyContinuedParameters) {
+  std::string parameters;
+  for (int i = 0; i < 1000; ++i) {
+    parameters += "; a*" + std::to_string(i) + "*=x";
+  }
+  Survive("Content-Type: multipart/mixed; boundary=b\r\n\r\n" +
+          Repeat("--b\r\nContent-Type: a/b" + parameters + "\r\n\r\nx\r\n", 300));
+}
+
 TEST(Hostile, TenMegabyteHeaderLine) {
   for (const std::string name : {"Subject", "To", "Content-Type", "Date", "X"}) {
     const std::string message = name + ": " + std::string(10u << 20, 'a') + "\r\n\r\nbody";

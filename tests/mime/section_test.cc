@@ -96,10 +96,18 @@ TEST(Section, FilteredFieldsKeepTheirOctets) {
   EXPECT_EQ(Get(m, {{}, SectionKind::kHeaderFields, {"nope"}}), "\r\n");
 }
 
-TEST(Section, FilteredHeaderAlwaysEndsWithAnEmptyLine) {
+TEST(Section, FilteredHeaderEndsWithTheEmptyLineOfTheHeader) {
   EXPECT_EQ(FilterHeader("A: 1\nB: 2\n\n", {"a"}, true), "A: 1\n\n");
-  EXPECT_EQ(FilterHeader("A: 1\r\nB: 2", {"b"}, true), "B: 2\r\n\r\n");
-  EXPECT_EQ(FilterHeader("", {"b"}, true), "\r\n");
+  EXPECT_EQ(FilterHeader("A: 1\nB: 2\n\n", {"c"}, true), "\n");
+}
+
+// RFC 3501 §6.4.5: "except in the case of a message which has no body and no blank line".
+TEST(Section, FilteredHeaderWithoutAnEmptyLineGetsNone) {
+  EXPECT_EQ(FilterHeader("A: 1\r\nB: 2\r\n", {"b"}, true), "B: 2\r\n");
+  EXPECT_EQ(FilterHeader("A: 1\r\nB: 2\r\n", {"a"}, true), "A: 1\r\n");
+  EXPECT_EQ(FilterHeader("A: 1\r\nB: 2", {"b"}, true), "B: 2");
+  EXPECT_EQ(FilterHeader("A: 1\r\nB: 2", {"b"}, false), "A: 1\r\n");
+  EXPECT_EQ(FilterHeader("", {"b"}, true), "");
 }
 
 }  // namespace

@@ -86,6 +86,36 @@ TEST(FoldedText, UnknownCharsetIsGuessed) {
   EXPECT_TRUE(FoldedBodyContains(folded, Fold("café")));
 }
 
+// RFC 2046 §4.1.2: the label says what the octets are. That it often lies is no reason not to find
+// what a reader who believes it sees.
+TEST(FoldedText, Utf8LabelledLatin1IsFoundAsEither) {
+  const std::string folded =
+      FoldedText("Content-Type: text/plain; charset=ISO-8859-1\r\n\r\nna\xc3\xafve");
+  EXPECT_TRUE(FoldedBodyContains(folded, Fold("naïve")));
+  EXPECT_TRUE(FoldedBodyContains(folded, Fold("naÃ¯ve")));
+  const std::string latin =
+      FoldedText("Content-Type: text/plain; charset=iso-8859-1\r\n\r\nna\xefve");
+  EXPECT_TRUE(FoldedBodyContains(latin, Fold("naïve")));
+  EXPECT_EQ(FoldedText("Content-Type: text/plain; charset=iso-8859-1\r\n\r\nx"),
+            "CONTENT-TYPE: TEXT/PLAIN; CHARSET=ISO-8859-1\x1e\x1dX\x1e");
+}
+
+TEST(FoldedText, OneBrokenOctetDoesNotHideUtf8) {
+  const std::string folded =
+      FoldedText("Content-Type: text/plain; charset=utf-8\r\n\r\nna\xc3\xafve \xff caf\xe9 !");
+  EXPECT_TRUE(FoldedBodyContains(folded, Fold("naïve"))) << "as its label has it";
+  EXPECT_TRUE(FoldedBodyContains(folded, Fold("café"))) << "as it may be meant";
+}
+
+// RFC 2231 §3 and §4 hold for the charset as for any parameter.
+TEST(FoldedText, CharsetMayBeContinuedOrEncoded) {
+  for (const std::string charset : {"charset*=us-ascii''koi8-r", "charset*0=koi8; charset*1=-r"}) {
+    const std::string folded =
+        FoldedText("Content-Type: text/plain; " + charset + "\r\n\r\n\xd0\xd2\xc9\xd7\xc5\xd4");
+    EXPECT_TRUE(FoldedBodyContains(folded, Fold("привет"))) << charset;
+  }
+}
+
 TEST(FoldedText, BoundedAndSaysSo) {
   const std::string huge =
       "Subject: x\r\n\r\n" + std::string(limits::kFoldedTextBytesMax, 'y') + "z";
