@@ -241,15 +241,13 @@ inline constexpr std::size_t kSearchKeysMax = 4096;
 inline constexpr std::size_t kAnnotationNameBytesMax = 500;
 inline constexpr std::size_t kAnnotationBytesMax = 64u << 10;
 inline constexpr std::size_t kAnnotationsPerMailboxMax = 100;
+/// The same with those that were removed lately.
+inline constexpr std::size_t kAnnotationRowsMax = 1'000;
 inline constexpr std::size_t kAnnotationsPerCommandMax = 100;
 /// A command that takes longer says every so often how far it has come (RFC 9585).
 inline constexpr std::int64_t kProgressMs = 5'000;
-/// SEARCH and SORT RETURN (UPDATE) of one session at a time (RFC 5267 §4.3).
-inline constexpr std::size_t kSearchContextsMax = 8;
 /// Messages that are sorted and threaded beside the sessions' threads rather than on them.
 inline constexpr std::size_t kSortAsideMin = 4096;
-/// Parts of one message of CATENATE (RFC 4469).
-inline constexpr std::size_t kCatenatePartsMax = 256;
 /// Items of one FETCH, patterns of one LIST, pairs of one ID (RFC 2971 §3.3).
 inline constexpr std::size_t kFetchItemsMax = 256;
 inline constexpr std::size_t kListPatternsMax = 64;
@@ -391,7 +389,7 @@ inline constexpr std::size_t kFoldedTextBytesMax = 16u << 20;
 /// Folded octets of one text that SORT compares.
 inline constexpr std::size_t kSortKeyBytesMax = 512;
 /// Message ids of one References: field that THREAD looks at.
-inline constexpr std::size_t kReferencesMax = 200;
+inline constexpr std::size_t kReferencesMax = 20;
 /// Characters of a PREVIEW (RFC 8970 §3.1: no more than 256), and octets of the text before it is
 /// decoded that are looked at for it.
 inline constexpr std::size_t kPreviewCharactersMax = 200;

@@ -21,7 +21,7 @@ class FetchTask : public Task {
       : Task(core),
         command_(std::move(command)),
         uids_(std::move(uids)),
-        plan_(PlanFetch(command_.items, command_.uid)) {
+        plan_(PlanFetch(command_.items, command_.uid && !core.uid_only())) {
     plan_.by_uid = core.uid_only();
     plan_.modseq = plan_.modseq || command_.changed_since.has_value();
     if (command_.changed_since && !plan_.index_only) {

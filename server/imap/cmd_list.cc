@@ -222,7 +222,7 @@ class ListTask : public Task {
     out += "\r\n";
   }
 
-  std::string Attributes(const Line& line) const {
+  std::string Attributes(const Line& line) {
     std::string text;
     const auto add = [&text](std::string_view word) {
       text += text.empty() ? "" : " ";
@@ -234,7 +234,7 @@ class ListTask : public Task {
       return line.selected ? text : "\\Noselect";
     }
     if (bare) {
-      add(command_.extended ? "\\NonExistent" : "\\Noselect");
+      add(command_.extended || core().rev2() ? "\\NonExistent" : "\\Noselect");
     }
     const bool tell_subscribed = (command_.select & kSelectSubscribed) != 0 ||
                                  (command_.returns & kListReturnSubscribed) != 0;

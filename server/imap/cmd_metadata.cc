@@ -79,6 +79,13 @@ class SetTask : public MetadataTask {
     const bool admin =
         std::any_of(command_.changes.begin(), command_.changes.end(),
                     [](auto& change) { return change.entry.starts_with("/shared/"); });
+    const bool use =
+        std::any_of(command_.changes.begin(), command_.changes.end(),
+                    [](auto& change) { return change.entry == "/private/specialuse"; });
+    if (use) {
+      // RFC 6154 §4 ties it to the mailbox's special use, which is given when it is made.
+      return core().No("[CANNOT] A special use is given by CREATE with USE here");
+    }
     if (mailbox.nil() && admin) {
       return core().No("[NOPERM] Shared entries of the server are the administrator's");
     }

@@ -116,6 +116,9 @@ class MultiSearchTask : public Task {
     if (!program.ok()) {
       return core().No("[BADCHARSET (US-ASCII UTF-8)] The charset is not known here");
     }
+    if (program->uses_modseq()) {
+      core().EnableCondstore();
+    }
     scan_.emplace(*this, core(), view, std::move(*program));
     scan_->Begin([this](const Status& found) { OnFound(found); });
   }
@@ -127,7 +130,10 @@ class MultiSearchTask : public Task {
     if (!scan_->found().failure.ok()) {
       failure_ = scan_->found().failure;
     }
-    if (!scan_->found().uids.empty()) {
+    if ((command_.search.returns & kReturnSave) != 0) {
+      core().view()->Save(SavedPart(command_.search, scan_->found().uids));
+    }
+    if (!scan_->found().uids.empty() && command_.search.returns != kReturnSave) {
       Tell();
     }
     if (core().FlushAndCheckBlocked()) {
@@ -178,6 +184,10 @@ std::unique_ptr<Task> Run(Core& core, cmd::MultiSearch command) {
   const bool alone = std::all_of(sources.begin(), sources.end(), is_selected);
   if (NamesNumbers(command.search.program) && (!alone || core.uid_only())) {
     core.Bad("[UIDREQUIRED] Sequence numbers have no meaning here");  // RFC 7377 §2.1
+    return nullptr;
+  }
+  if ((command.search.returns & kReturnSave) != 0 && !alone) {
+    core.Bad("SAVE is for a search in the selected mailbox alone");  // RFC 7377 §2.1
     return nullptr;
   }
   auto task = std::make_unique<MultiSearchTask>(core, std::move(command));

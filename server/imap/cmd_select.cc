@@ -45,6 +45,11 @@ class SelectTask : public Task {
     out += core().rev2() ? " EXISTS\r\n" : " EXISTS\r\n* 0 RECENT\r\n";
     if (core().rev2()) {
       AppendMailbox(&(out += "* LIST () \"/\" "), state.name, true);
+      if (state.name != command_.mailbox) {
+        // It has another name than the client gave it (RFC 9051 §6.3.9.7).
+        AppendMailbox(&(out += " (\"OLDNAME\" ("), command_.mailbox, true);
+        out += "))";
+      }
       out += "\r\n";
     }
     if (loader_.first_unseen() != 0 && !core().rev2() && !core().uid_only()) {
@@ -119,7 +124,10 @@ class SelectTask : public Task {
     for (const IndexEntry& entry : batch->entries) {
       if (const std::uint32_t number = view_->NumberOf(entry.uid); number != 0) {
         AppendUpdate(&out, number, entry, *batch->state.keywords,
-                     {.uid = true, .flags = true, .modseq = true, .by_uid = core().uid_only()});
+                     {.uid = !core().uid_only(),
+                      .flags = true,
+                      .modseq = true,
+                      .by_uid = core().uid_only()});
       }
     }
     if (!batch->next) {

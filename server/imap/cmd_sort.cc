@@ -120,7 +120,7 @@ class SortTask : public ArrangeTask {
     answer.numbers = NumbersOf(*core().view(), found(), command().uid);
     answer.modseq = modseq();
     if ((command().returns & kReturnSave) != 0) {
-      core().view()->Save(sound() ? SavedPart(command(), found()) : UidSet());
+      core().view()->Save(sound() ? SavedPart(command(), found(), Uids(answer.sorted)) : UidSet());
     }
     if (!command().esearch) {
       AppendSearch(&core().out(), answer, "SORT");
@@ -128,6 +128,13 @@ class SortTask : public ArrangeTask {
       AppendEsearch(&core().out(), core().tag(), command(), answer);
     }
     Finish("SORT completed");
+  }
+
+  std::vector<std::uint32_t> Uids(std::vector<std::uint32_t> numbers) {
+    for (std::uint32_t& number : numbers) {
+      number = command().uid ? number : core().view()->UidAt(number).value();
+    }
+    return numbers;
   }
 
   std::vector<SortCriterion> criteria_;

@@ -69,7 +69,7 @@ class StoreTask : public Task {
       return core().Fail(batch.status());
     }
     TellKeywords(core(), *core().view(), batch->state.keywords);
-    const UpdateItems items{.uid = command_.uid || core().qresync(),
+    const UpdateItems items{.uid = (command_.uid || core().qresync()) && !core().uid_only(),
                             .flags = true,
                             .modseq = core().condstore(),
                             .by_uid = core().uid_only()};

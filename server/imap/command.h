@@ -177,7 +177,6 @@ inline constexpr SearchReturn kReturnAll = 4;       //
 inline constexpr SearchReturn kReturnCount = 8;     //
 inline constexpr SearchReturn kReturnSave = 16;     // RFC 5182
 inline constexpr SearchReturn kReturnPartial = 32;  // RFC 9394
-inline constexpr SearchReturn kReturnUpdate = 64;   // RFC 5267
 
 /// "first:last" of PARTIAL (RFC 9394): places in a result, 1 being the first one. `from_end`: both
 /// were written negative, -1 being the last one.

@@ -15,6 +15,7 @@ struct Literal {
   std::size_t begin = 0;  // where the announcement starts in the line
   std::size_t end = 0;    // one after its '}'
   std::string octets;
+  bool binary = false;  // literal8: may hold NUL
 };
 
 /// All lines of a command in one string, without line ends, and its literals in order. Bounded by

@@ -171,7 +171,7 @@ const Literal* Cursor::LiteralHere() const {
 }
 
 Result<std::string> Cursor::TakeLiteral(const Literal& literal) {
-  if (literal.octets.find('\0') != std::string::npos) {
+  if (!literal.binary && literal.octets.find('\0') != std::string::npos) {
     return InvalidArgument("a literal must not hold NUL");
   }
   pos_ = literal.end;

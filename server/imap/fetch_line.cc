@@ -13,7 +13,6 @@ void AppendFetchHead(std::string* out, std::uint32_t number, Uid uid, bool by_ui
 
 void AppendUpdate(std::string* out, std::uint32_t number, const IndexEntry& entry,
                   const KeywordTable& keywords, UpdateItems items) {
-  items.uid = items.uid && !items.by_uid;
   AppendFetchHead(out, number, entry.uid, items.by_uid);
   if (items.uid) {
     out->append("UID ");

@@ -18,7 +18,7 @@ struct UpdateItems {
   bool uid = false;
   bool flags = true;
   bool modseq = false;
-  /// UIDONLY (RFC 9586): messages are named by UID, so that UID as an item says nothing.
+  /// UIDONLY (RFC 9586): messages are named by UID; as an item it is there only if asked for.
   bool by_uid = false;
 };
 

@@ -7,7 +7,6 @@
 #include "server/imap/fetch_line.h"
 #include "server/imap/response.h"
 #include "server/mime/header.h"
-#include "server/mime/transfer.h"
 
 namespace twinspool::imap {
 namespace {
@@ -59,7 +58,18 @@ std::string_view WordOf(FetchAttribute attribute) {
   }
 }
 
-/// "BODY[1.2.HEADER.FIELDS (To)]<0>"
+bool Composed(SectionText text) {
+  return text == SectionText::kHeaderFields || text == SectionText::kHeaderFieldsNot;
+}
+
+Section SectionOf(SectionText text) {
+  Section section;
+  section.text = text;
+  return section;
+}
+
+}  // namespace
+
 void AppendSectionName(std::string* out, const FetchItem& item) {
   out->append(WordOf(item.attribute));
   bool dot = false;
@@ -87,18 +97,6 @@ void AppendSectionName(std::string* out, const FetchItem& item) {
   }
 }
 
-bool Composed(SectionText text) {
-  return text == SectionText::kHeaderFields || text == SectionText::kHeaderFieldsNot;
-}
-
-Section SectionOf(SectionText text) {
-  Section section;
-  section.text = text;
-  return section;
-}
-
-}  // namespace
-
 void FetchMessage::Begin(std::string* out, std::uint32_t number, FetchedMessage message) {
   message_ = std::move(message);
   item_ = 0;
@@ -106,10 +104,12 @@ void FetchMessage::Begin(std::string* out, std::uint32_t number, FetchedMessage 
   summary_.reset();
   structure_.reset();
   scanner_.reset();
+  counting_.reset();
+  decoding_.reset();
   need_ = 0;
   streaming_ = false;
   AppendFetchHead(out, number, message_.uid, plan_.by_uid);
-  if (plan_.uid && !plan_.by_uid) {
+  if (plan_.uid) {
     out->append("UID ");
     AppendNumber(out, message_.uid.value());
     first_ = false;
@@ -133,6 +133,10 @@ std::optional<FetchMessage::Wanted> FetchMessage::Write(std::string* out) {
         return Wanted{scanned_, static_cast<std::size_t>(std::min<std::uint64_t>(
                                     message_.record.size - scanned_, limits::kFetchBatchBytes))};
       }
+      if (counting_) {
+        return Wanted{counting_->at, static_cast<std::size_t>(std::min<std::uint64_t>(
+                                         counting_->end - counting_->at, limits::kBodyChunkBytes))};
+      }
       const std::uint64_t held = message_.octets.size();
       const std::uint64_t length = std::min<std::uint64_t>(need_ - held, limits::kFetchBatchBytes);
       return Wanted{held, static_cast<std::size_t>(length),
@@ -149,6 +153,8 @@ void FetchMessage::Octets(std::string octets) {
     piece_ = std::move(octets);
   } else if (scanner_) {
     Scan(octets);
+  } else if (counting_) {
+    Count(octets);
   } else {
     message_.octets += octets;
   }
@@ -165,6 +171,9 @@ void FetchMessage::AppendOctets(std::string* out, std::string_view octets) const
 }
 
 std::optional<FetchMessage::Wanted> FetchMessage::Stream(std::string* out) {
+  if (decoding_) {
+    return StreamDecoded(out);
+  }
   AppendOctets(out, piece_);
   stream_at_ += piece_.size();
   std::string().swap(piece_);
@@ -305,22 +314,6 @@ bool FetchMessage::WriteSection(std::string* out, const FetchItem& item) {
   return true;
 }
 
-bool FetchMessage::WriteBinary(std::string* out, const FetchItem& item) {
-  Source source;
-  if (!FindBinarySource(item.section, &source)) {
-    return false;
-  }
-  Separate(out);
-  AppendSectionName(out, item);
-  *out += ' ';
-  if (item.attribute == FetchAttribute::kBinary) {
-    WriteSource(out, std::move(source), item.partial, true);
-  } else {
-    AppendNumber(out, source.composed ? source.composed->size() : source.end - source.begin);
-  }
-  return true;
-}
-
 void FetchMessage::WriteSource(std::string* out, Source source,
                                const std::optional<Partial>& partial, bool binary) {
   if (source.nil) {
@@ -391,7 +384,7 @@ void FetchMessage::Scan(std::string_view octets) {
   if (scanned_ >= message_.record.size) {
     structure_ = std::make_shared<const mime::Structure>(scanner_->Finish());
     scanner_.reset();
-    *known_ = {message_.record.body, structure_};
+    *known_ = {message_.record.body, structure_, mime::kNoPart, 0};
   }
 }
 
@@ -435,36 +428,6 @@ bool FetchMessage::FindPartSource(const Section& section, Source* source) {
   source->composed = std::move(data->composed);
   source->begin = data->range.begin;
   source->end = data->range.end;
-  DropLarge();
-  return true;
-}
-
-bool FetchMessage::FindBinarySource(const Section& section, Source* source) {
-  if (section.part.empty()) {
-    return FindSource(section, source);  // the message as it is: it has no encoding as a whole
-  }
-  if (!FindStructure()) {
-    return false;
-  }
-  const mime::PartIndex index = mime::FindPart(*structure_, section.part);
-  const bool leaf = index != mime::kNoPart && structure_->at(index).kind == mime::PartKind::kLeaf;
-  if (!leaf) {
-    return FindPartSource(section, source);
-  }
-  const mime::Part& part = structure_->at(index);
-  const mime::TransferKind kind = mime::TransferKindOf(part.fields.encoding);
-  if (kind == mime::TransferKind::kUnknown) {
-    unknown_encoding_ = true;
-    source->nil = true;
-    return true;
-  }
-  if (kind == mime::TransferKind::kIdentity) {
-    return FindPartSource(section, source);
-  }
-  if (!Have(part.body.end)) {
-    return false;
-  }
-  source->composed = mime::DecodeTransfer(part.fields.encoding, part.body.Of(message_.octets));
   DropLarge();
   return true;
 }

@@ -18,6 +18,7 @@
 #include "server/mime/section.h"
 #include "server/mime/structure.h"
 #include "server/mime/summary.h"
+#include "server/mime/transfer.h"
 
 namespace twinspool::imap {
 
@@ -26,7 +27,13 @@ namespace twinspool::imap {
 struct KnownStructure {
   BodyNo body;
   std::shared_ptr<const mime::Structure> structure;
+  /// Of the part whose decoded octets were counted last (BINARY).
+  mime::PartIndex counted_part = mime::kNoPart;
+  std::uint64_t counted_bytes = 0;
 };
+
+/// "BODY[1.2.HEADER.FIELDS (To)]<0>", and BINARY's likewise.
+void AppendSectionName(std::string* out, const FetchItem& item);
 
 class FetchMessage {
  public:
@@ -65,12 +72,30 @@ class FetchMessage {
     std::optional<std::string> composed;
     std::uint64_t begin = 0;
     std::uint64_t end = 0;
+    /// Octets of that range once decoded, when they are to be decoded on their way.
+    std::optional<std::uint64_t> decoded_bytes;
+    std::string_view encoding;
+  };
+
+  /// An encoded part that is read piece by piece: first to be counted, since a literal says its
+  /// length beforehand, then to be told.
+  struct Decoding {
+    std::uint64_t at = 0;  // of the message: what is fed next
+    std::uint64_t end = 0;
+    mime::TransferDecoder decoder;
+    std::uint64_t skip = 0;  // decoded octets that are not wanted
+    std::uint64_t left = 0;  // and those that are
   };
 
   bool WriteItem(std::string* out, const FetchItem& item);
   bool WriteSummaryItem(std::string* out, const FetchItem& item);
   bool WriteSection(std::string* out, const FetchItem& item);
+  // fetch_binary.cc
   bool WriteBinary(std::string* out, const FetchItem& item);
+  void WriteDecoded(std::string* out, const Source& source, const std::optional<Partial>& partial);
+  bool CountDecoded(mime::PartIndex index, Source* source);
+  void Count(std::string_view octets);
+  std::optional<Wanted> StreamDecoded(std::string* out);
   void WriteSource(std::string* out, Source source, const std::optional<Partial>& partial,
                    bool binary = false);
   std::optional<Wanted> Stream(std::string* out);
@@ -108,6 +133,8 @@ class FetchMessage {
   std::uint64_t stream_at_ = 0;
   std::uint64_t stream_end_ = 0;
   std::string piece_;
+  std::optional<Decoding> counting_;
+  std::optional<Decoding> decoding_;
 };
 
 }  // namespace twinspool::imap

@@ -25,7 +25,7 @@ struct FetchPlan {
   std::uint64_t body_bytes = 0;
 };
 
-/// `uid`: a UID command, whose answers always carry UID.
+/// `uid`: a UID command, whose answers carry UID whether asked for or not.
 FetchPlan PlanFetch(const std::vector<FetchItem>& items, bool uid);
 
 }  // namespace twinspool::imap

@@ -1,6 +1,7 @@
 #include "server/imap/metadata.h"
 
 #include <algorithm>
+#include <set>
 
 #include "server/imap/response.h"
 
@@ -23,20 +24,23 @@ MetadataAnswer SelectMetadata(const std::vector<Annotation>& all,
                               const std::vector<std::string>& entries, MetadataDepth depth,
                               std::optional<std::uint32_t> size_max) {
   MetadataAnswer answer;
-  for (const std::string& asked : entries) {
-    bool found = false;
-    for (const Annotation& one : all) {
-      if (!Matches(one.entry, asked, depth)) {
-        continue;
-      }
-      found = true;
-      if (size_max && one.value->size() > *size_max) {
-        answer.longest = std::max<std::uint64_t>(answer.longest, one.value->size());
-      } else {
-        answer.entries.push_back(one);
-      }
+  for (const Annotation& one : all) {
+    const bool wanted = std::any_of(entries.begin(), entries.end(), [&](const std::string& asked) {
+      return Matches(one.entry, asked, depth);
+    });
+    if (wanted && size_max && one.value->size() > *size_max) {
+      answer.longest = std::max<std::uint64_t>(answer.longest, one.value->size());
+    } else if (wanted) {
+      answer.entries.push_back(one);
     }
-    if (!found && depth == MetadataDepth::kSelf) {
+  }
+  if (depth != MetadataDepth::kSelf) {
+    return answer;
+  }
+  for (const std::string& asked : std::set<std::string>(entries.begin(), entries.end())) {
+    const bool there = std::any_of(all.begin(), all.end(),
+                                   [&](const Annotation& one) { return one.entry == asked; });
+    if (!there) {
       answer.entries.push_back({asked, std::nullopt});
     }
   }
@@ -58,7 +62,11 @@ void AppendMetadata(std::string* out, std::string_view name, bool utf8_names,
   for (const Annotation& one : entries) {
     AppendAstring(&(*out += separator), one.entry);
     *out += ' ';
-    if (one.value) {
+    if (one.value && one.value->find('\0') != std::string::npos) {
+      // NUL may stand in a literal8 only (RFC 5464 §5).
+      AppendLiteralHead(&(*out += '~'), one.value->size());
+      *out += *one.value;
+    } else if (one.value) {
       AppendString(out, *one.value);
     } else {
       *out += "NIL";

@@ -14,8 +14,7 @@
 namespace twinspool::imap {
 
 struct MetadataAnswer {
-  /// In the order of the question; without a value where an entry that was asked for itself is not
-  /// there.
+  /// Each once: what is there, sorted, then without a value what was asked for itself and is not.
   std::vector<Annotation> entries;
   /// The largest value that was left out because of its size; 0: none was.
   std::uint64_t longest = 0;

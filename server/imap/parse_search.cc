@@ -371,8 +371,19 @@ Status ParseCriterion(Cursor* in, SortCriterion* criterion) {
   return in->Expected("a sort key");
 }
 
+/// A key that was named before decides nothing any more, so each is kept once.
 Status ParseCriteria(Cursor* in, std::vector<SortCriterion>* criteria) {
-  TRY(ParseParenthesised(in, [&] { return ParseCriterion(in, &criteria->emplace_back()); }));
+  const auto one = [&]() -> Status {
+    SortCriterion next;
+    TRY(ParseCriterion(in, &next));
+    const bool known = std::any_of(criteria->begin(), criteria->end(),
+                                   [&](const SortCriterion& had) { return had.key == next.key; });
+    if (!known) {
+      criteria->push_back(next);
+    }
+    return OkStatus();
+  };
+  TRY(ParseParenthesised(in, one));
   return criteria->empty() ? in->Expected("a sort key") : OkStatus();
 }
 
@@ -403,9 +414,6 @@ Result<CommandBody> ParseMultiSearch(Cursor* in) {
   if (in->TryWord("RETURN")) {
     multi.search.returns = 0;
     TRY(ParseReturn(in, &multi.search));
-  }
-  if ((multi.search.returns & kReturnSave) != 0) {
-    return InvalidArgument("SAVE is for a search in the selected mailbox alone");
   }
   if (in->TryWord("CHARSET")) {
     TRY(in->Space());

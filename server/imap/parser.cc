@@ -151,6 +151,11 @@ Status ParseAppendOptions(Cursor* in, AppendPrefix* prefix) {
     }
     TRY(in->Space());
   }
+  prefix->utf8 = in->TryWord("UTF8");
+  if (prefix->utf8) {
+    TRY(in->Space());
+    TRY(in->Expect('('));
+  }
   return in->AtEnd() ? OkStatus() : in->Expected("flags, a date or the message as a literal");
 }
 

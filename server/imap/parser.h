@@ -41,6 +41,7 @@ struct AppendPrefix {
   std::optional<ReplaceTarget> replaces;  // likewise
   FlagList flags;
   std::optional<DateTime> date;
+  bool utf8 = false;  // as "UTF8 (" literal ")" (RFC 6855 §4)
 };
 
 /// "[number] mailbox [(flags)] ["date"] " up to the end of the text, where the literal was

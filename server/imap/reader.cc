@@ -162,7 +162,7 @@ void CommandReader::OnCommandEnd() {
     BeginCommand();
     return;
   }
-  if (in_append_ && text_.line.empty()) {
+  if (in_append_ && TakeClosing() && text_.line.empty()) {
     Emit(AppendEnd{append_tag_});
     BeginCommand();
     return;
@@ -209,18 +209,30 @@ void CommandReader::OnAnnouncement(const Announcement& announced) {
   }
 }
 
-bool CommandReader::AnnouncesMessage(const Announcement& announced) const {
+bool CommandReader::AnnouncesMessage(const Announcement& announced) {
   if (in_append_) {
     return true;
   }
+  if (!mailbox_at_) {
+    mailbox_at_ = AppendMailboxAt(text_.line);
+  }
   // Directly after "tag APPEND " stands the mailbox, a literal like any other.
-  const std::optional<std::size_t> mailbox = AppendMailboxAt(text_.line);
-  return mailbox && announced.begin > *mailbox;
+  return *mailbox_at_ && announced.begin > **mailbox_at_;
+}
+
+bool CommandReader::TakeClosing() {
+  const bool good = !closing_ || text_.line.starts_with(')');
+  if (std::exchange(closing_, false) && good) {
+    text_.line.erase(0, 1);
+  }
+  return good;
 }
 
 void CommandReader::OnLiteral(const Announcement& announced) {
-  if (announced.binary) {
-    EmitBad(InvalidArgument("a binary literal is for messages of APPEND only"), &announced);
+  const Result<CommandHead> head = ParseHead(text_.line);
+  if (announced.binary && !(head.ok() && head->verb == "SETMETADATA")) {
+    EmitBad(InvalidArgument("a binary literal is for messages and for values of SETMETADATA"),
+            &announced);
     return;
   }
   if (announced.size > literal_bytes_max() - std::min(literal_bytes_, literal_bytes_max())) {
@@ -229,7 +241,7 @@ void CommandReader::OnLiteral(const Announcement& announced) {
     return;
   }
   literal_bytes_ += static_cast<std::size_t>(announced.size);
-  text_.literals.push_back({announced.begin, text_.line.size(), {}});
+  text_.literals.push_back({announced.begin, text_.line.size(), {}, announced.binary});
   if (announced.sync) {
     Emit(NeedContinuation{TagOfCommand(), announced.size});
   }
@@ -239,8 +251,12 @@ void CommandReader::OnLiteral(const Announcement& announced) {
 void CommandReader::OnMessageLiteral(const Announcement& announced) {
   text_.line.resize(announced.begin);
   const std::string tag = TagOfCommand();
+  const bool closed = TakeClosing();
   Result<AppendPrefix> prefix =
       in_append_ ? ParseNextAppend(text_) : ParseFirstAppend(text_, utf8_names_);
+  if (!closed) {
+    prefix = InvalidArgument("expected ')' behind a message sent as UTF8");
+  }
   if (in_append_ && replacing_) {
     prefix = InvalidArgument("REPLACE takes one message");
   }
@@ -259,6 +275,7 @@ void CommandReader::OnMessageLiteral(const Announcement& announced) {
     in_append_ = true;
     append_tag_ = tag;
   }
+  closing_ = prefix->utf8;
   Emit(AppendMessageBegin{std::move(prefix->flags), prefix->date, announced.size, announced.sync,
                           announced.binary});
   text_.Clear();
@@ -378,6 +395,8 @@ void CommandReader::BeginCommand() {
   state_ = State::kLine;
   discarding_ = false;
   in_append_ = false;
+  closing_ = false;
+  mailbox_at_.reset();
   literal_bytes_ = 0;
   remaining_ = 0;
   // Literals may have been large; an idle connection keeps only a little.

@@ -103,7 +103,9 @@ class CommandReader {
   void OnCommandEnd();
   std::optional<Announcement> FindAnnouncement(std::size_t line_begin) const;
   /// Whether the literal announced at the end of text_ is a message of APPEND.
-  bool AnnouncesMessage(const Announcement& announced) const;
+  bool AnnouncesMessage(const Announcement& announced);
+  /// Takes the ')' behind a message that was sent as UTF8; false: it is missing.
+  bool TakeClosing();
 
   void Emit(Event event) { events_.push_back(std::move(event)); }
   void EmitFatal(std::string text);
@@ -139,6 +141,9 @@ class CommandReader {
   CommandText text_;        // the command, or of an APPEND what follows the last message
   bool in_append_ = false;  // AppendBegin was handed out
   bool replacing_ = false;  // for REPLACE
+  bool closing_ = false;    // a ')' is to follow the message: it was sent as UTF8 (RFC 6855 §4)
+  /// AppendMailboxAt of the command, once a literal made it matter.
+  std::optional<std::optional<std::size_t>> mailbox_at_;
   std::string append_tag_;
   std::deque<Event> events_;  // at most a few
 };

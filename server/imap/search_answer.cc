@@ -94,21 +94,27 @@ void AppendResults(std::string* out, const cmd::Search& command, const SearchAns
   *out += "\r\n";
 }
 
-UidSet SavedPart(const cmd::Search& command, const UidSet& uids) {
+UidSet SavedPart(const cmd::Search& command, const UidSet& uids,
+                 const std::vector<std::uint32_t>& sorted) {
   constexpr SearchReturn kParts = kReturnMin | kReturnMax | kReturnPartial;
   if (uids.empty() || (command.returns & (kReturnAll | kReturnCount)) != 0 ||
       (command.returns & kParts) == 0) {
     return uids;
   }
   UidSet part;
-  if (command.partial) {
+  if (command.partial && sorted.empty()) {
     part = PartOf(uids, *command.partial);
+  } else if (command.partial) {
+    const Places places = PlacesOf(*command.partial, sorted.size());
+    for (std::uint64_t place = places.first; place <= places.last; ++place) {
+      part.Add(sorted[static_cast<std::size_t>(place - 1)]);
+    }
   }
   if ((command.returns & kReturnMin) != 0) {
-    part.Add(uids.Min());
+    part.Add(sorted.empty() ? uids.Min() : sorted.front());
   }
   if ((command.returns & kReturnMax) != 0) {
-    part.Add(uids.Max());
+    part.Add(sorted.empty() ? uids.Max() : sorted.back());
   }
   return part;
 }

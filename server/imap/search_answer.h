@@ -39,8 +39,10 @@ void AppendResults(std::string* out, const cmd::Search& command, const SearchAns
 /// Whether the program names messages by sequence number ("$" aside).
 bool NamesNumbers(const SearchKey& key);
 
-/// What RETURN (SAVE …) keeps of the UIDs found: the smallest, the largest and the named part when
-/// those alone are asked for, else all (RFC 5182 §2.4, RFC 9394 §3.3).
-UidSet SavedPart(const cmd::Search& command, const UidSet& uids);
+/// What RETURN (SAVE …) keeps of the UIDs found: the first, the last and the named part when those
+/// alone are asked for, else all (RFC 5182 §2.4, RFC 9394 §3.3). `sorted`: the same in the order of
+/// a SORT, or empty.
+UidSet SavedPart(const cmd::Search& command, const UidSet& uids,
+                 const std::vector<std::uint32_t>& sorted = {});
 
 }  // namespace twinspool::imap

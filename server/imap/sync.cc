@@ -63,7 +63,7 @@ class SyncTask : public Task {
 
   void TellChange(std::uint32_t number, const IndexEntry& entry, const KeywordTable& keywords) {
     UpdateItems items;
-    items.uid = style_.uid || core().qresync();
+    items.uid = (style_.uid || core().qresync()) && !core().uid_only();
     items.modseq = core().condstore();
     items.by_uid = core().uid_only();
     items.flags = !style_.own_silent || !Own(entry);

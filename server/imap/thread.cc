@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <unordered_map>
 #include <utility>
 
@@ -26,7 +27,8 @@ class Forest {
  public:
   explicit Forest(std::vector<ThreadMessage> messages) : messages_(std::move(messages)) {
     parent_.assign(messages_.size(), kNone);
-    has_child_.assign(messages_.size(), false);
+    tree_.resize(messages_.size());
+    std::iota(tree_.begin(), tree_.end(), 0);
   }
 
   void BySubject();
@@ -49,7 +51,8 @@ class Forest {
   Index NewNode();
   Index NodeOf(const mime::MessageIdHash& id);
   void Link(Index parent, Index child);
-  bool IsAbove(Index node, Index other);
+  Index TreeOf(Index node);
+  bool MayBePlaced(Index node, std::size_t i) const;
   void LinkAll();
   void Prune();
 
@@ -66,15 +69,16 @@ class Forest {
   std::vector<ThreadMessage> messages_;
   std::unordered_map<mime::MessageIdHash, Index, HashOfId> ids_;
   std::vector<Index> parent_;
-  std::vector<bool> has_child_;
+  std::vector<Index> tree_;  // disjoint sets: see TreeOf
   std::vector<std::vector<Index>> children_;
   std::vector<Index> roots_;
 };
 
 Index Forest::NewNode() {
+  const auto node = static_cast<Index>(parent_.size());
   parent_.push_back(kNone);
-  has_child_.push_back(false);
-  return static_cast<Index>(parent_.size()) - 1;
+  tree_.push_back(node);
+  return node;
 }
 
 Index Forest::NodeOf(const mime::MessageIdHash& id) {
@@ -85,25 +89,28 @@ Index Forest::NodeOf(const mime::MessageIdHash& id) {
   return at->second;
 }
 
-/// Whether `node` is `other` or above it.
-bool Forest::IsAbove(Index node, Index other) {
-  while (other != kNone && other != node) {
-    other = Parent(other);
+/// A node that stands for the tree that `node` is in.
+Index Forest::TreeOf(Index node) {
+  while (tree_[static_cast<std::size_t>(node)] != node) {
+    Index& above = tree_[static_cast<std::size_t>(node)];
+    above = tree_[static_cast<std::size_t>(above)];
+    node = above;
   }
-  return other == node;
+  return node;
 }
 
+/// `child` has no parent: a circle would come about where both are in one tree.
 void Forest::Link(Index parent, Index child) {
-  // Without children nothing can be below it, which saves most of the walks.
-  const bool circle =
-      has_child_[static_cast<std::size_t>(child)] ? IsAbove(child, parent) : parent == child;
-  if (!circle) {
+  const Index above = TreeOf(parent);
+  const Index below = TreeOf(child);
+  if (above != below) {
     Parent(child) = parent;
-    has_child_[static_cast<std::size_t>(parent)] = true;
+    tree_[static_cast<std::size_t>(below)] = above;
   }
 }
 
-/// Step 1 of REFERENCES.
+/// Step 1 of REFERENCES. A message's own last reference overrules what others say of it, so these
+/// come first: nothing has to be taken apart again, and trees only grow together.
 void Forest::LinkAll() {
   for (std::size_t i = 0; i < messages_.size(); ++i) {
     if (!mime::IsNone(messages_[i].id)) {
@@ -111,20 +118,26 @@ void Forest::LinkAll() {
     }
   }
   for (std::size_t i = 0; i < messages_.size(); ++i) {
+    if (!messages_[i].references.empty()) {
+      Link(NodeOf(messages_[i].references.back()), static_cast<Index>(i));
+    }
+  }
+  for (std::size_t i = 0; i < messages_.size(); ++i) {
     Index before = kNone;
     for (const mime::MessageIdHash& id : messages_[i].references) {
       const Index node = NodeOf(id);
-      if (before != kNone && Parent(node) == kNone) {
+      if (before != kNone && Parent(node) == kNone && MayBePlaced(node, i)) {
         Link(before, node);
       }
       before = node;
     }
-    const auto self = static_cast<Index>(i);
-    Parent(self) = kNone;
-    if (before != kNone) {
-      Link(before, self);
-    }
   }
+}
+
+/// Whether what message `i` says of `node` counts: the node is no message, or one that says nothing
+/// itself and came before.
+bool Forest::MayBePlaced(Index node, std::size_t i) const {
+  return !IsMessage(node) || (At(node).references.empty() && static_cast<std::size_t>(node) < i);
 }
 
 /// Steps 2 and 3: ids without a message go, except a root that holds several messages together.

@@ -19,8 +19,9 @@ void ViewLoader::ReadOn(Uid from) {
 }
 
 void ViewLoader::OnUids(Result<UidBatch> batch) {
+  // What `done` does may be another Load.
   if (!batch.ok()) {
-    return done_(batch.status());
+    return std::exchange(done_, nullptr)(batch.status());
   }
   if (!std::exchange(loaded_, true)) {
     state_ = batch->state;
@@ -36,7 +37,7 @@ void ViewLoader::OnUids(Result<UidBatch> batch) {
   if (batch->next) {
     return ReadOn(*batch->next);
   }
-  done_(OkStatus());
+  std::exchange(done_, nullptr)(OkStatus());
 }
 
 }  // namespace twinspool::imap

@@ -104,14 +104,16 @@ bool TakeLeader(std::string_view* text, bool* reply) {
   return true;
 }
 
-/// A blob at the start, if something is left behind it.
-bool TakeBlob(std::string_view* text) {
-  const std::size_t blob = BlobLength(*text);
-  if (blob == 0 || blob == text->size()) {
-    return false;
+/// All blobs at the start; the last of them stays if nothing stands behind it. In one walk, or a
+/// row of them would cost the square of its length.
+void TakeBlobs(std::string_view* text) {
+  std::size_t at = 0;
+  std::size_t last = 0;
+  while (const std::size_t blob = BlobLength(text->substr(at))) {
+    last = at;
+    at += blob;
   }
-  text->remove_prefix(blob);
-  return true;
+  text->remove_prefix(at < text->size() ? at : last);
 }
 
 // --- addresses
@@ -189,10 +191,10 @@ std::string BaseSubject(std::string_view decoded, bool* reply) {
   *reply = false;
   while (true) {
     *reply = TakeTrailers(&text) || *reply;
-    do {
-      while (TakeLeader(&text, reply)) {
-      }
-    } while (TakeBlob(&text));
+    while (TakeLeader(&text, reply)) {
+    }
+    // No mark follows them, and what is left does not begin with a leader either.
+    TakeBlobs(&text);
     if (!StartsWithWord(text, "[fwd:") || !text.ends_with(']')) {
       return std::string(text);
     }

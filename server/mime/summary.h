@@ -18,7 +18,7 @@
 namespace twinspool::mime {
 
 /// Raise it when the layout, or anything that gets rendered, changes.
-inline constexpr std::uint64_t kSummaryVersion = 2;
+inline constexpr std::uint64_t kSummaryVersion = 3;
 
 struct Summary {
   std::string envelope;            // as FETCH ENVELOPE answers

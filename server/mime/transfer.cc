@@ -1,5 +1,6 @@
 #include "server/mime/transfer.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -70,22 +71,61 @@ std::string DecodeTransfer(std::string_view encoding, std::string_view body) {
 std::string DecodeBase64Loosely(std::string_view text) {
   std::string out;
   out.reserve(text.size() / 4 * 3 + 3);
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
+  TransferDecoder("base64").Feed(text, &out);
+  return out;
+}
+
+TransferDecoder::TransferDecoder(std::string_view encoding)
+    : base64_(EqualsIgnoreCase(encoding, "base64")),
+      quoted_(EqualsIgnoreCase(encoding, "quoted-printable")) {}
+
+void TransferDecoder::FeedBase64(std::string_view octets, std::string* out) {
+  for (const char c : octets) {
     const int value = kBase64Values[static_cast<unsigned char>(c)];
     if (value < 0) {
-      count = c == '=' ? 0 : count;
+      count_ = c == '=' ? 0 : count_;
       continue;
     }
-    bits = bits << 6 | static_cast<std::uint32_t>(value);
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      out.push_back(static_cast<char>(bits >> count & 0xff));
+    bits_ = bits_ << 6 | static_cast<std::uint32_t>(value);
+    count_ += 6;
+    if (count_ >= 8) {
+      count_ -= 8;
+      out->push_back(static_cast<char>(bits_ >> count_ & 0xff));
     }
   }
-  return out;
+}
+
+void TransferDecoder::Feed(std::string_view octets, std::string* out) {
+  if (base64_) {
+    return FeedBase64(octets, out);
+  }
+  if (!quoted_) {
+    out->append(octets);
+    return;
+  }
+  while (!octets.empty()) {
+    const std::size_t end = std::min(octets.find('\n'), octets.size() - 1) + 1;
+    line_.append(octets.substr(0, end));
+    octets.remove_prefix(end);
+    if (line_.ends_with('\n')) {
+      out->append(DecodeQuotedPrintable(line_));
+      line_.clear();
+    } else if (line_.size() > kLineBytesMax) {
+      // Not inside of "=XY": that begins at most two octets before the end.
+      std::size_t cut = std::min(line_.find('=', line_.size() - 3), line_.size());
+      // Nor before it is known whether white space ends the line.
+      while (cut > 0 && IsWsp(line_[cut - 1])) {
+        --cut;
+      }
+      out->append(cut == 0 ? line_ : DecodeQuotedPrintable(std::string_view(line_).substr(0, cut)));
+      line_.erase(0, cut == 0 ? line_.size() : cut);
+    }
+  }
+}
+
+void TransferDecoder::Finish(std::string* out) {
+  out->append(DecodeQuotedPrintable(line_));
+  line_.clear();
 }
 
 std::string DecodeQuotedPrintable(std::string_view text) {

@@ -5,6 +5,7 @@
 // uses that must refuse broken input.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,29 @@ namespace twinspool::mime {
 /// decoded, or nobody knows.
 enum class TransferKind { kIdentity, kEncoded, kUnknown };
 TransferKind TransferKindOf(std::string_view encoding);
+
+/// The same as DecodeTransfer, piece by piece and cut anywhere, holding little: a body of any size
+/// can be counted and told. Of a line of quoted-printable so much is kept as is
+/// needed; a run of white space longer than kLineBytesMax stays although it ends a line.
+class TransferDecoder {
+ public:
+  static constexpr std::size_t kLineBytesMax = 64u << 10;
+
+  explicit TransferDecoder(std::string_view encoding);
+  /// Appends to *out what is known of `octets` by now.
+  void Feed(std::string_view octets, std::string* out);
+  /// The body ends here.
+  void Finish(std::string* out);
+
+ private:
+  void FeedBase64(std::string_view octets, std::string* out);
+
+  bool base64_ = false;
+  bool quoted_ = false;
+  std::uint32_t bits_ = 0;
+  int count_ = 0;
+  std::string line_;  // quoted-printable, not complete yet
+};
 
 /// `body` decoded; unknown encodings give it back unchanged. Never longer than `body`.
 std::string DecodeTransfer(std::string_view encoding, std::string_view body);

@@ -66,13 +66,16 @@ Poster Connection::poster() {
 }
 
 void Connection::Write(std::string_view bytes) {
-  if (deflate_ != nullptr) {
-    std::string packed;
-    deflate_->Write(bytes, &packed);
-    output_.Append(packed);
-  } else {
-    output_.Append(bytes);
+  if (deflate_ == nullptr) {
+    return Queue(bytes);
   }
+  std::string packed;
+  deflate_->Write(bytes, &packed);
+  Queue(packed);
+}
+
+void Connection::Queue(std::string_view bytes) {
+  output_.Append(bytes);
   was_high_ = was_high_ || output_pending() > limits::kOutputHighBytes;
 }
 
@@ -159,14 +162,8 @@ void Connection::Settle() {
   if (deflate_ != nullptr) {
     std::string packed;
     deflate_->Flush(&packed);
-    output_.Append(packed);
-    const bool more = phase_ == Phase::kOpen && !paused_ && deflate_->has_input();
-    if (more && !inflating_ && !std::exchange(inflate_asked_, true)) {
-      thread_->Post([self = shared_from_this()] {
-        self->inflate_asked_ = false;
-        self->Inflate();
-      });
-    }
+    Queue(packed);
+    AskInflate();
   }
   if (output_pending() > limits::kOutputHardBytes) {
     registry_->stats().overflowed.fetch_add(1);

@@ -94,7 +94,10 @@ class Connection final : public SessionHost,
   void OnCipherText(std::string_view bytes);
   /// Plain text, still compressed if the session wants that.
   void OnPlainText(std::string_view bytes);
+  void AskInflate();
   void Inflate();
+  /// Appends to the output queue.
+  void Queue(std::string_view bytes);
   void Decrypt();
   void OnEnd();
 

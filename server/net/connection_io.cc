@@ -1,6 +1,7 @@
 // Octets in and out of a connection, plain or through TLS.
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -24,7 +25,8 @@ bool Connection::WantsInput() const {
     case Phase::kHandshake:
       return !ended_;
     case Phase::kOpen:
-      return !ended_ && !paused_;
+      // What is not inflated yet comes first, or it would grow without a bound.
+      return !ended_ && !paused_ && (deflate_ == nullptr || !deflate_->has_input());
     case Phase::kLingering:
       return true;
     case Phase::kStartTls:
@@ -97,11 +99,21 @@ void Connection::OnPlainText(std::string_view bytes) {
     return Call([&](Session& session) { session.Input(bytes); });
   }
   deflate_->GiveInput(bytes);
-  Inflate();
+  AskInflate();
 }
 
-// Stops when the session pauses: a few compressed octets could become more than it may keep. So
-// much at a time that others on this thread get their turn.
+// In a turn of its own, so that the others on this thread get theirs.
+void Connection::AskInflate() {
+  const bool more = phase_ == Phase::kOpen && !paused_ && deflate_->has_input();
+  if (more && !inflating_ && !std::exchange(inflate_asked_, true)) {
+    thread_->Post([self = shared_from_this()] {
+      self->inflate_asked_ = false;
+      self->Inflate();
+    });
+  }
+}
+
+// Stops when the session pauses: a few compressed octets could become more than it may keep.
 void Connection::Inflate() {
   auto& buffer = thread_->inflate_buffer();
   inflating_ = true;

@@ -11,22 +11,25 @@
 namespace twinspool::store {
 namespace {
 
-/// Live entries and their values.
-using Entries = std::map<std::string, std::string, std::less<>>;
+struct Entries {
+  std::map<std::string, std::string, std::less<>> live;
+  std::size_t rows = 0;  // those that were removed lately included
+};
 
 Result<Entries> ReadEntries(StoreTxn& txn, UserId user, MailboxId mailbox) {
   const std::string prefix = MiscKey(user, proto::MiscItem::ANNOTATION, AnnotationKey(mailbox, ""));
   Entries entries;
   Status status;
-  TRY(txn.edit().ScanRows(user, Family::kMisc, prefix,
-                          [&](std::string_view key, std::string_view value) {
-                            Result<MiscRow> row = DecodeMiscRow(value);
-                            status = row.status();
-                            if (row.ok() && !row->deleted) {
-                              entries.emplace(key.substr(prefix.size()), std::move(row->value));
-                            }
-                            return row.ok();
-                          }));
+  TRY(txn.edit().ScanRows(
+      user, Family::kMisc, prefix, [&](std::string_view key, std::string_view value) {
+        Result<MiscRow> row = DecodeMiscRow(value);
+        status = row.status();
+        ++entries.rows;
+        if (row.ok() && !row->deleted) {
+          entries.live.emplace(key.substr(prefix.size()), std::move(row->value));
+        }
+        return row.ok();
+      }));
   TRY(status);
   return entries;
 }
@@ -62,19 +65,25 @@ Status SetAnnotations(StoreTxn& txn, UserId user, MailboxId mailbox,
   for (const Annotation& change : changes) {
     wanted[change.entry] = change.value;
   }
-  std::size_t count = before.size();
+  std::size_t count = before.live.size();
+  std::size_t rows = before.rows;
   for (const auto& [entry, value] : wanted) {
-    const auto known = before.find(entry);
-    const bool there = known != before.end();
+    const auto known = before.live.find(entry);
+    const bool there = known != before.live.end();
     if (there ? value == known->second : !value) {
       continue;
     }
     count = count + (value ? 1 : 0) - (there ? 1 : 0);
+    rows += there ? 0 : 1;  // perhaps one that is there as removed
     TRY(Put(txn, user, AnnotationKey(mailbox, entry), value));
   }
-  return count > limits::kAnnotationsPerMailboxMax && count > before.size()
-             ? LimitExceeded("There are too many annotations")
-             : OkStatus();
+  if (count > limits::kAnnotationsPerMailboxMax && count > before.live.size()) {
+    return LimitExceeded("There are too many annotations");
+  }
+  if (rows > limits::kAnnotationRowsMax && rows > before.rows) {
+    return LimitExceeded("Too many annotations were removed lately; try again in a week");
+  }
+  return OkStatus();
 }
 
 Result<std::size_t> ForgetAnnotations(StoreTxn& txn, UserId user, MailboxId mailbox) {

@@ -45,8 +45,8 @@ class UserJobs {
   Status Take(Tombstones& tombstones) {
     TRY(FinishDeletion());
     TRY(PurgeMailboxes());
-    TRY(tombstones.ForgetMailboxes());
     TRY(tombstones.ForgetSmallRows(whole_user_));
+    TRY(tombstones.ForgetMailboxes());
     TRY(Collect());
     TRY(ForgetTokens());
     return whole_user_ ? tombstones.ForgetUser() : OkStatus();

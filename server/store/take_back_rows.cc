@@ -25,9 +25,30 @@ Status PutRow(StoreTxn& txn, UserId user, const proto::GiveBack& item, const Mis
   return OkStatus();
 }
 
-Result<proto::GivenBack> TakeRow(StoreTxn& txn, UserId user, const proto::GiveBack& item) {
+/// An annotation of a mailbox belongs to where that mailbox's mail goes now; false: nowhere.
+Result<bool> FindHome(StoreTxn& txn, UserId user, TakeBackMemory* memory, std::string* key) {
+  if (key->size() < 1 + MailboxId::kSize || (*key)[0] != proto::MiscItem::ANNOTATION) {
+    return true;
+  }
+  MailboxId mailbox = MailboxId::FromBytes(std::string_view(*key).substr(1, MailboxId::kSize));
+  if (mailbox.nil()) {
+    return true;
+  }
+  ASSIGN_OR_RETURN(const auto home, memory->HomeOf(mailbox));
+  mailbox = home.value_or(mailbox);
+  key->replace(1, MailboxId::kSize, mailbox.bytes());
+  ASSIGN_OR_RETURN(const HeadMailbox* head, txn.edit().Mailbox(user, mailbox));
+  return head->exists();
+}
+
+Result<proto::GivenBack> TakeRow(StoreTxn& txn, UserId user, TakeBackMemory* memory,
+                                 proto::GiveBack item) {
   if (item.key().empty() || item.header().empty()) {
     return MakeOutcome(item, "nothing is left of it");
+  }
+  ASSIGN_OR_RETURN(const bool placed, FindHome(txn, user, memory, item.mutable_key()));
+  if (!placed) {
+    return MakeOutcome(item, "its mailbox is gone");
   }
   const std::string key = std::string(user.bytes()) + item.key();
   ASSIGN_OR_RETURN(const auto now, txn.edit().Row(user, Family::kMisc, key));
@@ -53,7 +74,7 @@ Result<Outcomes> TakeSmallRows(StoreTxn& txn, const GivenItems& items) {
       outcomes.push_back(*std::move(known));
       continue;
     }
-    ASSIGN_OR_RETURN(proto::GivenBack outcome, TakeRow(txn, user, *item));
+    ASSIGN_OR_RETURN(proto::GivenBack outcome, TakeRow(txn, user, &memory, *item));
     TRY(memory.Remember(outcome));
     outcomes.push_back(std::move(outcome));
   }

@@ -78,15 +78,20 @@ Status Tombstones::ForgetMailboxPart(std::span<const MailboxId> mailboxes) {
     }
   }
   TRY(RaiseValidityFloor(txn, validity));
+  std::size_t things = 0;
   for (const MailboxId id : empty) {
+    if (things > limits::kThingsPerJobWrite) {
+      break;  // the rest has its turn in the next round
+    }
     ASSIGN_OR_RETURN(const std::size_t annotations, ForgetAnnotations(txn, user_, id));
+    things += annotations;
     forgotten_ += annotations;
     ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user_));
     proto::ForgetItem* item = txn.Add(user_)->mutable_forget();
     item->set_mailbox_id(std::string(id.bytes()));
     item->set_modseq(modseq.value());
+    ++forgotten_;
   }
-  forgotten_ += empty.size();
   return txn.Commit().status();
 }
 

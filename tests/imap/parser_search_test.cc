@@ -71,6 +71,8 @@ TEST(ParserSearch, Sort) {
   EXPECT_EQ(Line("a SORT (ARRIVAL CC FROM SIZE TO) X ALL"),
             "a SORT rising=ARRIVAL rising=CC rising=FROM rising=SIZE rising=TO charset='X' "
             "program=(and (all))");
+  EXPECT_EQ(Line("a SORT (CC SIZE REVERSE CC CC) X ALL"),
+            "a SORT rising=CC rising=SIZE charset='X' program=(and (all))");
   for (const std::string arguments : {"", "()", "() UTF-8 ALL", "(SUBJECT) ALL", "(SUBJECT) UTF-8",
                                       "(REVERSE) UTF-8 ALL", "(BCC) UTF-8 ALL", "SUBJECT UTF-8 ALL",
                                       "(SUBJECT,DATE) UTF-8 ALL", "RETURN () UTF-8 ALL"}) {

@@ -54,10 +54,13 @@ TEST(ReaderLiteral, AWrongCommandGetsNoContinuation) {
             (Lines{"BAD tag='a' text='unknown command'", "b NOOP"}));
 }
 
-TEST(ReaderLiteral, BinaryLiteralsAreForAppend) {
+TEST(ReaderLiteral, BinaryLiteralsAreForMessagesAndMetadata) {
   EXPECT_EQ(
       ReadEveryWay("a LOGIN ~{3+}\r\nann x\r\nb NOOP\r\n"),
-      (Lines{"BAD tag='a' text='a binary literal is for messages of APPEND only'", "b NOOP"}));
+      (Lines{"BAD tag='a' text='a binary literal is for messages and for values of SETMETADATA'",
+             "b NOOP"}));
+  EXPECT_EQ(Line("a SETMETADATA x (/private/y ~{3+}\r\na" + std::string(1, '\0') + "b)"),
+            "a SETMETADATA mailbox='x' /private/y='a\\00b'");
 }
 
 TEST(ReaderLiteral, LimitBeforeLogin) {

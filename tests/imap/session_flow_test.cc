@@ -1,6 +1,8 @@
 // What transcripts cannot say: pacing, coalescing, lifetimes, linear cost.
 #include <chrono>
+#include <fstream>
 #include <memory>
+#include <sstream>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -89,6 +91,53 @@ TEST_F(ImapFlow, SlowClientBoundsTheOutputOfALargeBody) {
   EXPECT_LE(session_.pending_max(), 3 * limits::kOutputHighBytes);
   EXPECT_GT(rounds, 5);
   EXPECT_NE(session_.output().find(body), std::string::npos);
+}
+
+TEST_F(ImapFlow, ALargeEncodedPartIsDecodedOnItsWay) {
+  constexpr std::size_t kDecoded = 12u << 20;
+  std::string body =
+      "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nfirst\r\n"
+      "--b\r\nContent-Transfer-Encoding: base64\r\n\r\n";
+  for (std::size_t i = 0; i < kDecoded; i += 48) {
+    body += std::string(64, 'Q') + "\r\n";  // 0x41 0x04 0x10, sixteen times
+  }
+  Fill(1, body + "--b--\r\n");
+  Open();
+  Say("s SELECT INBOX");
+  EXPECT_EQ(Say("a FETCH 1 (BINARY.SIZE[2] BINARY.SIZE[1])"),
+            "* 1 FETCH (BINARY.SIZE[2] " + std::to_string(kDecoded) +
+                " BINARY.SIZE[1] 5)\r\na OK FETCH completed\r\n");
+  EXPECT_EQ(Say("b FETCH 1 (BINARY.PEEK[2]<12000001.4>)"),
+            "* 1 FETCH (BINARY[2]<12000001> ~{4}\r\n\x04\x10\x41\x04)\r\nb OK FETCH completed\r\n");
+  EXPECT_EQ(Say("c FETCH 1 (BINARY.PEEK[2]<99000000.4> BINARY.PEEK[1])"),
+            "* 1 FETCH (BINARY[2]<99000000> ~{0}\r\n BINARY[1] ~{5}\r\nfirst)\r\n"
+            "c OK FETCH completed\r\n");
+  session_.set_slow(true);
+  session_.Send("d FETCH 1 (BINARY.PEEK[2] UID)\r\n");
+  Settle();
+  for (int round = 0; round < 1000 && session_.output().find("d OK") == std::string::npos;
+       ++round) {
+    session_.TakeOutput();
+    Settle();
+  }
+  EXPECT_LE(session_.pending_max(), 3 * limits::kOutputHighBytes);
+  const std::string head =
+      "* 1 FETCH (UID 1 BINARY[2] ~{" + std::to_string(kDecoded) + "}\r\n\x41\x04\x10\x41";
+  EXPECT_TRUE(session_.output().starts_with(head)) << session_.output().substr(0, 80);
+  EXPECT_TRUE(session_.output().ends_with("\x41\x04\x10)\r\nd OK FETCH completed\r\n"));
+}
+
+TEST_F(ImapFlow, ManyMessagesAreSortedAndThreadedAside) {
+  Fill(static_cast<int>(limits::kSortAsideMin) + 1, "Subject: Re: s\r\n\r\n");
+  Open();
+  Say("s SELECT INBOX");
+  const std::string last = std::to_string(limits::kSortAsideMin + 1);
+  const std::string sorted = Say("a SORT (REVERSE SUBJECT SIZE) UTF-8 ALL");
+  EXPECT_TRUE(sorted.starts_with("* SORT 1 2 3 ")) << sorted.substr(0, 40);
+  EXPECT_TRUE(sorted.ends_with(" " + last + "\r\na OK SORT completed\r\n"));
+  const std::string threads = Say("b THREAD REFERENCES UTF-8 ALL");
+  EXPECT_TRUE(threads.starts_with("* THREAD ((1)(2)(3)")) << threads.substr(0, 40);
+  EXPECT_TRUE(threads.ends_with("(" + last + "))\r\nb OK THREAD completed\r\n"));
 }
 
 TEST_F(ImapFlow, SlowClientBoundsTheOutputOfAHundredThousandFlags) {
@@ -382,6 +431,47 @@ TEST_F(ImapFlow, RefusedLoginsWaitLongerEachTime) {
   session_.output().clear();
   EXPECT_EQ(Say("b LOGIN test wrong"), "");
   EXPECT_EQ(session_.timeout_ms(), 1000);
+}
+
+TEST_F(ImapFlow, ALongSearchSaysHowFarItIsAndAShortOneDoesNot) {
+  Fill(3, "Subject: s\r\n\r\nbeta\r\n");
+  Open();
+  Say("s SELECT INBOX");
+  EXPECT_EQ(Say("a SEARCH BODY beta"), "* SEARCH 1 2 3\r\na OK SEARCH completed\r\n");
+  store_.set_complete_later(true);
+  session_.Send("c SEARCH BODY beta\r\n");
+  session_.Run();
+  clock_.AdvanceMs(limits::kProgressMs);
+  Settle();
+  EXPECT_EQ(session_.output(),
+            "* OK [INPROGRESS (\"c\" 0 3)] Still at work\r\n* SEARCH 1 2 3\r\n"
+            "c OK SEARCH completed\r\n");
+  session_.output().clear();
+  session_.Send("d UID SORT (SUBJECT) UTF-8 ALL\r\n");
+  session_.Run();
+  clock_.AdvanceMs(limits::kProgressMs);
+  Settle();
+  EXPECT_EQ(session_.output(),
+            "* OK [INPROGRESS (\"d\" 3 3)] Still at work\r\n* SORT 1 2 3\r\n"
+            "d OK SORT completed\r\n");
+}
+
+TEST_F(ImapFlow, EveryCapabilityIsInTheManual) {
+  std::ifstream file(TWINSPOOL_SCENARIOS "/../../../docs/imap.md");
+  std::ostringstream manual;
+  manual << file.rdbuf();
+  ASSERT_FALSE(manual.str().empty()) << "docs/imap.md";
+  Open();
+  std::istringstream words(Say("c CAPABILITY"));
+  int count = 0;
+  for (std::string word; words >> word && word != "c";) {
+    if (word != "*" && word != "CAPABILITY") {
+      const std::string name = word.substr(0, word.starts_with("APPENDLIMIT=") ? 11 : word.npos);
+      EXPECT_NE(manual.str().find(name), std::string::npos) << name;
+      ++count;
+    }
+  }
+  EXPECT_GT(count, 30);
 }
 
 TEST_F(ImapFlow, SelectAndFlagsOfManyMessagesAreLinear) {

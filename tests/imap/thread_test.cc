@@ -154,5 +154,31 @@ TEST(Thread, LongChainsInAnyOrderTakeNoStackAndLittleTime) {
   EXPECT_TRUE(text.starts_with("(1 ")) << text.substr(0, 40);
 }
 
+TEST(Thread, ManyBelowTheEndOfADeepChainTakeLittleTime) {
+  // A chain as deep as 20 references of each message make it, and as many that hang below its end
+  // and have a child already.
+  constexpr int kCount = 20'000;
+  constexpr int kEach = 20;
+  std::vector<ThreadMessage> messages;
+  for (int i = 0; i < kCount; ++i) {
+    ThreadMessage& message = messages.emplace_back();
+    message.number = static_cast<std::uint32_t>(messages.size());
+    for (int k = 0; k <= kEach; ++k) {
+      message.references.push_back(Id(i * kEach + k));
+    }
+  }
+  for (int i = 0; i < kCount; ++i) {
+    ThreadMessage& child = messages.emplace_back();
+    child.number = static_cast<std::uint32_t>(messages.size());
+    child.references = {Id(kCount * kEach), Id(1'000'000 + i)};
+    ThreadMessage& message = messages.emplace_back();
+    message.number = static_cast<std::uint32_t>(messages.size());
+    message.id = Id(1'000'000 + i);
+    message.references = {Id(kCount * kEach)};
+  }
+  const std::string text = Threads(ThreadAlgorithm::kRefs, messages);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '('), std::count(text.begin(), text.end(), ')'));
+}
+
 }  // namespace
 }  // namespace twinspool::imap

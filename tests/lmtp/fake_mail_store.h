@@ -95,6 +95,10 @@ class FakeMailStore final : public MailStore {
   void DeleteMailbox(UserId, std::string, Done<Unit> d) override { d(None()); }
   void RenameMailbox(UserId, std::string, std::string, Done<Unit> d) override { d(None()); }
   void Subscribe(UserId, std::string, bool, Done<Unit> d) override { d(None()); }
+  void GetAnnotations(UserId, MailboxId, Done<std::vector<Annotation>> d) override { d(None()); }
+  void SetAnnotations(UserId, MailboxId, std::vector<Annotation>, Done<Unit> d) override {
+    d(None());
+  }
   void ReadIndex(MailboxRef, IndexQuery, Done<IndexBatch> d) override { d(None()); }
   void ReadUids(MailboxRef, Uid, Done<UidBatch> d) override { d(None()); }
   void Fetch(MailboxRef, FetchRequest, Done<FetchBatch> d) override { d(None()); }
@@ -102,6 +106,9 @@ class FakeMailStore final : public MailStore {
     d(None());
   }
   void Append(MailboxRef, std::vector<AppendMessage>, Done<AppendResult> d) override { d(None()); }
+  void Replace(MailboxRef, AppendMessage, MailboxRef, Uid, Done<AppendResult> d) override {
+    d(None());
+  }
   void StoreFlags(MailboxRef, StoreRequest, Done<StoreResult> d) override { d(None()); }
   void Expunge(MailboxRef, std::optional<UidSet>, Done<ExpungeResult> d) override { d(None()); }
   void Copy(MailboxRef, UidSet, MailboxRef, Done<CopyResult> d) override { d(None()); }

@@ -156,5 +156,27 @@ TEST(Fold, StopsAtTheBound) {
   EXPECT_TRUE(FoldInto("y", 2000, &out));
 }
 
+TEST(TransferDecoder, PiecesComeToTheSameAsTheWhole) {
+  std::string quoted = "a=3Db=\r\nc  \r\n=C3=A4 =\nd\t\n==3D=4\r\nend = ";
+  quoted += std::string(TransferDecoder::kLineBytesMax, 'x') + "=41  =42 " +
+            std::string(2 * TransferDecoder::kLineBytesMax, 'y') + " =\r\nz";
+  std::string base64 = "AGFi\r\nY2Q=\r\nAGFiY2Q";
+  base64 += std::string(1000, 'Q');
+  for (const auto& [encoding, text] : {std::pair("quoted-printable", quoted),
+                                       std::pair("BASE64", base64), std::pair("8bit", quoted)}) {
+    const std::string whole = DecodeTransfer(encoding, text);
+    for (const std::size_t piece : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{7},
+                                    std::size_t{4096}, std::size_t{100'000}}) {
+      TransferDecoder decoder(encoding);
+      std::string out;
+      for (std::size_t at = 0; at < text.size(); at += piece) {
+        decoder.Feed(std::string_view(text).substr(at, piece), &out);
+      }
+      decoder.Finish(&out);
+      EXPECT_TRUE(out == whole) << encoding << " in pieces of " << piece;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace twinspool::mime

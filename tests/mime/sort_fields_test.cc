@@ -48,6 +48,12 @@ TEST(BaseSubject, ALongRowOfMarksTakesTimeInLine) {
     subject += "[x] re: ";
   }
   EXPECT_EQ(Of(subject + "end"), (Base{"end", true}));
+  std::string blobs;
+  for (int i = 0; i < 500'000; ++i) {
+    blobs += "[]";
+  }
+  EXPECT_EQ(Of(blobs + "x"), (Base{"x", false}));
+  EXPECT_EQ(Of(blobs), (Base{"[]", false}));
 }
 
 TEST(MessageIds, AreNormal) {

@@ -42,7 +42,7 @@ TEST(Summary, NegativeDatesAndNoDate) {
 TEST(Summary, GoldenOctets) {
   // Stored by nodes: a change here needs a new kSummaryVersion.
   const std::string blob = Summarize("Date: 1 Jan 1970 00:01 +0000\r\n\r\n");
-  EXPECT_EQ(blob.substr(0, 5), std::string("\x02\x20\x01\x78\x00", 5));
+  EXPECT_EQ(blob.substr(0, 5), std::string("\x03\x20\x01\x78\x00", 5));
   EXPECT_EQ(blob.substr(5, 25), std::string(25, '\0')) << "what SORT compares, and the preview";
   EXPECT_EQ(blob[30], 62) << "length of the envelope";
 }
@@ -53,7 +53,7 @@ TEST(Summary, OtherVersionsAndDamageAreDataLoss) {
     EXPECT_EQ(ParseSummary(std::string_view(blob).substr(0, size)).code(), Code::kDataLoss);
   }
   EXPECT_EQ(ParseSummary(blob + "x").code(), Code::kDataLoss);
-  blob[0] = 3;
+  blob[0] = 2;
   EXPECT_EQ(ParseSummary(blob).code(), Code::kDataLoss);
 }
 

@@ -120,6 +120,67 @@ TEST_F(CompressionTest, ABombWaitsWhileTheSessionPauses) {
   }
 }
 
+TEST_F(CompressionTest, InputIsReadOnlyAsFastAsItIsInflated) {
+  // Each compressed octet becomes a thousand, and the session pauses never: what waits inside stays
+  // as small as one read.
+  std::atomic<std::size_t> taken{0};
+  constexpr std::size_t kPlain = 300u << 20;
+  const auto listener = Open(Options({.input = [&](SessionHost& host, std::string_view bytes) {
+    if (bytes == "compress\r\n") {
+      host.Write("ok\r\n");
+      host.StartCompression();
+      return;
+    }
+    taken += bytes.size();
+    if (taken == kPlain) {
+      host.Write("all\r\n");
+    }
+  }}));
+  Client client = Client::Tcp(listener->port());
+  ASSERT_TRUE(client.Send("compress\r\n"));
+  ASSERT_EQ(client.ReadLine(), "ok\r\n");
+  const std::string piece(1u << 20, 'x');
+  for (std::size_t sent = 0; sent < kPlain; sent += piece.size()) {
+    ASSERT_TRUE(client.Send(Packed(*theirs_, piece)));
+  }
+  EXPECT_EQ(Unpacked(*theirs_, client.ReadSome()), "all\r\n");
+}
+
+TEST_F(CompressionTest, ASlowReaderIsToldWhenItHasCaughtUp) {
+  // The last octets leave zlib after the session's call: they count, too.
+  const auto listener =
+      Open(Options({.input =
+                        [](SessionHost& host, std::string_view bytes) {
+                          host.Write("ok\r\n");
+                          if (bytes == "compress\r\n") {
+                            host.StartCompression();
+                            return;
+                          }
+                          std::string noise;
+                          std::uint32_t state = 1;
+                          while (host.output_pending() <= limits::kOutputHighBytes) {
+                            noise.clear();
+                            for (int i = 0; i < 65'536; ++i) {
+                              state = state * 1664525u + 1013904223u;
+                              noise.push_back(static_cast<char>(state >> 24));
+                            }
+                            host.Write(noise);
+                          }
+                        },
+                    .drained = [](SessionHost&) {}}));
+  Client client = Client::Tcp(listener->port());
+  ASSERT_TRUE(client.Send("compress\r\n"));
+  ASSERT_EQ(client.ReadLine(), "ok\r\n");
+  ASSERT_TRUE(client.Send(Packed(*theirs_, "go")));
+  std::size_t read = 0;
+  while (read < limits::kOutputHighBytes) {
+    const std::string some = client.ReadSome();
+    ASSERT_FALSE(some.empty());
+    read += some.size();
+  }
+  EXPECT_TRUE(log_.WaitFor("drained"));
+}
+
 TEST_F(CompressionTest, GarbageEndsTheConnection) {
   const auto listener = Open(Options(Compressing()));
   Client client = Client::Tcp(listener->port());

@@ -60,6 +60,41 @@ class GiveBackMailboxes : public Divergence {
   MailboxRef b_;
 };
 
+TEST_F(GiveBackMailboxes, R19AnnotationsGoWhereTheirMailboxGoes) {
+  const auto set = [&](StoreBox& box, MailboxId mailbox, const std::string& value) {
+    return Await<Unit>([&](Done<Unit> done) {
+             box.mail().SetAnnotations(ann_.id, mailbox, {{"/private/a", value}}, done);
+           })
+        .ok();
+  };
+  const auto of = [&](MailboxId mailbox) {
+    Lines lines;
+    const auto all = Await<std::vector<Annotation>>([&](Done<std::vector<Annotation>> done) {
+      now_.mail().GetAnnotations(ann_.id, mailbox, done);
+    });
+    for (std::size_t i = 0; all.ok() && i < all->size(); ++i) {
+      lines.push_back(*(*all)[i].value);
+    }
+    return lines;
+  };
+  ASSERT_TRUE(set(old_, a_.id, "before"));
+  ASSERT_TRUE(set(old_, b_.id, "before"));
+  Part();
+  const MailboxRef made = old_.Create(ann_, "New")->ref;
+  const MailboxRef twin = old_.Create(ann_, "Twin")->ref;
+  ASSERT_TRUE(set(old_, made.id, "of the new"));
+  ASSERT_TRUE(set(old_, twin.id, "of the twin"));
+  ASSERT_TRUE(set(old_, a_.id, "changed"));
+  ASSERT_TRUE(set(old_, b_.id, "changed"));
+  ASSERT_TRUE(set(now_, b_.id, "changed here"));
+  ASSERT_TRUE(now_.Create(ann_, "Twin").ok());
+  Return();
+  EXPECT_EQ(of(a_.id), Lines{"changed"});
+  EXPECT_EQ(of(b_.id), Lines{"changed here"});
+  EXPECT_EQ(of(now_.Find(ann_, "New").ref.id), Lines{"of the new"});
+  EXPECT_EQ(of(now_.Find(ann_, "Twin").ref.id), Lines{"of the twin"});
+}
+
 TEST_F(GiveBackMailboxes, R15ARenameIsMadeAgain) {
   Part();
   ASSERT_TRUE(old_.Rename(ann_, "A", "Top/A2").ok());
