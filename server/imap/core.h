@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "server/imap/command.h"
+#include "server/imap/events.h"
 #include "server/imap/fetch_message.h"
 #include "server/imap/reader.h"
 #include "server/imap/response.h"

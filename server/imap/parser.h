@@ -11,6 +11,7 @@
 #include "common/status.h"
 #include "server/imap/command.h"
 #include "server/imap/command_text.h"
+#include "server/imap/events.h"
 
 namespace twinspool::imap {
 

@@ -19,6 +19,7 @@
 #include "common/limits.h"
 #include "server/imap/command.h"
 #include "server/imap/command_text.h"
+#include "server/imap/events.h"
 #include "server/imap/parser.h"
 
 namespace twinspool::imap {

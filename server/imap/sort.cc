@@ -71,7 +71,10 @@ bool NeedsSummary(const std::vector<SortCriterion>& criteria) {
 }
 
 std::int64_t SentSeconds(const MessageRecord& record, const mime::SortSummary& summary) {
-  return summary.date ? summary.date->utc_seconds : record.internal_date;
+  // A year before 1900 is no year (RFC 5322 §3.3): some mailers wrote 2002 as 0102.
+  constexpr std::int64_t kYear1900 = -2'208'988'800;
+  const bool good = summary.date && summary.date->utc_seconds >= kYear1900;
+  return good ? summary.date->utc_seconds : record.internal_date;
 }
 
 SortRow MakeSortRow(const std::vector<SortCriterion>& criteria, std::uint32_t number,

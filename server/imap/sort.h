@@ -29,7 +29,8 @@ SortRow MakeSortRow(const std::vector<SortCriterion>& criteria, std::uint32_t nu
 std::vector<std::uint32_t> Sorted(const std::vector<SortCriterion>& criteria,
                                   const std::vector<SortRow>& rows);
 
-/// The date that SORT DATE and THREAD go by: of the Date: field, else INTERNALDATE (RFC 5256 §2.2).
+/// The date that SORT DATE and THREAD go by: of the Date: field if that is one, else INTERNALDATE
+/// (RFC 5256 §2.2).
 std::int64_t SentSeconds(const MessageRecord& record, const mime::SortSummary& summary);
 
 }  // namespace twinspool::imap

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "common/digest.h"
 #include "common/limits.h"
@@ -118,7 +119,8 @@ void TakeBlobs(std::string_view* text) {
 
 // --- addresses
 
-/// The first mailbox of the first field of that name.
+/// The first address of the first field of that name; of a group its name stands for the mailbox,
+/// as ENVELOPE shows it.
 std::optional<Address> FirstAddress(std::string_view header_block, std::string_view name) {
   const std::optional<HeaderField> field = FindField(header_block, name);
   if (!field) {
@@ -128,10 +130,14 @@ std::optional<Address> FirstAddress(std::string_view header_block, std::string_v
   const std::string value = Unfold(field->value.substr(0, 4 * limits::kSortKeyBytesMax));
   std::vector<Address> addresses;
   ParseAddressList(value, &addresses);
-  const auto found = std::find_if(addresses.begin(), addresses.end(), [](const Address& address) {
-    return address.kind == Address::Kind::kMailbox;
-  });
-  return found == addresses.end() ? std::nullopt : std::optional(std::move(*found));
+  if (addresses.empty()) {
+    return std::nullopt;
+  }
+  Address first = std::move(addresses.front());
+  if (first.kind == Address::Kind::kGroupStart) {
+    first.mailbox = std::exchange(first.name, {});
+  }
+  return first;
 }
 
 std::string DisplayOf(const Address& address) {
@@ -211,6 +217,11 @@ std::vector<std::string> MessageIds(std::string_view value) {
     ++at;
     while (at < value.size() && value[at] != '>' && value[at] != '<') {
       if (value[at] == '"') {
+        // A quotation that runs into another id was none: mailers break ids, and cut them.
+        const std::size_t end = value.find_first_of("\"<", at + 1);
+        if (end == value.npos || value[end] == '<') {
+          break;
+        }
         ReadQuotedString(value, &at, &id);
       } else if (IsSpace(value[at]) || value[at] == '(') {
         at = SkipCfws(value, at);

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "server/imap/sort.h"
+
 namespace twinspool::imap {
 namespace {
 
@@ -172,6 +174,17 @@ TEST_F(SearchTest, UnknownCharsetAndNumbersAreRefused) {
   command.charset = "";
   command.program = Group(SearchOp::kAnd, {sequence});
   EXPECT_EQ(SearchProgram::Prepare(command, view_, 0).code(), Code::kConflict);
+}
+
+TEST(Sort, ADateThatIsNoneGivesWayToTheInternalDate) {
+  MessageRecord record;
+  record.internal_date = 1000;
+  mime::SortSummary summary;
+  EXPECT_EQ(SentSeconds(record, summary), 1000);
+  summary.date = mime::Date{-2'208'988'800, 0};
+  EXPECT_EQ(SentSeconds(record, summary), -2'208'988'800) << "1900";
+  summary.date = mime::Date{-2'208'988'801, 0};
+  EXPECT_EQ(SentSeconds(record, summary), 1000);
 }
 
 }  // namespace

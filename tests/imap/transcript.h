@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "server/imap/command.h"
+#include "server/imap/events.h"
 
 namespace twinspool::imap {
 
