@@ -160,29 +160,18 @@ void FetchMessage::Octets(std::string octets) {
   }
 }
 
-/// Appends octets of a literal. NUL may stand in a literal8 only: elsewhere it becomes 0x80, so
-/// that clients which cannot take it read on (RFC 3516 §4.1).
-void FetchMessage::AppendOctets(std::string* out, std::string_view octets) const {
-  const std::size_t before = out->size();
-  out->append(octets);
-  if (!binary_ && octets.find('\0') != octets.npos) {
-    std::replace(out->begin() + static_cast<std::ptrdiff_t>(before), out->end(), '\0', '\x80');
-  }
-}
-
 std::optional<FetchMessage::Wanted> FetchMessage::Stream(std::string* out) {
   if (decoding_) {
     return StreamDecoded(out);
   }
-  AppendOctets(out, piece_);
+  out->append(piece_);
   stream_at_ += piece_.size();
   std::string().swap(piece_);
   const std::uint64_t held = message_.octets.size();
   if (stream_at_ < std::min(held, stream_end_)) {
     const std::uint64_t end = std::min(held, stream_end_);
-    AppendOctets(out, std::string_view(message_.octets)
-                          .substr(static_cast<std::size_t>(stream_at_),
-                                  static_cast<std::size_t>(end - stream_at_)));
+    out->append(message_.octets, static_cast<std::size_t>(stream_at_),
+                static_cast<std::size_t>(end - stream_at_));
     stream_at_ = end;
   }
   if (stream_at_ == stream_end_) {
@@ -330,11 +319,9 @@ void FetchMessage::WriteSource(std::string* out, Source source,
   }
   *out += binary ? "~" : "";
   AppendLiteralHead(out, source.end - source.begin);
-  binary_ = binary;
   if (source.composed) {
-    AppendOctets(out, std::string_view(*source.composed)
-                          .substr(static_cast<std::size_t>(source.begin),
-                                  static_cast<std::size_t>(source.end - source.begin)));
+    out->append(*source.composed, static_cast<std::size_t>(source.begin),
+                static_cast<std::size_t>(source.end - source.begin));
     return;
   }
   streaming_ = true;

@@ -99,7 +99,6 @@ class FetchMessage {
   void WriteSource(std::string* out, Source source, const std::optional<Partial>& partial,
                    bool binary = false);
   std::optional<Wanted> Stream(std::string* out);
-  void AppendOctets(std::string* out, std::string_view octets) const;
   bool FindSource(const Section& section, Source* source);
   bool FindHeaderSource(const Section& section, Source* source);
   bool FindPartSource(const Section& section, Source* source);
@@ -129,7 +128,6 @@ class FetchMessage {
   std::uint64_t need_ = 0;  // octets from the start that must be held before going on
   // A literal being written from the store.
   bool streaming_ = false;
-  bool binary_ = false;  // it is a literal8 and may hold NUL
   std::uint64_t stream_at_ = 0;
   std::uint64_t stream_end_ = 0;
   std::string piece_;

@@ -30,6 +30,14 @@ std::uint64_t DiskPolicy::FreeBytes() {
   return own_free_;
 }
 
+std::uint64_t DiskPolicy::FreeBytesNow() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    asked_ = Instant{-1};
+  }
+  return FreeBytes();
+}
+
 void DiskPolicy::OverrideFreeBytes(std::function<std::uint64_t()> probe) {
   const std::lock_guard<std::mutex> lock(mutex_);
   probe_ = std::move(probe);
@@ -37,7 +45,7 @@ void DiskPolicy::OverrideFreeBytes(std::function<std::uint64_t()> probe) {
 }
 
 Status DiskPolicy::Admit(Admission admission) {
-  const std::uint64_t own = FreeBytes();
+  const std::uint64_t own = admission == Admission::kFree ? FreeBytesNow() : FreeBytes();
   const std::uint64_t peer = peer_free_.load();
   const std::uint64_t least = std::min(own, peer);
   const char* const whose = own <= peer ? "this node" : "the other node";

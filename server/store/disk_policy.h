@@ -42,7 +42,10 @@ class DiskPolicy {
   /// sends only what gives room back.
   Status AdmitCopy();
   void SetPeerFreeBytes(std::uint64_t bytes) { peer_free_.store(bytes); }
+  /// As of a moment ago.
   std::uint64_t FreeBytes();
+  /// As of now: for what is written without a client asking for it, which may well wait.
+  std::uint64_t FreeBytesNow();
   /// Gives up or makes the ballast, as the free bytes ask. Called about once a second.
   void TendBallast();
   /// Tests only: what the own disk answers.

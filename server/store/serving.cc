@@ -19,7 +19,7 @@ void ServingControl::SetPeerFreeBytes(std::uint64_t bytes) {
 }
 
 std::uint64_t ServingControl::FreeBytes() {
-  return path_.disk.FreeBytes();
+  return path_.disk.FreeBytesNow();
 }
 
 void ServingControl::SetServing(const replica::ServingState& state) {

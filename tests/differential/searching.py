@@ -168,7 +168,6 @@ def compare(messages, ours, theirs, report, wanted):
         compare_answers(query, answers, messages, dates, report)
         if count % 100 == 0 or count == len(queries):
             print(f"  SEARCH: {count} of {len(queries)} keys, {len(report.unexplained)} unexplained", flush=True)
-    compare_orders(ours, theirs, report, wanted)
 
 
 def compare_answers(query, answers, messages, dates, report):

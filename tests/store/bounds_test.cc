@@ -4,6 +4,7 @@
 #include "common/digest.h"
 #include "common/limits.h"
 #include "server/store/commit_pipeline.h"
+#include "server/store/disk_policy.h"
 #include "server/store/engine.h"
 #include "server/store/jobs.h"
 #include "server/store/mailbox_ops.h"
@@ -267,6 +268,18 @@ TEST_F(Staging, ADeliveryAboveTheInlineSizeIsStagedAhead) {
   ASSERT_TRUE(box_.Deliver(user_, octets).ok());
   EXPECT_EQ(BodiesAhead(before), 1);
   EXPECT_EQ(box_.Octets(inbox_, 1), octets);
+}
+
+TEST(DiskPolicyTest, WhatNobodyAskedForSeesTheDiskAsItIsNow) {
+  ManualClock clock;
+  std::uint64_t free = 1ull << 40;
+  DiskPolicy policy("/", {}, clock);
+  policy.OverrideFreeBytes([&] { return free; });
+  EXPECT_TRUE(policy.Admit(Admission::kSmall).ok());
+  free = 0;
+  EXPECT_TRUE(policy.Admit(Admission::kSmall).ok()) << "an answer is good for a moment";
+  EXPECT_EQ(policy.Admit(Admission::kFree).code(), Code::kOverQuota);
+  EXPECT_EQ(policy.FreeBytesNow(), 0u);
 }
 
 }  // namespace
