@@ -44,6 +44,20 @@ class Judgement(unittest.TestCase):
         self.assertEqual(ledger.compare([], shown, seen), (1, []))
 
 
+    def test_a_copy_in_a_mailbox_whose_name_is_in_doubt_is_not_missed(self):
+        # It was taken for shown otherwise, and the command's own change then for a loss.
+        ledger = book.Book("w")
+        inbox, renamed = (book.INBOX, frozenset("f")), ledger.new_box(0)[0]
+        entry = self.entry(ledger, [inbox, (renamed, frozenset("f"))])
+        entry.busy, seen = True, {}
+        ledger.boxes[renamed].names = {"old", "new"}
+        self.assertEqual(ledger.compare(["old"], {"w-1": [(*inbox, 7, True)]}, seen), (0, []))
+        self.assertEqual(seen, {})
+        ledger.boxes[renamed].names = {"old"}
+        ledger.compare(["old"], {"w-1": [(*inbox, 7, True)]}, seen)
+        self.assertEqual(set(seen), {"w-1"}, "with its name it would be")
+
+
 class Noticed(harness.PairTest):
     up_arguments = ("--single",)
 
