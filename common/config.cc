@@ -146,9 +146,9 @@ Option List(const char* name, const char* help, std::vector<std::string> NodeCon
           }};
 }
 
-std::vector<Option> MakeOptions() {
-  constexpr std::uint64_t kTera = 1ull << 40;
-  using C = NodeConfig;
+using C = NodeConfig;
+
+std::vector<Option> PlaceOptions() {
   return {
       Text("data-dir", "/var/lib/twinspool", "a directory",
            "where everything of this node lives (mode 0700)", &C::data_dir),
@@ -173,6 +173,11 @@ std::vector<Option> MakeOptions() {
            "socket for twinspoolctl; empty: admin.sock in the data directory", &C::admin_socket),
       Text("peer-address", "", "host:port",
            "where the other node listens; empty: as the join string said", &C::peer_address),
+  };
+}
+
+std::vector<Option> AccessOptions() {
+  return {
       Text("tls-certificate", "", "a PEM file",
            "certificate chain for IMAP and POP3; empty: a self-signed one is made",
            &C::tls_certificate),
@@ -183,6 +188,12 @@ std::vector<Option> MakeOptions() {
       List("login-fronts",
            "addresses of webmail servers and proxies: refused logins are not held against them",
            &C::login_fronts),
+  };
+}
+
+std::vector<Option> BoundOptions() {
+  constexpr std::uint64_t kTera = 1ull << 40;
+  return {
       Number("message-bytes-max", limits::kMessageBytesMax, 1024, 1ull << 30, "largest message",
              &C::message_bytes_max),
       Number("outbox-bytes-max", limits::kOutboxBytesMax, 1ull << 20, kTera,
@@ -218,6 +229,15 @@ std::vector<Option> MakeOptions() {
              &C::log_level),
       Flag("log-json", "log lines as JSON", &C::log_json),
   };
+}
+
+/// In the order of the help and the manual.
+std::vector<Option> MakeOptions() {
+  std::vector<Option> all = PlaceOptions();
+  for (const auto& more : {AccessOptions(), BoundOptions()}) {
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  return all;
 }
 
 const std::vector<Option>& Options() {

@@ -1,7 +1,7 @@
 // STARTTLS, LOGIN and AUTHENTICATE PLAIN (RFC 3501 §6.2, RFC 4616, SASL-IR RFC 4959).
 #include <algorithm>
 
-#include "common/codec.h"
+#include "server/auth/plain.h"
 #include "server/imap/tasks.h"
 
 namespace twinspool::imap {
@@ -84,23 +84,15 @@ class PlainTask : public LoginTask {
     if (text == "*") {
       return core().Bad("AUTHENTICATE cancelled");
     }
-    std::string message;
-    if (!Base64Decode(text, &message)) {
-      return core().Bad("The response of AUTHENTICATE is not base64");
+    Result<auth::PlainLogin> login = auth::ParsePlain(text);
+    if (login.status().Is(Code::kPermissionDenied)) {
+      return core().No("[AUTHORIZATIONFAILED] " + std::string(login.status().message()));
     }
-    const std::size_t first = message.find('\0');
-    const std::size_t second =
-        first == std::string::npos ? std::string::npos : message.find('\0', first + 1);
-    if (second == std::string::npos || message.find('\0', second + 1) != std::string::npos) {
-      return core().Bad("The response of AUTHENTICATE PLAIN needs two NUL octets");
-    }
-    const std::string authorize = message.substr(0, first);
-    const std::string user = message.substr(first + 1, second - first - 1);
-    if (!authorize.empty() && authorize != user) {
-      return core().No("[AUTHORIZATIONFAILED] Nobody may act for another user here");
+    if (!login.ok()) {
+      return core().Bad(std::string(login.status().message()));
     }
     finished_ = false;
-    Ask(user, message.substr(second + 1));
+    Ask(std::move(login->user), std::move(login->password));
   }
 
  private:

@@ -1,8 +1,8 @@
 // Deflate: both directions of a connection under COMPRESS=DEFLATE (RFC 4978), as a pure
 // transformer.
 //
-// Raw deflate streams (RFC 1951) through zlib. Windows are smaller than zlib's own choice: about
-// 90 KiB for both directions together, and nearly as good for mail. No socket, no thread.
+// Raw deflate streams (RFC 1951) through zlib. The own window is smaller than zlib's choice, so
+// that both directions together take 93 KiB (docs/imap.md). No socket, no thread.
 #pragma once
 
 #include <cstddef>

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "common/codec.h"
-
 namespace twinspool::pop3 {
 namespace {
 
@@ -123,27 +121,6 @@ std::optional<Command> ParseCommand(std::string_view line, std::string_view* err
     return std::nullopt;
   }
   return command;
-}
-
-std::optional<PlainLogin> ParsePlain(std::string_view base64, std::string_view* error) {
-  std::string message;
-  if (!Base64Decode(base64, &message)) {
-    *error = "The answer to AUTH is not base64";
-    return std::nullopt;
-  }
-  const std::size_t first = message.find('\0');
-  const std::size_t second =
-      first == std::string::npos ? std::string::npos : message.find('\0', first + 1);
-  if (second == std::string::npos || message.find('\0', second + 1) != std::string::npos) {
-    *error = "The answer to AUTH PLAIN needs two NUL octets";
-    return std::nullopt;
-  }
-  PlainLogin login{message.substr(first + 1, second - first - 1), message.substr(second + 1)};
-  if (first != 0 && message.compare(0, first, login.user) != 0) {
-    *error = "Nobody may act for another user here";
-    return std::nullopt;
-  }
-  return login;
 }
 
 }  // namespace twinspool::pop3

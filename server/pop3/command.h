@@ -43,16 +43,6 @@ struct Command {
 /// `line` without its line end. Nothing, and in *error a sentence for the client, on bad input.
 std::optional<Command> ParseCommand(std::string_view line, std::string_view* error);
 
-/// User name and password of a SASL PLAIN message (RFC 4616).
-struct PlainLogin {
-  std::string user;
-  std::string password;
-};
-
-/// Reads the base64 of one. Nothing, and in *error a sentence, when it is none or when somebody
-/// wants to act for another user, which nobody may here.
-std::optional<PlainLogin> ParsePlain(std::string_view base64, std::string_view* error);
-
 /// The same word, in whichever case; `upper` is in capitals.
 bool SameWord(std::string_view text, std::string_view upper);
 

@@ -1,6 +1,7 @@
 // USER, PASS, AUTH, STLS, and what a login brings: the maildrop.
 #include <algorithm>
 
+#include "server/auth/plain.h"
 #include "server/pop3/session.h"
 
 namespace twinspool::pop3 {
@@ -43,10 +44,9 @@ void Session::OnPlain(std::string_view base64) {
   if (base64 == "*") {
     return Err("", "AUTH cancelled");
   }
-  std::string_view error;
-  std::optional<PlainLogin> login = ParsePlain(base64, &error);
-  if (!login) {
-    return Bad(error);
+  Result<auth::PlainLogin> login = auth::ParsePlain(base64);
+  if (!login.ok()) {
+    return Bad(login.status().message());
   }
   Login(std::move(login->user), std::move(login->password));
 }

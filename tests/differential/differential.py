@@ -26,6 +26,7 @@ import grammar
 import hostile
 import known
 import mailsets
+import ordering
 import searching
 import servers
 import structure
@@ -164,8 +165,8 @@ def run(options, report):
             compare_fetches(messages, clients[0], clients[1] if theirs else None, report)
         if theirs and wanted_of(options, "SEARCH", "SORT", "THREAD"):
             searching.compare(messages, *clients, report, lambda item: wanted(options, item))
-            if options.only:  # orders are compared whole, and no rule explains them yet
-                searching.compare_orders(*clients, report, lambda item: wanted(options, item))
+            if options.only:  # one message's place is not explained by a rule of its own
+                ordering.compare(messages, *clients, report, lambda item: wanted(options, item))
         elif not theirs and wanted_of(options, "SEARCH"):
             searching.check(messages, clients[0], report, lambda item: wanted(options, item))
         for client in clients:

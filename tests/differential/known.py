@@ -7,6 +7,7 @@ import re
 import urllib.parse
 
 import grammar
+import known_order
 import known_search
 from known_rule import Known
 
@@ -241,8 +242,11 @@ TABLE = [
           "ahead of CRLF.",
           lone_cr),
     *known_search.TABLE,
+    *known_order.TABLE,
 ]
 
 
 def explain(difference):
-    return next((known for known in TABLE if known.holds(difference)), None)
+    # Orders have rules of their own: the others read a message from end to end.
+    table = known_order.TABLE if difference.item.startswith(("SORT", "THREAD")) else TABLE
+    return next((known for known in table if known.holds(difference)), None)

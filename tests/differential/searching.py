@@ -10,8 +10,6 @@ from words import Words
 
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 PER_KEY = 30
-SORTS = ["ARRIVAL", "CC", "DATE", "FROM", "SIZE", "SUBJECT", "TO", "REVERSE DATE", "SUBJECT REVERSE DATE", "REVERSE SIZE FROM"]
-THREADS = ["ORDEREDSUBJECT", "REFERENCES"]
 
 
 class Query:
@@ -182,20 +180,3 @@ def compare_answers(query, answers, messages, dates, report):
         report.take(fetching.Difference(*messages[number - 1], query.group, query.about, number in mine, number in yours, context),
                     query.group)
     check_answer(query, answers, messages, dates, report)
-
-
-def compare_orders(ours, theirs, report, wanted):
-    """SORT (RFC 5256) and THREAD, as soon as we say that we have them."""
-    have = ours.capabilities()
-    plan = [("SORT", "SORT", [f"SORT ({order}) UTF-8 ALL" for order in SORTS])]
-    plan += [("THREAD", f"THREAD={way}", [f"THREAD {way} UTF-8 ALL"]) for way in THREADS]
-    for group, capability, commands in plan:
-        if not wanted(group):
-            continue
-        if capability not in have:
-            report.note(f"SKIPPED {capability}: not in our CAPABILITY")
-            continue
-        for command in commands:
-            mine, yours = (client.numbers([command.encode()], group.encode())[0] for client in (ours, theirs))
-            first = next(((a, b) for a, b in zip(mine, yours) if a != b), (len(mine), len(yours)))
-            report.take(fetching.Difference("", b"", group, command, *first, {"mine": mine, "yours": yours}), group)

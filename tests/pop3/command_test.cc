@@ -1,12 +1,9 @@
 // One line of POP3, one message of SASL PLAIN. More bad input: tests/scenarios/pop3.
 #include "server/pop3/command.h"
 
-#include <algorithm>
 #include <string>
 
 #include <gtest/gtest.h>
-
-#include "common/codec.h"
 
 namespace twinspool::pop3 {
 namespace {
@@ -22,12 +19,6 @@ Command Parsed(std::string_view line) {
   const auto command = ParseCommand(line, &error);
   EXPECT_TRUE(command) << line << ": " << error;
   return command.value_or(Command{});
-}
-
-/// With a NUL for each '|'.
-std::string Nul(std::string text) {
-  std::replace(text.begin(), text.end(), '|', '\0');
-  return text;
 }
 
 TEST(Pop3Command, NamesAreOfAnyCase) {
@@ -58,24 +49,6 @@ TEST(Pop3Command, Numbers) {
                           "DELE 18446744073709551616", "RETR \t1", "RETR 0x1"}) {
     ErrorOf(bad);
   }
-}
-
-TEST(Pop3Command, Plain) {
-  std::string_view error;
-  const auto parse = [&](std::string_view message) {
-    return ParsePlain(Base64Encode(message), &error);
-  };
-  const auto login = parse(Nul("|anna| secret "));
-  ASSERT_TRUE(login);
-  EXPECT_EQ(login->user, "anna");
-  EXPECT_EQ(login->password, " secret ");
-  EXPECT_TRUE(parse(Nul("anna|anna|x")));
-  EXPECT_FALSE(parse(Nul("bert|anna|x")));
-  EXPECT_EQ(error, "Nobody may act for another user here");
-  for (const char* bad : {"", "|", "a|b", "|a|b|c"}) {
-    EXPECT_FALSE(parse(Nul(bad))) << bad;
-  }
-  EXPECT_FALSE(ParsePlain("AGEAYg", &error)) << "without its padding";
 }
 
 }  // namespace
