@@ -1,7 +1,10 @@
 // Reading transcripts, feeding sessions, comparing answers.
 #include "tests/support/imap_driver.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <sstream>
 #include <utility>
 
@@ -15,6 +18,24 @@ struct TranscriptRunner::Line {
   int session = 1;
   std::string text;
 };
+
+std::vector<std::string> TranscriptNames(const std::string& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() == ".txt") {
+      names.push_back(entry.path().stem().string());
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::string TranscriptText(const std::string& folder, const std::string& name) {
+  std::ifstream in(std::filesystem::path(folder) / (name + ".txt"));
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
 
 std::string Unescape(std::string_view text) {
   std::string out;

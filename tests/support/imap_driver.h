@@ -24,6 +24,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/env.h"
 #include "tests/support/driven_session.h"
@@ -75,6 +76,10 @@ class TranscriptRunner {
   std::map<int, std::unique_ptr<DrivenSession>> sessions_;
   std::map<int, std::string> to_send_;
 };
+
+/// Names of the transcripts in a folder, sorted and without ".txt"; and the text of one.
+std::vector<std::string> TranscriptNames(const std::string& folder);
+std::string TranscriptText(const std::string& folder, const std::string& name);
 
 /// Whether `line` is what `pattern` says.
 bool MatchesLine(std::string_view pattern, std::string_view line);
