@@ -210,6 +210,13 @@ std::vector<Option> BoundOptions() {
       Number("expunged-retention-h", 24 * 7, 0, 24 * 3650,
              "hours that expunged messages, deleted mailboxes and deleted users are kept",
              &C::expunged_retention_h),
+      Flag("keep-parents", "refuse to delete a mailbox that has others below it", &C::keep_parents),
+      Number("quota-bytes", 0, 0, 1ull << 50,
+             "octets that a user's mailboxes may hold together, unless he has a quota of his own; "
+             "0: no limit",
+             &C::quota_bytes),
+      Number("quota-messages", 0, 0, 1ull << 40, "the same in messages; 0: no limit",
+             &C::quota_messages),
       Number("scrub-mib-per-second", limits::kScrubMibPerSecond, 0, 100'000,
              "MiB that the search for damage reads of the disk in a second; 0: it only runs when "
              "asked for (verify-pair --deep) or when somebody meets damage",

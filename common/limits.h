@@ -244,6 +244,10 @@ inline constexpr std::size_t kAnnotationsPerMailboxMax = 100;
 /// The same with those that were removed lately.
 inline constexpr std::size_t kAnnotationRowsMax = 1'000;
 inline constexpr std::size_t kAnnotationsPerCommandMax = 100;
+/// The annotation that makes \Seen one for all who look at a mailbox, with the value "true".
+inline constexpr char kSharedSeenEntry[] = "/shared/vendor/twinspool/shared-seen";
+/// Identifiers in the access control list of one mailbox (RFC 4314).
+inline constexpr std::size_t kAclEntriesMax = 500;
 /// A command that takes longer says every so often how far it has come (RFC 9585).
 inline constexpr std::int64_t kProgressMs = 5'000;
 /// Messages that are sorted and threaded beside the sessions' threads rather than on them.

@@ -36,6 +36,7 @@
 #include <vector>
 
 #include "common/limits.h"
+#include "common/rights.h"
 #include "common/status.h"
 #include "common/types.h"
 #include "common/uid_set.h"
@@ -110,10 +111,16 @@ struct UserRef {
   std::string name;  // case-folded login name
 };
 
-/// A mailbox by its id; every message call takes one. The owner holds all state and the lock.
+/// A mailbox by its id, and who looks at it; every message call takes one. The owner holds all
+/// state and the lock. What the viewer may do is decided by his rights (RFC 4314) with every call:
+/// kPermissionDenied. Unless the mailbox has the shared annotation limits::kSharedSeenEntry, \Seen
+/// is the viewer's own: he sees and changes his, with modseqs of its own, and nobody else's.
 struct MailboxRef {
   UserId owner;
   MailboxId id;
+  UserId viewer = {};  // nil: the owner himself, who may do everything
+
+  bool own() const { return viewer.nil() || viewer == owner; }
 };
 
 /// A line of LIST. A subscription without a mailbox has a nil id (RFC 5258 \NonExistent).
@@ -122,6 +129,8 @@ struct MailboxListing {
   std::string name;  // UTF-8, NFC, separator '/'
   SpecialUse use = 0;
   bool subscribed = false;
+  UserId owner = {};
+  Rights rights = kRightsAll;  // of the user who asked
 };
 
 /// A mailbox as of one moment: what SELECT and STATUS report.
@@ -139,8 +148,26 @@ struct MailboxState {
   std::uint32_t deleted = 0;
   std::uint64_t bytes = 0;
   SpecialUse use = 0;
+  Rights rights = kRightsAll;  // of ref.viewer; without kRightRead all counts are 0
   /// Keyword table: bit i of KeywordBits is keywords[i]. Only ever grows.
   std::shared_ptr<const std::vector<std::string>> keywords;
+};
+
+/// A line of an access control list (RFC 4314 §3): a user's name or "anyone"; behind a '-', what he
+/// shall not have even so.
+struct AclEntry {
+  std::string identifier;
+  Rights rights = 0;
+};
+enum class RightsChange { kReplace, kAdd, kRemove };
+
+/// What a user's mailboxes together hold and may hold (RFC 9208); nothing: as much as he likes.
+struct QuotaState {
+  std::string root;  // the user's name
+  std::uint64_t bytes = 0;
+  std::uint64_t messages = 0;
+  std::optional<std::uint64_t> bytes_max;
+  std::optional<std::uint64_t> messages_max;
 };
 
 /// An entry of METADATA (RFC 5464): "/private/…" or "/shared/…", in lower case.
@@ -249,12 +276,15 @@ struct StoreRequest {
   FlagList flags;
   /// UNCHANGEDSINCE (RFC 7162 §3.1.3): messages changed after it are left alone and reported.
   std::optional<Modseq> unchanged_since;
+  /// What the asker knows; 0: it does not matter.
+  Modseq known = {};
 };
 
 struct StoreResult {
   /// Really changed, with the modseq each part got (a large STORE is several transactions).
   std::vector<std::pair<UidSet, Modseq>> changed;
   UidSet modified;  // refused by unchanged_since
+  UidSet news;      // of the others: had been changed after StoreRequest::known
   UidSet missing;   // expunged or never there: skipped
 };
 
@@ -311,7 +341,11 @@ class MailStore {
   virtual void FindRecipient(std::string address, Done<UserRef> done) = 0;
 
   // Mailboxes. Names are UTF-8 in NFC with '/' between levels; "INBOX" (any case) is the inbox.
-  /// Every mailbox and subscription of the user, sorted by name, INBOX first.
+  // What others share lies below "Other Users/NAME" (itself NAME's INBOX), what belongs to nobody
+  // below "Shared/NAME". The state that a name leads to has the user as its viewer, and his rights;
+  // kNotFound when he has none.
+  /// Every mailbox and subscription of the user and all that others let him look up, sorted by
+  /// name, INBOX first.
   virtual void ListMailboxes(UserId user, Done<std::vector<MailboxListing>> done) = 0;
   virtual void FindMailbox(UserId user, std::string name, Done<MailboxState> done) = 0;
   /// The state alone, without entries. kNotFound once deleted.
@@ -323,13 +357,20 @@ class MailStore {
   /// With all children, as one commit. Renaming INBOX moves its mail and leaves a new, empty INBOX.
   virtual void RenameMailbox(UserId user, std::string from, std::string to, Done<Unit> done) = 0;
   virtual void Subscribe(UserId user, std::string name, bool subscribed, Done<Unit> done) = 0;
-  /// All annotations of one of the user's mailboxes, or of his view of the server (a nil id),
-  /// sorted by entry.
-  virtual void GetAnnotations(UserId user, MailboxId mailbox,
-                              Done<std::vector<Annotation>> done) = 0;
+  /// All annotations of a mailbox, or of the owner's view of the server (a nil id), sorted by
+  /// entry. Private ones are each viewer's own.
+  virtual void GetAnnotations(MailboxRef mailbox, Done<std::vector<Annotation>> done) = 0;
   /// All changes or none. kLimit: there would be too many.
-  virtual void SetAnnotations(UserId user, MailboxId mailbox, std::vector<Annotation> changes,
+  virtual void SetAnnotations(MailboxRef mailbox, std::vector<Annotation> changes,
                               Done<Unit> done) = 0;
+  /// Who has been given which rights to a mailbox, sorted by identifier; takes kRightAdminister, as
+  /// SetAcl does.
+  virtual void GetAcl(MailboxRef mailbox, Done<std::vector<AclEntry>> done) = 0;
+  /// No rights left: the identifier's line goes. kInvalidArgument: the identifier is no user of
+  /// this server, or the owner, whose rights cannot be changed; kLimit: too many identifiers.
+  virtual void SetAcl(MailboxRef mailbox, std::string identifier, RightsChange change,
+                      Rights rights, Done<Unit> done) = 0;
+  virtual void GetQuota(UserId owner, Done<QuotaState> done) = 0;
 
   // Reading.
   virtual void ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexBatch> done) = 0;
@@ -342,7 +383,7 @@ class MailStore {
                         Done<std::string> done) = 0;
 
   // Writing.
-  /// `size` as announced (0: unknown). Refuses at once what would not fit.
+  /// `size` as announced (0: unknown). Refuses at once what would not fit, also not in the quota.
   virtual Result<std::unique_ptr<BodyStage>> StageBody(UserId owner, std::uint64_t size) = 0;
   /// All messages or none (MULTIAPPEND, RFC 3502).
   virtual void Append(MailboxRef mailbox, std::vector<AppendMessage> messages,

@@ -39,7 +39,8 @@ ExitCode RunUser(Client& client, const Arguments& arguments,
   request.set_name(arguments.positional[0]);
   request.set_actor(Actor());
   request.set_if_missing(arguments.Has("if-missing"));
-  if (with_password) {
+  request.set_shared(arguments.Has("shared"));
+  if (with_password && !request.shared()) {
     request.set_password(arguments.Has("password") ? arguments.Get("password") : ReadPassword());
     if (request.password().empty()) {
       return Fail(InvalidArgument("an empty password is not allowed"), arguments.json);
@@ -95,11 +96,19 @@ ExitCode RunUserList(Client& client, const Arguments& arguments) {
                               .Add("mailboxes", std::uint64_t{user.mailboxes()})
                               .Add("messages", std::uint64_t{user.messages()})
                               .Add("bytes", std::uint64_t{user.bytes()})
+                              .Add("shared", user.shared())
+                              .Add("bytes_max", std::uint64_t{user.bytes_max()})
+                              .Add("messages_max", std::uint64_t{user.messages_max()})
                               .Finish()
                               .c_str());
     } else {
-      std::printf("%-40s %8" PRIu64 " messages %12s\n", user.name().c_str(), user.messages(),
-                  HumanBytes(user.bytes()).c_str());
+      std::string line = user.bytes_max() > 0 ? " of " + HumanBytes(user.bytes_max()) : "";
+      line += user.messages_max() > 0
+                  ? ", at most " + std::to_string(user.messages_max()) + " messages"
+                  : "";
+      line += user.shared() ? "  (shared)" : "";
+      std::printf("%-40s %8" PRIu64 " messages %12s%s\n", user.name().c_str(), user.messages(),
+                  HumanBytes(user.bytes()).c_str(), line.c_str());
     }
   }
   const grpc::Status status = stream->Finish();

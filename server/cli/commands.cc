@@ -183,6 +183,9 @@ std::vector<CommandInfo> UserCommands() {
        "add a user with the usual folders; the password comes on standard input",
        "echo 'secret' | twinspoolctl user add anna@example.org",
        {{"password", "TEXT", "the password itself (visible to others: for trials)"},
+        {"shared", nullptr,
+         "a namespace that belongs to nobody and has no login: its mailboxes are below Shared/NAME "
+         "for whom acl set gives rights"},
         {"if-missing", nullptr, "success if the user is there already"}},
        1,
        1,
@@ -211,6 +214,34 @@ std::vector<CommandInfo> UserCommands() {
        0,
        1,
        RunUserList},
+      {"user quota",
+       "NAME",
+       "limit what the mailboxes of a user may hold together",
+       "twinspoolctl user quota anna@example.org --storage 10G",
+       {{"storage", "SIZE", "octets: a number with K, M, G or T, or none"},
+        {"messages", "COUNT", "messages: a number, or none"},
+        {"default", nullptr, "back to quota-bytes and quota-messages of the configuration"}},
+       1,
+       1,
+       RunUserQuota},
+      {"acl set",
+       "USER MAILBOX WHO [RIGHTS]",
+       "set (+ adds, - takes away) what WHO may do with a mailbox of USER, or of a shared "
+       "namespace: letters of lrswipkxtea; WHO is a user or anyone, -WHO what he shall not; no "
+       "letters: nothing; behind --, arguments may begin with -",
+       "twinspoolctl acl set team INBOX anna@example.org lrswite",
+       {},
+       3,
+       4,
+       RunAclSet},
+      {"acl list",
+       "USER MAILBOX",
+       "who has which rights to a mailbox, its owner aside",
+       "twinspoolctl acl list team INBOX",
+       {},
+       2,
+       2,
+       RunAclList},
       {"mailbox list",
        "USER",
        "mailboxes of a user with their ids and counts",
@@ -219,6 +250,43 @@ std::vector<CommandInfo> UserCommands() {
        1,
        1,
        RunMailboxList},
+  };
+}
+
+std::vector<CommandInfo> RecoveryCommands() {
+  return {
+      {"expunged list",
+       "USER MAILBOX",
+       "messages that were expunged and are still kept (expunged-retention-h)",
+       "twinspoolctl expunged list anna@example.org INBOX",
+       {},
+       2,
+       2,
+       RunExpungedList},
+      {"expunged restore",
+       "USER MAILBOX [UIDS]",
+       "bring expunged messages back, under new UIDs; what the mailbox holds already stays away",
+       "twinspoolctl expunged restore anna@example.org INBOX 17:25,40",
+       {{"all", nullptr, "every one that is still kept"}},
+       2,
+       3,
+       RunExpungedRestore},
+      {"mailbox deleted",
+       "USER",
+       "mailboxes that were deleted and are still kept",
+       "twinspoolctl mailbox deleted anna@example.org",
+       {},
+       1,
+       1,
+       RunMailboxDeleted},
+      {"mailbox restore",
+       "USER ID [NAME]",
+       "bring a deleted mailbox back with its mail, under its name or another one",
+       "twinspoolctl mailbox restore anna@example.org F5d0c3a1fb2e94d7c8a6b0e1f2d3c4b5a",
+       {},
+       2,
+       3,
+       RunMailboxRestore},
   };
 }
 
@@ -273,7 +341,8 @@ std::vector<CommandInfo> SalvageCommands() {
 const std::vector<CommandInfo>& Commands() {
   static const auto* const kCommands = [] {
     auto* all = new std::vector<CommandInfo>(LookingCommands());
-    for (const auto& family : {RoleCommands(), PairCommands(), UserCommands(), SalvageCommands()}) {
+    for (const auto& family : {RoleCommands(), PairCommands(), UserCommands(), RecoveryCommands(),
+                               SalvageCommands()}) {
       all->insert(all->end(), family.begin(), family.end());
     }
     return all;

@@ -83,6 +83,13 @@ ExitCode RunUserAdd(Client& client, const Arguments& arguments);
 ExitCode RunUserPassword(Client& client, const Arguments& arguments);
 ExitCode RunUserDelete(Client& client, const Arguments& arguments);
 ExitCode RunUserList(Client& client, const Arguments& arguments);
+ExitCode RunExpungedList(Client& client, const Arguments& arguments);
+ExitCode RunExpungedRestore(Client& client, const Arguments& arguments);
+ExitCode RunMailboxDeleted(Client& client, const Arguments& arguments);
+ExitCode RunMailboxRestore(Client& client, const Arguments& arguments);
+ExitCode RunUserQuota(Client& client, const Arguments& arguments);
+ExitCode RunAclSet(Client& client, const Arguments& arguments);
+ExitCode RunAclList(Client& client, const Arguments& arguments);
 ExitCode RunMailboxList(Client& client, const Arguments& arguments);
 
 ExitCode RunSalvageList(Client& client, const Arguments& arguments);

@@ -40,8 +40,16 @@ std::string EmailIdText(const Guid& guid) {
   return "M" + guid.ToHex();
 }
 
+void AppendMyRights(std::string* out, std::string_view mailbox, Rights rights, bool utf8_names) {
+  AppendMailbox(&(*out += "* MYRIGHTS "), mailbox, utf8_names);
+  *out += " ";
+  AppendAstring(out, RightsText(rights, true));
+  *out += "\r\n";
+}
+
 void AppendStatusData(std::string* out, const MailboxState& state, StatusItems items,
-                      Modseq highest, std::uint64_t append_limit, bool utf8_names) {
+                      Modseq highest, std::uint64_t append_limit, bool utf8_names,
+                      std::uint64_t deleted_bytes) {
   AppendMailbox(&(*out += "* STATUS "), state.name, utf8_names);
   *out += " (";
   const std::size_t begin = out->size();
@@ -61,6 +69,7 @@ void AppendStatusData(std::string* out, const MailboxState& state, StatusItems i
   add(kStatusSize, "SIZE ", state.bytes);
   add(kStatusAppendLimit, "APPENDLIMIT ", append_limit);
   add(kStatusDeleted, "DELETED ", state.deleted);
+  add(kStatusDeletedStorage, "DELETED-STORAGE ", deleted_bytes);
   if ((items & kStatusMailboxId) != 0) {
     *out += out->size() == begin ? "MAILBOXID (" : " MAILBOXID (";
     *out += MailboxIdText(state.ref.id);

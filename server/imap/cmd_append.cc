@@ -22,15 +22,18 @@ class AppendTask : public Task {
       return;
     }
     waiting_ = true;
-    core().store().FindMailbox(core().user().id, NormalName(mailbox),
-                               Then<MailboxState>([this](const Result<MailboxState>& state) {
-                                 waiting_ = false;
-                                 if (state.ok()) {
-                                   mailbox_ = state->ref;
-                                 } else {
-                                   RefuseWith(state.status());
-                                 }
-                               }));
+    core().store().FindMailbox(
+        core().user().id, NormalName(mailbox),
+        Then<MailboxState>([this](const Result<MailboxState>& state) {
+          waiting_ = false;
+          if (!state.ok()) {
+            return RefuseWith(state.status());
+          }
+          mailbox_ = state->ref;
+          if ((state->rights & kRightInsert) == 0) {
+            RefuseWith(PermissionDenied("this takes the right \"i\" to the mailbox"));
+          }
+        }));
   }
 
   bool hungry() const override { return !waiting_ && !finished_; }
@@ -91,7 +94,7 @@ class AppendTask : public Task {
     }
     if (!refusal_) {
       Result<std::unique_ptr<BodyStage>> stage =
-          core().store().StageBody(core().user().id, begin.size);
+          core().store().StageBody(mailbox_.owner, begin.size);
       if (stage.ok()) {
         AppendMessage& message = messages_.emplace_back();
         message.body = std::move(*stage);

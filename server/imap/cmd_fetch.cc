@@ -249,7 +249,8 @@ class FetchTask : public Task {
   // --- the end
 
   void End() {
-    if (unseen_.empty() || core().view()->read_only()) {
+    if (unseen_.empty() || core().view()->read_only() ||
+        (core().view()->rights() & kRightSeen) == 0) {
       return Done(OkStatus());
     }
     stores_ = true;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "server/imap/answers.h"
+#include "server/imap/deleted_storage.h"
 #include "server/imap/list_match.h"
 #include "server/imap/metadata.h"
 #include "server/imap/tasks.h"
@@ -159,7 +160,7 @@ class ListTask : public Task {
         return AskMetadata(line.listing);
       }
       if ((command_.returns & kListReturnStatus) != 0 && !line.listing.id.nil()) {
-        return AskState(line.listing.id);
+        return AskState(RefOf(line.listing, core().user().id));
       }
       if (core().FlushAndCheckBlocked()) {
         waiting_ = true;
@@ -170,23 +171,23 @@ class ListTask : public Task {
   }
 
   void AskMetadata(const MailboxListing& listing) {
+    const MailboxRef ref = RefOf(listing, core().user().id);
     core().store().GetAnnotations(
-        core().user().id, listing.id,
-        Then<std::vector<Annotation>>([this, id = listing.id, name = listing.name](
-                                          const Result<std::vector<Annotation>>& all) {
-          if (all.ok()) {
-            const cmd::GetMetadata& asked = command_.metadata;
-            AppendMetadata(
-                &core().out(), name, core().utf8(),
-                SelectMetadata(*all, asked.entries, asked.depth, asked.size_max).entries);
-          } else if (!all.status().Is(Code::kNotFound)) {
-            return core().Fail(all.status());
-          }
-          if ((command_.returns & kListReturnStatus) != 0) {
-            return AskState(id);
-          }
-          GoWhenDrained();
-        }));
+        ref, Then<std::vector<Annotation>>(
+                 [this, ref, name = listing.name](const Result<std::vector<Annotation>>& all) {
+                   if (all.ok()) {
+                     const cmd::GetMetadata& asked = command_.metadata;
+                     AppendMetadata(
+                         &core().out(), name, core().utf8(),
+                         SelectMetadata(*all, asked.entries, asked.depth, asked.size_max).entries);
+                   } else if (!Untold(all.status())) {
+                     return core().Fail(all.status());
+                   }
+                   if ((command_.returns & kListReturnStatus) != 0) {
+                     return AskState(ref);
+                   }
+                   GoWhenDrained();
+                 }));
   }
 
   void GoWhenDrained() {
@@ -196,18 +197,35 @@ class ListTask : public Task {
     }
   }
 
-  void AskState(MailboxId id) {
+  /// Deleted meanwhile, or not to be read: its line alone is told (RFC 5819 §2).
+  static bool Untold(const Status& status) {
+    return status.Is(Code::kNotFound) || status.Is(Code::kPermissionDenied);
+  }
+
+  void AskState(const MailboxRef& ref) {
     core().store().GetState(
-        {core().user().id, id}, Then<MailboxState>([this](const Result<MailboxState>& state) {
-          // Deleted meanwhile: its line alone was told (RFC 5819 §2).
-          if (state.ok()) {
-            AppendStatusData(&core().out(), *state, command_.status, core().TellableModseq(*state),
-                             core().store().message_bytes_max(), core().utf8());
-          } else if (!state.status().Is(Code::kNotFound)) {
-            return core().Fail(state.status());
-          }
-          GoWhenDrained();
-        }));
+        ref, Then<MailboxState>([this](const Result<MailboxState>& state) { OnState(state); }));
+  }
+
+  void OnState(const Result<MailboxState>& state) {
+    if (!state.ok() && !Untold(state.status())) {
+      return core().Fail(state.status());
+    }
+    if (!state.ok() || (state->rights & kRightRead) == 0) {
+      return GoWhenDrained();
+    }
+    if ((command_.status & kStatusDeletedStorage) == 0) {
+      return TellState(*state, 0);
+    }
+    CountDeletedBytes(*this, core(), *state, [this, state = *state](Result<std::uint64_t> bytes) {
+      return bytes.ok() ? TellState(state, *bytes) : core().Fail(bytes.status());
+    });
+  }
+
+  void TellState(const MailboxState& state, std::uint64_t deleted_bytes) {
+    AppendStatusData(&core().out(), state, command_.status, core().TellableModseq(state),
+                     core().store().message_bytes_max(), core().utf8(), deleted_bytes);
+    GoWhenDrained();
   }
 
   void Write(const Line& line) {
@@ -220,6 +238,9 @@ class ListTask : public Task {
       out += " (\"CHILDINFO\" (\"SUBSCRIBED\"))";
     }
     out += "\r\n";
+    if ((command_.returns & kListReturnMyRights) != 0 && !line.listing.id.nil()) {
+      AppendMyRights(&out, line.listing.name, line.listing.rights, core().utf8());
+    }
   }
 
   std::string Attributes(const Line& line) {

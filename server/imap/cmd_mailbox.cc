@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "server/imap/answers.h"
+#include "server/imap/deleted_storage.h"
 #include "server/imap/tasks.h"
 
 namespace twinspool::imap {
@@ -18,6 +19,10 @@ class DeleteTask : public Task {
   void Begin(const std::string& name) {
     core().store().DeleteMailbox(core().user().id, name,
                                  Then<Unit>([this](const Result<Unit>& result) {
+                                   if (result.status().Is(Code::kConflict)) {
+                                     return core().No("[HASCHILDREN] " +
+                                                      std::string(result.status().message()));
+                                   }
                                    if (!result.ok()) {
                                      return core().Fail(result.status());
                                    }
@@ -86,21 +91,51 @@ std::unique_ptr<Task> Run(Core& core, const cmd::Subscribe& command) {
   return task;
 }
 
+namespace {
+
+class StatusTask : public Task {
+ public:
+  StatusTask(Core& core, StatusItems items) : Task(core), items_(items) {}
+
+  void Begin(const std::string& name) {
+    core().store().FindMailbox(
+        core().user().id, name,
+        Then<MailboxState>([this](const Result<MailboxState>& state) { OnState(state); }));
+  }
+
+ private:
+  void OnState(const Result<MailboxState>& state) {
+    if (!state.ok()) {
+      return core().Fail(state.status());
+    }
+    if ((state->rights & kRightRead) == 0) {
+      return core().No("[NOPERM] This takes the right \"r\" to the mailbox");
+    }
+    if ((items_ & kStatusDeletedStorage) == 0) {
+      return Tell(*state, 0);
+    }
+    CountDeletedBytes(*this, core(), *state, [this, state = *state](Result<std::uint64_t> bytes) {
+      return bytes.ok() ? Tell(state, *bytes) : core().Fail(bytes.status());
+    });
+  }
+
+  void Tell(const MailboxState& state, std::uint64_t deleted_bytes) {
+    AppendStatusData(&core().out(), state, items_, core().TellableModseq(state),
+                     core().store().message_bytes_max(), core().utf8(), deleted_bytes);
+    core().Ok("STATUS completed");
+  }
+
+  const StatusItems items_;
+};
+
+}  // namespace
+
 std::unique_ptr<Task> Run(Core& core, const cmd::Status& command) {
   if ((command.items & kStatusHighestModseq) != 0) {
     core.EnableCondstore();
   }
-  auto task = std::make_unique<Task>(core);
-  core.store().FindMailbox(
-      core.user().id, NormalName(command.mailbox),
-      task->Then<MailboxState>([&core, items = command.items](const Result<MailboxState>& state) {
-        if (!state.ok()) {
-          return core.Fail(state.status());
-        }
-        AppendStatusData(&core.out(), *state, items, core.TellableModseq(*state),
-                         core.store().message_bytes_max(), core.utf8());
-        core.Ok("STATUS completed");
-      }));
+  auto task = std::make_unique<StatusTask>(core, command.items);
+  task->Begin(NormalName(command.mailbox));
   return task;
 }
 

@@ -18,7 +18,7 @@ class MetadataTask : public Task {
 
   void Begin(const std::string& name) {
     if (name.empty()) {
-      return Go(MailboxId());
+      return Go({core().user().id, MailboxId()});
     }
     core().store().FindMailbox(core().user().id, NormalName(name),
                                Then<MailboxState>([this](const Result<MailboxState>& state) {
@@ -26,12 +26,12 @@ class MetadataTask : public Task {
                                    return core().Fail(state.status());
                                  }
                                  name_ = state->name;
-                                 Go(state->ref.id);
+                                 Go(state->ref);
                                }));
   }
 
  protected:
-  virtual void Go(MailboxId mailbox) = 0;
+  virtual void Go(const MailboxRef& mailbox) = 0;
   const std::string& name() const { return name_; }
 
  private:
@@ -44,11 +44,10 @@ class GetTask : public MetadataTask {
       : MetadataTask(core), command_(std::move(command)) {}
 
  private:
-  void Go(MailboxId mailbox) override {
+  void Go(const MailboxRef& mailbox) override {
     core().store().GetAnnotations(
-        core().user().id, mailbox,
-        Then<std::vector<Annotation>>(
-            [this](const Result<std::vector<Annotation>>& all) { Tell(all); }));
+        mailbox, Then<std::vector<Annotation>>(
+                     [this](const Result<std::vector<Annotation>>& all) { Tell(all); }));
   }
 
   void Tell(const Result<std::vector<Annotation>>& all) {
@@ -75,7 +74,7 @@ class SetTask : public MetadataTask {
       : MetadataTask(core), command_(std::move(command)) {}
 
  private:
-  void Go(MailboxId mailbox) override {
+  void Go(const MailboxRef& mailbox) override {
     const bool admin =
         std::any_of(command_.changes.begin(), command_.changes.end(),
                     [](auto& change) { return change.entry.starts_with("/shared/"); });
@@ -86,12 +85,11 @@ class SetTask : public MetadataTask {
       // RFC 6154 §4 ties it to the mailbox's special use, which is given when it is made.
       return core().No("[CANNOT] A special use is given by CREATE with USE here");
     }
-    if (mailbox.nil() && admin) {
+    if (mailbox.id.nil() && admin) {
       return core().No("[NOPERM] Shared entries of the server are the administrator's");
     }
     core().store().SetAnnotations(
-        core().user().id, mailbox, std::move(command_.changes),
-        Then<Unit>([this](const Result<Unit>& done) {
+        mailbox, std::move(command_.changes), Then<Unit>([this](const Result<Unit>& done) {
           if (done.status().Is(Code::kLimit)) {
             return core().No("[METADATA TOOMANY] " + std::string(done.status().message()));
           }

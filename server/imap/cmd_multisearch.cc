@@ -48,19 +48,19 @@ class MultiSearchTask : public Task {
   }
 
  private:
-  bool Wanted(const MailboxListing& listing) const {
+  bool Wanted(const MailboxListing& listing) {
     return std::any_of(command_.sources.begin(), command_.sources.end(),
                        [&](const SearchSource& source) { return Wanted(source, listing); });
   }
 
-  bool Wanted(const SearchSource& source, const MailboxListing& listing) const {
+  bool Wanted(const SearchSource& source, const MailboxListing& listing) {
     switch (source.scope) {
       case SearchScope::kSelected:
         return listing.id == selected_;
       case SearchScope::kInboxes:
         return listing.name == "INBOX";
       case SearchScope::kPersonal:
-        return true;
+        return listing.owner == core().user().id;
       case SearchScope::kSubscribed:
         return listing.subscribed;
       default:
@@ -87,7 +87,7 @@ class MultiSearchTask : public Task {
       core().set_sync_uid(true);
       return core().FinishWith(failure_, "ESEARCH completed");
     }
-    const MailboxRef ref{core().user().id, mailboxes_[at_++].id};
+    const MailboxRef ref = RefOf(mailboxes_[at_++], core().user().id);
     if (core().view() == nullptr || ref.id != core().view()->ref().id) {
       return loader_.Load(ref, true, [this](const Status& status) {
         OnLoaded(status, loader_.state(), loader_.view());
@@ -101,8 +101,8 @@ class MultiSearchTask : public Task {
   }
 
   void OnLoaded(const Status& status, const MailboxState& state, const SelectedView& view) {
-    if (status.Is(Code::kNotFound)) {
-      return Next();  // deleted meanwhile
+    if (status.Is(Code::kNotFound) || status.Is(Code::kPermissionDenied)) {
+      return Next();  // deleted meanwhile, or not his to read
     }
     if (!status.ok()) {
       return core().Fail(status);

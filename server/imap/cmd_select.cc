@@ -18,15 +18,16 @@ class SelectTask : public Task {
                                  if (!state.ok()) {
                                    return core().Fail(state.status());
                                  }
-                                 Open(state->ref);
+                                 Open(*state);
                                }));
   }
 
  private:
-  void Open(const MailboxRef& ref) {
+  void Open(const MailboxState& state) {
+    const bool read_only = command_.examine || !WritableWith(state.rights);
     // The watch comes before the first read: what changes in between wakes us and is synced.
-    core().StartWatch(ref);
-    loader_.Load(ref, command_.examine, [this](const Status& status) {
+    core().StartWatch(state.ref);
+    loader_.Load(state.ref, read_only, [this](const Status& status) {
       if (!status.ok()) {
         core().Unselect();
         return core().Fail(status);
@@ -39,7 +40,7 @@ class SelectTask : public Task {
   void Tell() {
     const MailboxState& state = loader_.state();
     std::string& out = core().out();
-    AppendFlagTable(&(out += "* FLAGS "), *state.keywords, false);
+    AppendFlagTable(&(out += "* FLAGS "), *state.keywords);
     out += "\r\n* ";
     AppendNumber(&out, view_->exists());
     out += core().rev2() ? " EXISTS\r\n" : " EXISTS\r\n* 0 RECENT\r\n";
@@ -56,10 +57,10 @@ class SelectTask : public Task {
       AppendNumber(&(out += "* OK [UNSEEN "), loader_.first_unseen());
       out += "] First unseen\r\n";
     }
-    if (command_.examine) {
+    if (view_->read_only()) {
       out += "* OK [PERMANENTFLAGS ()] Read-only\r\n";
     } else {
-      AppendFlagTable(&(out += "* OK [PERMANENTFLAGS "), *state.keywords, true);
+      AppendPermanentFlags(&(out += "* OK [PERMANENTFLAGS "), *state.keywords, state.rights);
       out += "] Flags are kept\r\n";
     }
     AppendNumber(&(out += "* OK [UIDVALIDITY "), state.uid_validity.value());
@@ -148,9 +149,11 @@ class SelectTask : public Task {
   }
 
   void Finish() {
+    const bool read_only = view_->read_only();
     core().Select(std::move(view_));
     core().SkipSync();
-    core().Ok(command_.examine ? "[READ-ONLY] EXAMINE completed" : "[READ-WRITE] SELECT completed");
+    core().Ok(std::string(read_only ? "[READ-ONLY] " : "[READ-WRITE] ") +
+              (command_.examine ? "EXAMINE completed" : "SELECT completed"));
   }
 
   cmd::Select command_;
@@ -192,7 +195,7 @@ std::unique_ptr<Task> Run(Core& core, cmd::Unselect) {
 
 std::unique_ptr<Task> Run(Core& core, cmd::Close) {
   core.SkipSync();
-  if (core.view()->read_only()) {
+  if (core.view()->read_only() || (core.view()->rights() & kRightExpunge) == 0) {
     core.Unselect();
     core.Ok("CLOSE completed");
     return nullptr;

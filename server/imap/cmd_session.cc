@@ -102,7 +102,7 @@ std::unique_ptr<Task> Run(Core& core, cmd::Unauthenticate) {
 }
 
 std::unique_ptr<Task> Run(Core& core, cmd::Namespace) {
-  core.Untagged("NAMESPACE ((\"\" \"/\")) NIL NIL");
+  core.Untagged("NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) ((\"Shared/\" \"/\"))");
   core.Ok("NAMESPACE completed");
   return nullptr;
 }

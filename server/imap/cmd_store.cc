@@ -22,6 +22,7 @@ class StoreTask : public Task {
     if (command_.unchanged_since) {
       request.unchanged_since = Modseq(*command_.unchanged_since);
     }
+    request.known = core().view()->view_modseq();
     core().store().StoreFlags(
         core().view()->ref(), std::move(request),
         Then<StoreResult>([this](Result<StoreResult> result) { OnStored(std::move(result)); }));
@@ -90,7 +91,10 @@ class StoreTask : public Task {
   void End() {
     SyncStyle style;
     style.uid = command_.uid;
-    style.own = std::move(result_.changed);
+    // What somebody else changed as well is told, silent or not (RFC 3501 §6.4.6).
+    for (auto& [uids, modseq] : result_.changed) {
+      style.own.emplace_back(uids.Minus(result_.news), modseq);
+    }
     style.own_silent = command_.silent;
     core().set_sync_style(std::move(style));
     if (!result_.modified.empty()) {

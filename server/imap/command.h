@@ -58,11 +58,12 @@ inline constexpr StatusItems kStatusRecent = 2;
 inline constexpr StatusItems kStatusUidNext = 4;
 inline constexpr StatusItems kStatusUidValidity = 8;
 inline constexpr StatusItems kStatusUnseen = 16;
-inline constexpr StatusItems kStatusHighestModseq = 32;  // RFC 7162
-inline constexpr StatusItems kStatusSize = 64;           // RFC 8438
-inline constexpr StatusItems kStatusAppendLimit = 128;   // RFC 7889
-inline constexpr StatusItems kStatusMailboxId = 256;     // RFC 8474
-inline constexpr StatusItems kStatusDeleted = 512;       // RFC 9051
+inline constexpr StatusItems kStatusHighestModseq = 32;     // RFC 7162
+inline constexpr StatusItems kStatusSize = 64;              // RFC 8438
+inline constexpr StatusItems kStatusAppendLimit = 128;      // RFC 7889
+inline constexpr StatusItems kStatusMailboxId = 256;        // RFC 8474
+inline constexpr StatusItems kStatusDeleted = 512;          // RFC 9051
+inline constexpr StatusItems kStatusDeletedStorage = 1024;  // RFC 9208
 
 // --- FETCH ---------------------------------------------------------------------------------------
 
@@ -246,6 +247,7 @@ inline constexpr ListReturn kListReturnChildren = 2;
 inline constexpr ListReturn kListReturnSpecialUse = 4;
 inline constexpr ListReturn kListReturnStatus = 8;
 inline constexpr ListReturn kListReturnMetadata = 16;  // RFC 9590
+inline constexpr ListReturn kListReturnMyRights = 32;  // RFC 8440
 
 // --- the commands --------------------------------------------------------------------------------
 
@@ -322,6 +324,34 @@ struct GetMetadata {
 struct SetMetadata {
   std::string mailbox;
   std::vector<Annotation> changes;
+};
+/// SETACL and DELETEACL, which leaves no rights (RFC 4314).
+struct SetAcl {
+  std::string mailbox;
+  std::string identifier;
+  RightsChange change = RightsChange::kReplace;
+  Rights rights = 0;
+  bool erase = false;  // DELETEACL
+};
+struct GetAcl {
+  std::string mailbox;
+};
+struct ListRights {
+  std::string mailbox;
+  std::string identifier;
+};
+struct MyRights {
+  std::string mailbox;
+};
+/// RFC 9208.
+struct GetQuota {
+  std::string root;
+};
+struct GetQuotaRoot {
+  std::string mailbox;
+};
+struct SetQuota {
+  std::string root;
 };
 /// LIST, extended or not. Patterns as UTF-8; "" as the only pattern of a plain LIST asks for the
 /// separator.
@@ -416,9 +446,11 @@ struct Command {
   std::variant<cmd::Capability, cmd::Noop, cmd::Logout, cmd::Id, cmd::StartTls, cmd::Login,
                cmd::Authenticate, cmd::Enable, cmd::Select, cmd::Create, cmd::Delete, cmd::Rename,
                cmd::Subscribe, cmd::List, cmd::Lsub, cmd::Namespace, cmd::GetMetadata,
-               cmd::SetMetadata, cmd::Unauthenticate, cmd::Compress, cmd::Status, cmd::Idle,
-               cmd::Check, cmd::Close, cmd::Unselect, cmd::Expunge, cmd::Search, cmd::MultiSearch,
-               cmd::Sort, cmd::Thread, cmd::Fetch, cmd::Store, cmd::Copy>
+               cmd::SetMetadata, cmd::SetAcl, cmd::GetAcl, cmd::ListRights, cmd::MyRights,
+               cmd::GetQuota, cmd::GetQuotaRoot, cmd::SetQuota, cmd::Unauthenticate, cmd::Compress,
+               cmd::Status, cmd::Idle, cmd::Check, cmd::Close, cmd::Unselect, cmd::Expunge,
+               cmd::Search, cmd::MultiSearch, cmd::Sort, cmd::Thread, cmd::Fetch, cmd::Store,
+               cmd::Copy>
       body;
 };
 

@@ -261,6 +261,8 @@ void Core::SyncNow(std::function<void(const Status&)> done) {
                         sync_done_ = [this, status, done]() {
                           if (status.Is(Code::kNotFound)) {
                             Bye("", "The selected mailbox was deleted");
+                          } else if (status.Is(Code::kPermissionDenied)) {
+                            Bye("", "The right to read the selected mailbox was taken back");
                           } else if (status.Is(Code::kFenced)) {
                             Bye(kUnavailableCode, status.message());
                           } else {

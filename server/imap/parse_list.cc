@@ -42,11 +42,10 @@ Status ParseReturnOption(Cursor* in, cmd::List* list) {
     std::string_view name;
     ListReturn bit;
   };
-  constexpr Option kOptions[] = {{"SUBSCRIBED", kListReturnSubscribed},
-                                 {"CHILDREN", kListReturnChildren},
-                                 {"SPECIAL-USE", kListReturnSpecialUse},
-                                 {"STATUS", kListReturnStatus},
-                                 {"METADATA", kListReturnMetadata}};
+  constexpr Option kOptions[] = {
+      {"SUBSCRIBED", kListReturnSubscribed},  {"CHILDREN", kListReturnChildren},
+      {"SPECIAL-USE", kListReturnSpecialUse}, {"STATUS", kListReturnStatus},
+      {"METADATA", kListReturnMetadata},      {"MYRIGHTS", kListReturnMyRights}};
   for (const Option& option : kOptions) {
     if (!in->TryWord(option.name)) {
       continue;

@@ -36,7 +36,8 @@ constexpr NamedBit kStatusItemNames[] = {{"MESSAGES", kStatusMessages},
                                          {"HIGHESTMODSEQ", kStatusHighestModseq},
                                          {"APPENDLIMIT", kStatusAppendLimit},
                                          {"MAILBOXID", kStatusMailboxId},
-                                         {"DELETED", kStatusDeleted}};
+                                         {"DELETED", kStatusDeleted},
+                                         {"DELETED-STORAGE", kStatusDeletedStorage}};
 
 Status ParseFlag(Cursor* in, FlagList* flags) {
   if (in->TryChar('\\')) {

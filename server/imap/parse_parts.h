@@ -69,6 +69,16 @@ Result<CommandBody> ParseStatus(Cursor* in);
 Result<CommandBody> ParseGetMetadata(Cursor* in);
 Result<CommandBody> ParseSetMetadata(Cursor* in);
 
+// parse_acl.cc
+Result<CommandBody> ParseSetAcl(Cursor* in);
+Result<CommandBody> ParseDeleteAcl(Cursor* in);
+Result<CommandBody> ParseGetAcl(Cursor* in);
+Result<CommandBody> ParseListRights(Cursor* in);
+Result<CommandBody> ParseMyRights(Cursor* in);
+Result<CommandBody> ParseGetQuota(Cursor* in);
+Result<CommandBody> ParseGetQuotaRoot(Cursor* in);
+Result<CommandBody> ParseSetQuota(Cursor* in);
+
 // parse_list.cc
 Result<CommandBody> ParseList(Cursor* in);
 Result<CommandBody> ParseLsub(Cursor* in);

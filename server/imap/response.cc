@@ -166,8 +166,7 @@ void AppendFlags(std::string* out, SystemFlags system, const KeywordBits& keywor
   out->push_back(')');
 }
 
-void AppendFlagTable(std::string* out, const std::vector<std::string>& keyword_table,
-                     bool wildcard) {
+void AppendFlagTable(std::string* out, const std::vector<std::string>& keyword_table) {
   out->push_back('(');
   SpaceSeparated list(out);
   for (const BitName& flag : kSystemFlagNames) {
@@ -176,8 +175,34 @@ void AppendFlagTable(std::string* out, const std::vector<std::string>& keyword_t
   for (const std::string& keyword : keyword_table) {
     list.Add(keyword);
   }
-  if (wildcard && keyword_table.size() < limits::kKeywordsPerMailboxMax) {
-    list.Add("\\*");
+  out->push_back(')');
+}
+
+namespace {
+
+/// The right that changing a system flag takes (RFC 4314 §4).
+Rights RightFor(SystemFlags flag) {
+  return flag == kSeen ? kRightSeen : flag == kDeleted ? kRightDeleteMessages : kRightWrite;
+}
+
+}  // namespace
+
+void AppendPermanentFlags(std::string* out, const std::vector<std::string>& keyword_table,
+                          Rights rights) {
+  out->push_back('(');
+  SpaceSeparated list(out);
+  for (const BitName& flag : kSystemFlagNames) {
+    if ((rights & RightFor(static_cast<SystemFlags>(flag.bit))) != 0) {
+      list.Add(flag.name);
+    }
+  }
+  if ((rights & kRightWrite) != 0) {
+    for (const std::string& keyword : keyword_table) {
+      list.Add(keyword);
+    }
+    if (keyword_table.size() < limits::kKeywordsPerMailboxMax) {
+      list.Add("\\*");
+    }
   }
   out->push_back(')');
 }

@@ -36,10 +36,12 @@ void AppendMailbox(std::string* out, std::string_view name, bool utf8_names);
 /// "(\Seen $Forwarded)": system flags, then the keywords whose bit is set.
 void AppendFlags(std::string* out, SystemFlags system, const KeywordBits& keywords,
                  const std::vector<std::string>& keyword_table);
-/// The names of FLAGS and PERMANENTFLAGS: all system flags, all keywords, and "\*" if `wildcard`
-/// and there is room for another keyword.
-void AppendFlagTable(std::string* out, const std::vector<std::string>& keyword_table,
-                     bool wildcard);
+/// The names of FLAGS: all system flags, all keywords.
+void AppendFlagTable(std::string* out, const std::vector<std::string>& keyword_table);
+/// The names of PERMANENTFLAGS: what one with these rights may change, and "\*" if he may and there
+/// is room for another keyword.
+void AppendPermanentFlags(std::string* out, const std::vector<std::string>& keyword_table,
+                          Rights rights);
 /// "\Sent" and the like, separated by spaces, nothing around.
 void AppendSpecialUse(std::string* out, SpecialUse use);
 

@@ -12,6 +12,7 @@ void SelectedView::Load(const UidBatch& batch) {
   if (seen_modseq_.value() == 0) {
     seen_modseq_ = batch.state.highest_modseq;
     keywords_ = batch.state.keywords;
+    rights_ = batch.state.rights;
   }
   known_.Add(batch.uids);
   newest_ = std::max(newest_, known_.Max());
@@ -79,12 +80,13 @@ UidSet SelectedView::UidsAt(const UidSet& numbers) const {
 }
 
 bool SelectedView::LearnKeywords(const std::shared_ptr<const std::vector<std::string>>& now) {
-  // The table only ever grows.
-  if (now->size() <= keywords_->size()) {
+  if (now == keywords_ || *now == *keywords_) {
     return false;
   }
-  keywords_ = now;
-  return true;
+  // A view older than what was told before (another command's) shows a part of it.
+  const bool older = now->size() < keywords_->size();
+  keywords_ = older ? keywords_ : now;
+  return !older;
 }
 
 std::size_t SelectedView::SliceEntries() const {

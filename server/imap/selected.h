@@ -37,6 +37,8 @@ class SelectedView {
 
   const MailboxRef& ref() const { return ref_; }
   bool read_only() const { return read_only_; }
+  /// Of this session's user, as of Load.
+  Rights rights() const { return rights_; }
 
   // --- opening
 
@@ -112,6 +114,7 @@ class SelectedView {
 
   MailboxRef ref_;
   bool read_only_;
+  Rights rights_ = kRightsAll;
   /// UIDs with a sequence number, and behind them those that came since the last EXISTS.
   UidSet known_;
   /// before_[i]: how many UIDs stand before the i-th range of known_. Up to date when numbered_.

@@ -106,10 +106,10 @@ void TellKeywords(Core& core, SelectedView& view, const std::shared_ptr<const Ke
   if (!view.LearnKeywords(now)) {
     return;
   }
-  AppendFlagTable(&(core.out() += "* FLAGS "), *now, false);
+  AppendFlagTable(&(core.out() += "* FLAGS "), *now);
   core.out() += "\r\n";
   if (!view.read_only()) {
-    AppendFlagTable(&(core.out() += "* OK [PERMANENTFLAGS "), *now, true);
+    AppendPermanentFlags(&(core.out() += "* OK [PERMANENTFLAGS "), *now, view.rights());
     core.out() += "] Keywords were added\r\n";
   }
 }

@@ -42,6 +42,15 @@ std::unique_ptr<Task> Run(Core& core, const cmd::Delete& command);
 std::unique_ptr<Task> Run(Core& core, const cmd::Rename& command);
 std::unique_ptr<Task> Run(Core& core, const cmd::Subscribe& command);
 std::unique_ptr<Task> Run(Core& core, const cmd::Status& command);
+// cmd_acl.cc
+std::unique_ptr<Task> Run(Core& core, cmd::SetAcl command);
+std::unique_ptr<Task> Run(Core& core, const cmd::GetAcl& command);
+std::unique_ptr<Task> Run(Core& core, const cmd::ListRights& command);
+std::unique_ptr<Task> Run(Core& core, const cmd::MyRights& command);
+// cmd_quota.cc
+std::unique_ptr<Task> Run(Core& core, const cmd::GetQuota& command);
+std::unique_ptr<Task> Run(Core& core, const cmd::GetQuotaRoot& command);
+std::unique_ptr<Task> Run(Core& core, const cmd::SetQuota& command);
 // cmd_metadata.cc
 std::unique_ptr<Task> Run(Core& core, cmd::GetMetadata command);
 std::unique_ptr<Task> Run(Core& core, cmd::SetMetadata command);

@@ -90,6 +90,27 @@ CommandTraits Of(const cmd::GetMetadata&) {
 CommandTraits Of(const cmd::SetMetadata&) {
   return AfterLogin("SETMETADATA");
 }
+CommandTraits Of(const cmd::SetAcl& command) {
+  return AfterLogin(command.erase ? "DELETEACL" : "SETACL");
+}
+CommandTraits Of(const cmd::GetAcl&) {
+  return AfterLogin("GETACL");
+}
+CommandTraits Of(const cmd::ListRights&) {
+  return AfterLogin("LISTRIGHTS");
+}
+CommandTraits Of(const cmd::MyRights&) {
+  return AfterLogin("MYRIGHTS");
+}
+CommandTraits Of(const cmd::GetQuota&) {
+  return AfterLogin("GETQUOTA");
+}
+CommandTraits Of(const cmd::GetQuotaRoot&) {
+  return AfterLogin("GETQUOTAROOT");
+}
+CommandTraits Of(const cmd::SetQuota&) {
+  return AfterLogin("SETQUOTA");
+}
 CommandTraits Of(const cmd::Compress&) {
   return AfterLogin("COMPRESS");
 }

@@ -42,7 +42,12 @@ std::string Who(const grpc::ServerContext& context, const std::string& says) {
 /// What an order is about, when it names something.
 template <typename Request>
 std::string Subject(const Request& request) {
-  if constexpr (requires { request.name(); }) {
+  if constexpr (requires { request.uids(); }) {
+    return request.user() + "/" + request.mailbox() + " " + request.uids();
+  } else if constexpr (requires { request.identifier(); }) {
+    return request.user() + "/" + request.mailbox() + " " + request.identifier() + " " +
+           request.rights();
+  } else if constexpr (requires { request.name(); }) {
     return request.name();
   } else if constexpr (requires { request.names(); }) {
     return request.names_size() == 1 ? request.names(0) : std::to_string(request.names_size());
@@ -94,6 +99,10 @@ class AdminService final : public proto::Admin::Service {
   TWINSPOOL_ADMIN_CALL(UserAdd, UserRequest, UserReply)
   TWINSPOOL_ADMIN_CALL(UserPassword, UserRequest, UserReply)
   TWINSPOOL_ADMIN_CALL(UserDelete, UserRequest, UserReply)
+  TWINSPOOL_ADMIN_CALL(ExpungedRestore, RestoreRequest, UserReply)
+  TWINSPOOL_ADMIN_CALL(MailboxRestore, RestoreRequest, UserReply)
+  TWINSPOOL_ADMIN_CALL(UserQuota, UserQuotaRequest, UserReply)
+  TWINSPOOL_ADMIN_CALL(AclSet, AclSetRequest, UserReply)
   TWINSPOOL_ADMIN_CALL(SalvageReinject, SalvageRequest, SalvageReply)
   TWINSPOOL_ADMIN_CALL(SalvageDiscard, SalvageRequest, SalvageReply)
 #undef TWINSPOOL_ADMIN_CALL
@@ -134,6 +143,32 @@ class AdminService final : public proto::Admin::Service {
     return List(*context, "MailboxList", [&] {
       return operations_.MailboxList(
           *request, [&](const proto::MailboxInfo& mailbox) { return writer->Write(mailbox); });
+    });
+  }
+
+  grpc::Status ExpungedList(grpc::ServerContext* context,
+                            const proto::ExpungedListRequest* request,
+                            grpc::ServerWriter<proto::ExpungedInfo>* writer) override {
+    return List(*context, "ExpungedList", [&] {
+      return operations_.ExpungedList(
+          *request, [&](const proto::ExpungedInfo& message) { return writer->Write(message); });
+    });
+  }
+
+  grpc::Status MailboxDeleted(grpc::ServerContext* context,
+                              const proto::MailboxListRequest* request,
+                              grpc::ServerWriter<proto::DeletedInfo>* writer) override {
+    return List(*context, "MailboxDeleted", [&] {
+      return operations_.MailboxDeleted(
+          *request, [&](const proto::DeletedInfo& mailbox) { return writer->Write(mailbox); });
+    });
+  }
+
+  grpc::Status AclList(grpc::ServerContext* context, const proto::AclListRequest* request,
+                       grpc::ServerWriter<proto::AclInfo>* writer) override {
+    return List(*context, "AclList", [&] {
+      return operations_.AclList(*request,
+                                 [&](const proto::AclInfo& line) { return writer->Write(line); });
     });
   }
 

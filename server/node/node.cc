@@ -50,6 +50,13 @@ store::StoreOptions StoreOptionsFor(const NodeConfig& config) {
   options.disk.ballast_bytes = config.ballast_bytes;
   options.jobs.purge_after_s = config.expunged_retention_h * 3600;
   options.block_cache_bytes = config.cache_bytes;
+  options.mail.delete_with_children = !config.keep_parents;
+  if (config.quota_bytes > 0) {
+    options.default_quota.bytes = config.quota_bytes;
+  }
+  if (config.quota_messages > 0) {
+    options.default_quota.messages = config.quota_messages;
+  }
   return options;
 }
 

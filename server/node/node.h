@@ -71,6 +71,17 @@ class Node final : public Operations {
   proto::UserReply UserDelete(const proto::UserRequest& request) override;
   proto::UserReply UserList(const proto::UserListRequest& request,
                             const std::function<bool(const proto::UserInfo&)>& sink) override;
+  proto::UserReply ExpungedList(
+      const proto::ExpungedListRequest& request,
+      const std::function<bool(const proto::ExpungedInfo&)>& sink) override;
+  proto::UserReply ExpungedRestore(const proto::RestoreRequest& request) override;
+  proto::UserReply MailboxDeleted(const proto::MailboxListRequest& request,
+                                  const std::function<bool(const proto::DeletedInfo&)>& sink) override;
+  proto::UserReply MailboxRestore(const proto::RestoreRequest& request) override;
+  proto::UserReply UserQuota(const proto::UserQuotaRequest& request) override;
+  proto::UserReply AclSet(const proto::AclSetRequest& request) override;
+  proto::UserReply AclList(const proto::AclListRequest& request,
+                           const std::function<bool(const proto::AclInfo&)>& sink) override;
   proto::UserReply MailboxList(const proto::MailboxListRequest& request,
                                const std::function<bool(const proto::MailboxInfo&)>& sink) override;
   proto::SalvageReply SalvageList(

@@ -387,7 +387,11 @@ proto::RoleReply Node::PairDissolve(const proto::PairDissolveRequest& request) {
 
 proto::UserReply Node::UserAdd(const proto::UserRequest& request) {
   const auto added = Await<UserRef>([&](Done<UserRef> done) {
-    store_->users().Add(request.name(), request.password(), std::move(done));
+    if (request.shared()) {
+      store_->users().AddShared(request.name(), std::move(done));
+    } else {
+      store_->users().Add(request.name(), request.password(), std::move(done));
+    }
   });
   if (added.code() == Code::kAlreadyExists && request.if_missing()) {
     return ReplyFor<UserReply>(OkStatus(), "user " + request.name() + " is there already");
@@ -428,6 +432,9 @@ proto::UserReply Node::UserList(const proto::UserListRequest& request,
     shown.set_mailboxes(user.mailboxes);
     shown.set_messages(user.messages);
     shown.set_bytes(user.bytes);
+    shown.set_shared(user.shared);
+    shown.set_bytes_max(user.quota.bytes.value_or(0));
+    shown.set_messages_max(user.quota.messages.value_or(0));
     if (!sink(shown)) {
       break;
     }
@@ -448,11 +455,14 @@ proto::UserReply Node::MailboxList(const proto::MailboxListRequest& request,
     return ReplyFor<UserReply>(list.status(), "");
   }
   for (const MailboxListing& listing : *list) {
+    if (listing.owner != user->id) {
+      continue;  // shared with him by another one
+    }
     const auto state = Await<MailboxState>([&](Done<MailboxState> done) {
       mail.GetState({user->id, listing.id}, std::move(done));
     });
     if (!state.ok()) {
-      continue;  // a subscription without a mailbox, or just deleted
+      continue;  // just deleted
     }
     proto::MailboxInfo shown;
     shown.set_user(user->name);

@@ -38,6 +38,18 @@ class Operations {
   virtual proto::UserReply UserAdd(const proto::UserRequest& request) = 0;
   virtual proto::UserReply UserPassword(const proto::UserRequest& request) = 0;
   virtual proto::UserReply UserDelete(const proto::UserRequest& request) = 0;
+  virtual proto::UserReply ExpungedList(
+      const proto::ExpungedListRequest& request,
+      const std::function<bool(const proto::ExpungedInfo&)>& sink) = 0;
+  virtual proto::UserReply ExpungedRestore(const proto::RestoreRequest& request) = 0;
+  virtual proto::UserReply MailboxDeleted(
+      const proto::MailboxListRequest& request,
+      const std::function<bool(const proto::DeletedInfo&)>& sink) = 0;
+  virtual proto::UserReply MailboxRestore(const proto::RestoreRequest& request) = 0;
+  virtual proto::UserReply UserQuota(const proto::UserQuotaRequest& request) = 0;
+  virtual proto::UserReply AclSet(const proto::AclSetRequest& request) = 0;
+  virtual proto::UserReply AclList(const proto::AclListRequest& request,
+                                   const std::function<bool(const proto::AclInfo&)>& sink) = 0;
   /// `sink` answers false to stop.
   virtual proto::UserReply UserList(const proto::UserListRequest& request,
                                     const std::function<bool(const proto::UserInfo&)>& sink) = 0;

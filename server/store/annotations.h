@@ -4,6 +4,7 @@
 // lower case. A deleted mailbox keeps its own; they go in the transaction that forgets it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,15 +16,32 @@
 
 namespace twinspool::store {
 
-/// Key of a row of misc, without user and kind.
-std::string AnnotationKey(MailboxId mailbox, std::string_view entry);
+class Engine;
+
+/// With the value "true" a mailbox keeps what was expunged in it, and itself when it is deleted,
+/// whatever the retention says. Takes kRightAdminister.
+inline constexpr char kNoExpireEntry[] = "/shared/vendor/twinspool/no-expire";
+
+/// Key of a row of misc, without user and kind; `stored` as StoredEntry has it.
+std::string AnnotationKey(MailboxId mailbox, std::string_view stored);
+/// The name under which an entry is kept: private ones of a viewer who is not the owner carry his
+/// id.
+std::string StoredEntry(const MailboxRef& mailbox, std::string_view entry);
+/// The other way round; nothing: it is somebody else's.
+std::optional<std::string> VisibleEntry(const MailboxRef& mailbox, std::string_view stored);
 
 /// Sets and (without a value) removes entries, all or none; what changes nothing writes nothing.
-/// kNotFound: no such mailbox; kLimit: more than limits::kAnnotationsPerMailboxMax entries.
-Status SetAnnotations(StoreTxn& txn, UserId user, MailboxId mailbox,
+/// Shared entries take kRightWrite (limits::kSharedSeenEntry kRightAdminister), private ones
+/// kRightRead. kNotFound: no such mailbox; kLimit: more than limits::kAnnotationsPerMailboxMax
+/// entries.
+Status SetAnnotations(StoreTxn& txn, const MailboxRef& mailbox,
                       const std::vector<Annotation>& changes);
 
-/// Forgets all of a mailbox that is being forgotten; answers how many rows these are.
-Result<std::size_t> ForgetAnnotations(StoreTxn& txn, UserId user, MailboxId mailbox);
+/// Whether the mailbox has kNoExpireEntry set, as of the newest state in the engine.
+Result<bool> NeverExpires(Engine& engine, UserId user, MailboxId mailbox);
+
+/// Forgets all rows of misc that name a mailbox which is being forgotten: annotations, rights, seen
+/// marks. Answers how many rows these are.
+Result<std::size_t> ForgetRowsOfMailbox(StoreTxn& txn, UserId user, MailboxId mailbox);
 
 }  // namespace twinspool::store

@@ -73,7 +73,14 @@ class Applier {
   /// Adds or takes away one entry's share of the counters.
   Status CountEntry(HeadMailbox* mailbox, Uid uid, const PageEntry& entry, int sign);
   Result<std::uint64_t> SizeOf(MailboxId mailbox, Uid uid);
-  static Digest128 TermOf(const HeadMailbox& mailbox, Uid uid, const PageEntry& entry);
+  static Digest128 TermOf(const HeadMailbox& mailbox, Uid uid, const PageEntry& entry) {
+    return TermOf(mailbox.id, *mailbox.header, uid, entry);
+  }
+  static Digest128 TermOf(MailboxId mailbox, const MailboxHeaderPart& header, Uid uid,
+                          const PageEntry& entry);
+  /// The digest names the keywords of entries: where a place in the table gets another name, those
+  /// that stand on it are counted anew. While both nodes are in step there are none.
+  Status RenameKeywords(HeadMailbox* mailbox, const MailboxHeaderPart& next);
   Result<HeadMailbox*> KnownMailbox(const std::string& id);
 
   // apply_bodies.cc

@@ -152,6 +152,9 @@ Status Applier::ApplyMailbox(const proto::MailboxItem& item) {
     old_term = MailboxTerm(id, mailbox->modseq, mailbox->header->bytes);
   }
   TRY(MoveMailboxName(*mailbox, next));
+  if (mailbox->header != nullptr) {
+    TRY(RenameKeywords(mailbox, *header));
+  }
 
   ASSIGN_OR_RETURN(HeadUser * user, edit_.EditUser(user_id_));
   if (mailbox->exists()) {

@@ -55,16 +55,37 @@ Result<HeadMailbox*> Applier::KnownMailbox(const std::string& id) {
   return mailbox;
 }
 
-Digest128 Applier::TermOf(const HeadMailbox& mailbox, Uid uid, const PageEntry& entry) {
+Status Applier::RenameKeywords(HeadMailbox* mailbox, const MailboxHeaderPart& next) {
+  const std::vector<std::string>& before = mailbox->header->folded;
+  const std::size_t both = std::min(before.size(), next.folded.size());
+  const auto same = static_cast<std::ptrdiff_t>(both);
+  if (std::equal(before.begin(), before.begin() + same, next.folded.begin())) {
+    return OkStatus();
+  }
+  ASSIGN_OR_RETURN(const std::vector<std::uint32_t> pages,
+                   edit_.Pages(user_id_, mailbox->id, 0, UINT32_MAX >> kPageBits));
+  for (const std::uint32_t number : pages) {
+    ASSIGN_OR_RETURN(const Page* page, edit_.ReadPage(user_id_, mailbox->id, number));
+    for (const PageEntry& entry : page->entries()) {
+      const Uid uid(number << kPageBits | entry.uid_low);
+      ChangeDigest(&mailbox->row.digest, TermOf(*mailbox, uid, entry),
+                   TermOf(mailbox->id, next, uid, entry));
+    }
+  }
+  return OkStatus();
+}
+
+Digest128 Applier::TermOf(MailboxId mailbox, const MailboxHeaderPart& header, Uid uid,
+                          const PageEntry& entry) {
   EntryDigestInput input;
-  input.mailbox = mailbox.id;
+  input.mailbox = mailbox;
   input.uid = uid;
   input.state = entry.state;
   input.flags = entry.flags;
   input.modseq = entry.modseq;
   input.updated_s = entry.updated_s;
   input.tail = entry.tail;
-  const std::vector<std::string>& names = mailbox.header->folded;
+  const std::vector<std::string>& names = header.folded;
   for (std::size_t bit = 0; bit < 8 * entry.keywords.size() && bit < names.size(); ++bit) {
     if ((static_cast<unsigned char>(entry.keywords[bit / 8]) >> (bit % 8) & 1) != 0) {
       input.keywords.push_back(names[bit]);

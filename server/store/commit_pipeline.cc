@@ -212,6 +212,8 @@ void CommitPipeline::Commit(std::vector<Waiting> group) {
         durable.touched.push_back(object.mailbox);
       }
     }
+    durable.touched.insert(durable.touched.end(), waiting.txn.woken.begin(),
+                           waiting.txn.woken.end());
     std::move(waiting.txn.pages.begin(), waiting.txn.pages.end(),
               std::back_inserter(durable.pages));
     rows.Append(std::move(waiting.txn.rows));

@@ -38,6 +38,7 @@ struct QueuedTxn {
   /// Digests after, in the order of Frame.digests.
   std::vector<std::pair<TouchedDigest, DigestBytes>> digests;
   std::vector<PageChange> pages;
+  std::vector<MailboxId> woken;  // mailboxes that changed for some viewers alone
   std::uint32_t items = 0;
   UserId user;
 

@@ -8,6 +8,7 @@
 #include "common/codec.h"
 #include "common/limits.h"
 #include "common/log.h"
+#include "server/store/annotations.h"
 #include "server/store/commit_pipeline.h"
 #include "server/store/engine.h"
 #include "server/store/mailbox_ops.h"
@@ -46,7 +47,7 @@ class UserJobs {
     TRY(FinishDeletion());
     TRY(PurgeMailboxes());
     TRY(tombstones.ForgetSmallRows(whole_user_));
-    TRY(tombstones.ForgetMailboxes());
+    TRY(tombstones.ForgetMailboxes(whole_user_));
     TRY(Collect());
     TRY(ForgetTokens());
     return whole_user_ ? tombstones.ForgetUser() : OkStatus();
@@ -115,6 +116,10 @@ Status UserJobs::PurgeMailbox(MailboxId id) {
   ASSIGN_OR_RETURN(const auto part, ParseMailboxHeader(header->bytes));
   const bool whole = GoesWhole(part->decoded);
   if (!whole && row->entries == row->exists) {
+    return OkStatus();
+  }
+  ASSIGN_OR_RETURN(const bool kept, NeverExpires(path_.engine, user_, id));
+  if (kept && !whole_user_) {
     return OkStatus();
   }
   UidSet candidates;

@@ -4,10 +4,8 @@
 #include <chrono>
 
 #include "common/limits.h"
-#include "server/store/annotations.h"
 #include "server/store/credentials.h"
 #include "server/store/local_mail_store_inl.h"
-#include "server/store/mailbox_ops.h"
 #include "server/store/names.h"
 #include "server/store/passwords.h"
 #include "server/store/visibility.h"
@@ -84,14 +82,25 @@ void LocalMailStore::FindRecipient(std::string address, Done<UserRef> done) {
 // --- reading
 
 void LocalMailStore::ListMailboxes(UserId user, Done<std::vector<MailboxListing>> done) {
-  PostRead<std::vector<MailboxListing>>(std::move(done),
-                                        [user](StoreReader& reader) { return reader.List(user); });
+  const Result<Held> held = Hold();
+  if (!held.ok()) {
+    return done(held.status());
+  }
+  PostRead<std::vector<MailboxListing>>(
+      std::move(done),
+      [this, user, ticket = held->view->ticket, snapshot = held->view->snapshot](
+          StoreReader& reader) -> Result<std::vector<MailboxListing>> {
+        ASSIGN_OR_RETURN(const std::set<GrantedMailbox> others,
+                         path_.visibility.grants().Of(path_.engine, snapshot.get(), ticket, user));
+        return reader.List(user, others);
+      });
 }
 
 void LocalMailStore::FindMailbox(UserId user, std::string name, Done<MailboxState> done) {
   ReadInline<MailboxState>(
-      std::move(done), [user, name = std::move(name)](StoreReader& reader) -> Result<MailboxState> {
-        const Result<std::string> canonical = CanonicalMailboxName(name);
+      std::move(done),
+      [this, user, name = std::move(name)](StoreReader& reader) -> Result<MailboxState> {
+        const Result<std::string> canonical = LookupName(name);
         if (!canonical.ok()) {
           return NotFound("no mailbox of this name");
         }
@@ -102,24 +111,6 @@ void LocalMailStore::FindMailbox(UserId user, std::string name, Done<MailboxStat
 void LocalMailStore::GetState(MailboxRef mailbox, Done<MailboxState> done) {
   ReadInline<MailboxState>(std::move(done),
                            [mailbox](StoreReader& reader) { return reader.GetState(mailbox); });
-}
-
-void LocalMailStore::GetAnnotations(UserId user, MailboxId mailbox,
-                                    Done<std::vector<Annotation>> done) {
-  PostRead<std::vector<Annotation>>(std::move(done), [user, mailbox](StoreReader& reader) {
-    return reader.Annotations(user, mailbox);
-  });
-}
-
-void LocalMailStore::SetAnnotations(UserId user, MailboxId mailbox, std::vector<Annotation> changes,
-                                    Done<Unit> done) {
-  PostWrite<Unit>(
-      std::move(done), [this, user, mailbox, changes = std::move(changes)](const Done<Unit>& end) {
-        RunTxn<Unit>(path_, user, Admission::kSmall, end, [&](StoreTxn& txn) -> Result<Unit> {
-          TRY(store::SetAnnotations(txn, user, mailbox, changes));
-          return Unit{};
-        });
-      });
 }
 
 void LocalMailStore::ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexBatch> done) {
@@ -159,70 +150,6 @@ void LocalMailStore::ReadBody(UserId owner, BodyNo body, std::uint64_t offset, s
 std::unique_ptr<Watch> LocalMailStore::WatchMailbox(MailboxRef mailbox,
                                                     std::function<void()> wake) {
   return path_.visibility.watchers().Add(mailbox.id, std::move(wake));
-}
-
-// --- mailboxes
-
-namespace {
-
-/// Runs `change` on a canonical name.
-template <typename T, typename Fn>
-void NamedTxn(const WritePath& path, UserId user, const std::string& name, const Done<T>& done,
-              Fn change) {
-  RunTxn<T>(path, user, Admission::kSmall, done, [&](StoreTxn& txn) -> Result<T> {
-    ASSIGN_OR_RETURN(const std::string canonical, CanonicalMailboxName(name));
-    MailboxWriter writer(txn, path.random, user);
-    return change(writer, canonical);
-  });
-}
-
-Result<Unit> ToUnit(const Status& status) {
-  return status.ok() ? Result<Unit>(Unit{}) : Result<Unit>(status);
-}
-
-}  // namespace
-
-void LocalMailStore::CreateMailbox(UserId user, std::string name, SpecialUse use,
-                                   Done<MailboxState> done) {
-  PostWrite<MailboxState>(
-      std::move(done), [this, user, use, name = std::move(name)](const Done<MailboxState>& end) {
-        NamedTxn<MailboxState>(path_, user, name, end,
-                               [use](MailboxWriter& writer, const std::string& canonical) {
-                                 return writer.Create(canonical, use);
-                               });
-      });
-}
-
-void LocalMailStore::DeleteMailbox(UserId user, std::string name, Done<Unit> done) {
-  PostWrite<Unit>(std::move(done), [this, user, name = std::move(name)](const Done<Unit>& end) {
-    NamedTxn<Unit>(path_, user, name, end, [](MailboxWriter& writer, const std::string& canonical) {
-      return ToUnit(writer.Delete(canonical));
-    });
-  });
-}
-
-void LocalMailStore::RenameMailbox(UserId user, std::string from, std::string to, Done<Unit> done) {
-  PostWrite<Unit>(std::move(done), [this, user, from = std::move(from),
-                                    to = std::move(to)](const Done<Unit>& end) {
-    NamedTxn<Unit>(path_, user, to, end,
-                   [&from](MailboxWriter& writer, const std::string& target) -> Result<Unit> {
-                     const Result<std::string> source = CanonicalMailboxName(from);
-                     if (!source.ok()) {
-                       return NotFound("no mailbox of this name");
-                     }
-                     return ToUnit(writer.Rename(*source, target));
-                   });
-  });
-}
-
-void LocalMailStore::Subscribe(UserId user, std::string name, bool subscribed, Done<Unit> done) {
-  PostWrite<Unit>(std::move(done),
-                  [this, user, subscribed, name = std::move(name)](const Done<Unit>& end) {
-                    NamedTxn<Unit>(path_, user, name, end,
-                                   [=](MailboxWriter& writer, const std::string& canonical) {
-                                     return ToUnit(writer.Subscribe(canonical, subscribed));
-                                   });
-                  });
 }
 
 }  // namespace twinspool::store

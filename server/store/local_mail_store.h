@@ -15,6 +15,7 @@
 
 #include "common/executor.h"
 #include "server/mail_store.h"
+#include "server/store/access.h"
 #include "server/store/reader.h"
 #include "server/store/stage.h"
 #include "server/store/summaries.h"
@@ -30,6 +31,8 @@ struct MailStoreOptions {
   std::uint64_t message_bytes_max = limits::kMessageBytesMax;
   /// Build a summary as soon as a message is stored, not only when it is first asked for.
   bool summarize_on_arrival = true;
+  /// DELETE of a mailbox that has others below it leaves those where they are; else kConflict.
+  bool delete_with_children = true;
   int txn_threads = 2;
   int read_threads = 2;
   std::size_t queue_max = 50'000;
@@ -58,9 +61,13 @@ class LocalMailStore final : public MailStore {
   void DeleteMailbox(UserId user, std::string name, Done<Unit> done) override;
   void RenameMailbox(UserId user, std::string from, std::string to, Done<Unit> done) override;
   void Subscribe(UserId user, std::string name, bool subscribed, Done<Unit> done) override;
-  void GetAnnotations(UserId user, MailboxId mailbox, Done<std::vector<Annotation>> done) override;
-  void SetAnnotations(UserId user, MailboxId mailbox, std::vector<Annotation> changes,
+  void GetAnnotations(MailboxRef mailbox, Done<std::vector<Annotation>> done) override;
+  void SetAnnotations(MailboxRef mailbox, std::vector<Annotation> changes,
                       Done<Unit> done) override;
+  void GetAcl(MailboxRef mailbox, Done<std::vector<AclEntry>> done) override;
+  void SetAcl(MailboxRef mailbox, std::string identifier, RightsChange change, Rights rights,
+              Done<Unit> done) override;
+  void GetQuota(UserId owner, Done<QuotaState> done) override;
   void ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexBatch> done) override;
   void ReadUids(MailboxRef mailbox, Uid from, Done<UidBatch> done) override;
   void Fetch(MailboxRef mailbox, FetchRequest request, Done<FetchBatch> done) override;
@@ -82,6 +89,19 @@ class LocalMailStore final : public MailStore {
 
  private:
   struct Held;  // a snapshot in use
+  /// A name resolved: whose mailbox it is, what he calls it, and who asks if that is another one.
+  struct Place {
+    UserId owner;
+    std::string name;  // canonical
+    UserId viewer;
+  };
+  /// Canonical, the owner's name in it folded.
+  Result<std::string> LookupName(std::string_view name) const;
+  Result<Place> PlaceOf(UserId user, std::string_view name);
+  /// Of an identifier of an access control list.
+  Result<AclSubject> SubjectOf(std::string_view identifier, UserId owner);
+  /// kOverQuota when so much more surely is too much, as far as that is in memory.
+  Status RoomFor(UserId owner, std::uint64_t size);
   /// kFenced or kUnavailable while nothing may be read.
   Result<Held> Hold();
   template <typename T>

@@ -6,6 +6,8 @@
 #include "server/store/local_mail_store_inl.h"
 #include "server/store/mailbox_ops.h"
 #include "server/store/message_ops.h"
+#include "server/store/quota.h"
+#include "server/store/visibility.h"
 #include "server/store/write_calls.h"
 
 namespace twinspool::store {
@@ -23,6 +25,19 @@ Result<StagedBody> FinishStage(UserId owner, BodyStage* stage) {
 
 }  // namespace
 
+Status LocalMailStore::RoomFor(UserId owner, std::uint64_t size) {
+  const std::shared_ptr<const View> view = path_.visibility.view();
+  if (size == 0 || view == nullptr) {
+    return OkStatus();
+  }
+  StoreReader reader(path_.engine, summaries_, view->snapshot.get(), nullptr, true);
+  const Result<QuotaState> quota = reader.Quota(owner, path_.default_quota);
+  if (quota.ok() && quota->bytes_max && quota->bytes + size > *quota->bytes_max) {
+    return OverQuota("the message does not fit into the quota; delete mail and expunge it");
+  }
+  return OkStatus();  // what is not known now is decided when it is stored
+}
+
 Result<std::unique_ptr<BodyStage>> LocalMailStore::StageBody(UserId owner, std::uint64_t size) {
   const ServingPtr state = path_.gate.state();
   if (!state->primary) {
@@ -33,6 +48,7 @@ Result<std::unique_ptr<BodyStage>> LocalMailStore::StageBody(UserId owner, std::
     return LimitExceeded("the message is larger than this server takes");
   }
   TRY(path_.disk.Admit(Admission::kBodies));
+  TRY(RoomFor(owner, size));
   return std::unique_ptr<BodyStage>(
       std::make_unique<LocalStage>(path_, txns_, owner, options_.message_bytes_max));
 }
@@ -83,6 +99,14 @@ Done<AppendResult> LocalMailStore::Summarized(UserId owner, Done<AppendResult> d
 
 namespace {
 
+std::uint64_t OctetsOf(const std::vector<NewMessage>& messages) {
+  std::uint64_t octets = 0;
+  for (const NewMessage& message : messages) {
+    octets += message.body.size;
+  }
+  return octets;
+}
+
 bool FitsInMemory(const std::vector<NewMessage>& messages) {
   std::size_t bytes = 0;
   for (const NewMessage& message : messages) {
@@ -108,7 +132,8 @@ void LocalMailStore::Append(MailboxRef mailbox, std::vector<AppendMessage> messa
   const auto append = [this, mailbox, noted](std::vector<NewMessage> added, Effort effort) {
     return RunTxn<AppendResult>(
         path_, mailbox.owner, Admission::kBodies, noted,
-        [&](StoreTxn& txn) {
+        [&](StoreTxn& txn) -> Result<AppendResult> {
+          TRY(CheckQuota(txn, mailbox.owner, OctetsOf(added), added.size()));
           return AppendMessages(txn, mailbox, std::move(added), proto::ORIGIN_APPEND);
         },
         effort);

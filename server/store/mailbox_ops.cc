@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/limits.h"
+#include "server/store/access.h"
 #include "server/store/names.h"
 
 namespace twinspool::store {
@@ -83,9 +84,50 @@ Result<std::vector<std::string>> MailboxWriter::MissingParents(const std::string
 
 Status MailboxWriter::MakeAll(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
-    TRY(Make(name, 0, 0).status());
+    ASSIGN_OR_RETURN(const auto above, Above(names.front()));
+    TRY(MakeBelow(above, name, 0).status());
   }
   return OkStatus();
+}
+
+// --- what others may do
+
+Result<std::optional<MailboxId>> MailboxWriter::Above(const std::string& name) {
+  std::vector<std::string> parents = ParentNames(name);
+  if (!viewer_.nil()) {
+    parents.insert(parents.begin(), "INBOX");
+  }
+  for (auto parent = parents.rbegin(); parent != parents.rend(); ++parent) {
+    ASSIGN_OR_RETURN(const auto id, FindByName(txn_, user_, *parent));
+    if (id) {
+      return id;
+    }
+  }
+  return std::optional<MailboxId>();
+}
+
+Status MailboxWriter::MayCreate(const std::string& name) {
+  if (viewer_.nil()) {
+    return OkStatus();
+  }
+  ASSIGN_OR_RETURN(const auto above, Above(name));
+  if (!above) {
+    return NotFound("there is nothing to make a mailbox below");
+  }
+  return OpenMailbox(txn_, {user_, *above, viewer_}, kRightCreate).status();
+}
+
+Status MailboxWriter::MayDelete(MailboxId id) {
+  return OpenMailbox(txn_, {user_, id, viewer_}, kRightDeleteMailbox).status();
+}
+
+Result<MailboxState> MailboxWriter::MakeBelow(const std::optional<MailboxId>& above,
+                                              const std::string& name, SpecialUse use) {
+  ASSIGN_OR_RETURN(MailboxState made, Make(name, use, 0));
+  if (above) {
+    TRY(InheritAcl(txn_, user_, *above, made.ref.id));
+  }
+  return made;
 }
 
 Status MailboxWriter::CheckRoom(std::size_t more) {
@@ -99,13 +141,15 @@ Status MailboxWriter::CheckRoom(std::size_t more) {
 Result<MailboxState> MailboxWriter::Create(const std::string& name, SpecialUse use) {
   TRY(LiveUser(txn_, user_).status());
   ASSIGN_OR_RETURN(const auto existing, FindByName(txn_, user_, name));
+  TRY(MayCreate(name));
   if (existing) {
     return AlreadyExists("a mailbox of this name exists");
   }
+  ASSIGN_OR_RETURN(const auto above, Above(name));
   ASSIGN_OR_RETURN(const std::vector<std::string> parents, MissingParents(name));
   TRY(CheckRoom(parents.size() + 1));
   TRY(MakeAll(parents));
-  return Make(name, use, 0);
+  return MakeBelow(above, name, use);
 }
 
 Status MailboxWriter::MakeTombstone(const HeadMailbox& mailbox) {
@@ -117,14 +161,52 @@ Status MailboxWriter::MakeTombstone(const HeadMailbox& mailbox) {
   return OkStatus();
 }
 
-Status MailboxWriter::Delete(const std::string& name) {
+Status MailboxWriter::Undelete(MailboxId id, const std::string& name) {
   TRY(LiveUser(txn_, user_).status());
-  if (name == "INBOX") {
-    return PermissionDenied("INBOX cannot be deleted");
+  ASSIGN_OR_RETURN(const HeadMailbox* mailbox, txn_.edit().Mailbox(user_, id));
+  if (mailbox->header == nullptr || mailbox->exists()) {
+    return NotFound("there is no deleted mailbox of this id");
   }
+  proto::MailboxHeader header = mailbox->header->decoded;
+  ASSIGN_OR_RETURN(const std::string target,
+                   CanonicalMailboxName(name.empty() ? header.name() : name));
+  ASSIGN_OR_RETURN(const auto taken, FindByName(txn_, user_, target));
+  if (taken) {
+    return AlreadyExists("a mailbox named " + target + " exists; say another name");
+  }
+  ASSIGN_OR_RETURN(const std::vector<std::string> parents, MissingParents(target));
+  TRY(CheckRoom(parents.size() + 1));
+  TRY(MakeAll(parents));
+  ASSIGN_OR_RETURN(const Modseq modseq, txn_.NextModseq(user_));
+  header.set_name(target);
+  header.clear_deleted_modseq();
+  header.clear_deleted_ns();
+  AddMailboxItem(txn_, user_, id, modseq, header);
+  return OkStatus();
+}
+
+Status MailboxWriter::CheckNoChildren(const std::string& name) {
+  bool found = false;
+  TRY(txn_.edit().ScanRows(user_, Family::kMailboxes, MailboxNameKey(user_, name + "/"),
+                           [&](std::string_view, std::string_view) {
+                             found = true;
+                             return false;
+                           }));
+  return found ? Conflict("there are mailboxes below it; delete them first") : OkStatus();
+}
+
+Status MailboxWriter::Delete(const std::string& name, bool with_children) {
+  TRY(LiveUser(txn_, user_).status());
   ASSIGN_OR_RETURN(const auto id, FindByName(txn_, user_, name));
   if (!id) {
     return NotFound("no mailbox of this name");
+  }
+  TRY(MayDelete(*id));
+  if (name == "INBOX") {
+    return PermissionDenied("INBOX cannot be deleted");
+  }
+  if (!with_children) {
+    TRY(CheckNoChildren(name));
   }
   ASSIGN_OR_RETURN(const HeadMailbox* mailbox, txn_.edit().Mailbox(user_, *id));
   return MakeTombstone(*mailbox);
@@ -189,6 +271,11 @@ Status MailboxWriter::Rename(const std::string& from, const std::string& to) {
     return InvalidArgument("a mailbox cannot move below itself");
   }
   ASSIGN_OR_RETURN(const std::vector<Moving> moving, Subtree(from, to));
+  TRY(MayDelete(moving.front().id));
+  if (from == "INBOX" && !viewer_.nil()) {
+    return PermissionDenied("only its owner can rename an INBOX");
+  }
+  TRY(MayCreate(to));
   for (const Moving& one : moving) {
     TRY(CanonicalMailboxName(one.target).status());
     ASSIGN_OR_RETURN(const auto taken, FindByName(txn_, user_, one.target));

@@ -1,11 +1,14 @@
-// STORE, EXPUNGE, COPY and MOVE: changes of messages that are there.
+// STORE and EXPUNGE: changes of messages that are there. COPY and MOVE: message_copies.cc.
 #include <algorithm>
-#include <tuple>
+#include <utility>
 
 #include "common/limits.h"
+#include "server/store/access.h"
+#include "server/store/entry_groups.h"
 #include "server/store/gaps.h"
 #include "server/store/mailbox_ops.h"
 #include "server/store/message_ops.h"
+#include "server/store/seen_writer.h"
 
 namespace twinspool::store {
 
@@ -41,34 +44,6 @@ Result<std::optional<Uid>> ForEntries(HeadEdit& edit, MailboxRef mailbox, const 
 
 namespace {
 
-/// Messages by the state they get, so that each state travels once.
-class EntryGroups {
- public:
-  void Add(Uid uid, const PageEntry& next) {
-    groups_[{next.state, next.flags, next.keywords, next.tail}].Add(uid);
-    all_.Add(uid);
-  }
-  bool empty() const { return groups_.empty(); }
-  const UidSet& all() const { return all_; }
-  void AddItems(StoreTxn& txn, MailboxRef mailbox, Modseq modseq) const {
-    for (const auto& [state, uids] : groups_) {
-      proto::EntryItem* item = txn.Add(mailbox.owner)->mutable_entry();
-      item->set_mailbox_id(std::string(mailbox.id.bytes()));
-      uids.Encode(item->mutable_uids());
-      item->mutable_entry()->set_state(std::get<0>(state));
-      item->mutable_entry()->set_flags(std::get<1>(state));
-      item->mutable_entry()->set_keywords(std::get<2>(state));
-      item->mutable_entry()->set_tail(std::get<3>(state));
-      item->mutable_entry()->set_updated_s(txn.now_s());
-      item->set_modseq(modseq.value());
-    }
-  }
-
- private:
-  std::map<std::tuple<std::uint8_t, std::uint8_t, std::string, std::string>, UidSet> groups_;
-  UidSet all_;
-};
-
 /// `now` with `change` made: the bits of `given` replace, are added or taken away.
 std::string ChangedKeywords(const std::string& now, FlagChange change, const std::string& given) {
   if (change == FlagChange::kReplace) {
@@ -103,19 +78,147 @@ std::uint8_t ChangedFlags(std::uint8_t now, FlagChange change, SystemFlags given
 
 }  // namespace
 
+namespace {
+
+/// What a STORE asks for, as far as the viewer may change it (RFC 4314 §4).
+struct AllowedChange {
+  FlagChange change = FlagChange::kReplace;
+  SystemFlags given = 0;    // system flags named
+  SystemFlags allowed = 0;  // system flags that may change at all
+  bool keywords = true;     // keywords may
+  std::string bits;         // keywords named
+
+  SystemFlags Flags(SystemFlags now) const {
+    const SystemFlags wanted = ChangedFlags(now, change, given);
+    return static_cast<SystemFlags>((now & ~allowed) | (wanted & allowed));
+  }
+  std::string Keywords(const std::string& now) const {
+    return keywords ? ChangedKeywords(now, change, bits) : now;
+  }
+};
+
+Result<AllowedChange> Allow(const StoreRequest& request, Rights rights) {
+  AllowedChange allow{.change = request.change,
+                      .given = request.flags.system,
+                      .allowed = FlagsAllowedBy(rights),
+                      .keywords = (rights & kRightWrite) != 0,
+                      .bits = ""};
+  const bool nothing_named = request.flags.system == 0 && request.flags.keywords.empty();
+  const bool some = (allow.allowed & request.flags.system) != 0 ||
+                    (allow.keywords && !request.flags.keywords.empty()) ||
+                    (nothing_named && allow.allowed != 0);
+  if (rights != kRightsAll && !some) {
+    return PermissionDenied(
+        "these flags take rights to the mailbox (s, t or w) that its owner "
+        "has not given");
+  }
+  return allow;
+}
+
+}  // namespace
+
+namespace {
+
+/// One part of a STORE under way: what is decided of each message, then the items.
+class Storing {
+ public:
+  Storing(StoreTxn& txn, MailboxRef ref, const StoreRequest& request, const HeadMailbox& mailbox,
+          SeenWriter seen)
+      : txn_(txn),
+        ref_(ref),
+        request_(request),
+        mailbox_(mailbox),
+        // Values from a time that a forced promotion cut off prove nothing.
+        lost_(request.unchanged_since &&
+              InLostTime(mailbox.header->decoded, *request.unchanged_since)),
+        keywords_(mailbox, &txn.edit()),
+        seen_(std::move(seen)) {}
+
+  Status Prepare(Rights rights) {
+    ASSIGN_OR_RETURN(change_, Allow(request_, rights));
+    const std::vector<std::string> none;
+    ASSIGN_OR_RETURN(change_.bits, keywords_.Bits(change_.keywords ? request_.flags.keywords : none,
+                                                  request_.change == FlagChange::kRemove
+                                                      ? KeywordTable::NewName::kSkip
+                                                      : KeywordTable::NewName::kAdd));
+    return OkStatus();
+  }
+
+  Status Look(Uid uid, const PageEntry& entry, StoreResult* result) {
+    SystemFlags now = entry.flags;
+    Modseq modseq = entry.modseq;
+    TRY(seen_.Apply(uid, &now, &modseq));
+    if (request_.unchanged_since && (lost_ || modseq > *request_.unchanged_since)) {
+      result->modified.Add(uid);
+    } else {
+      Change(uid, entry, now);
+      if (request_.known > Modseq() && modseq > request_.known) {
+        result->news.Add(uid);
+      }
+    }
+    return OkStatus();
+  }
+
+  /// Adds the items of all that was looked at.
+  Status Finish(StoreResult* result) {
+    if (groups_.empty() && marks_.empty()) {
+      return OkStatus();
+    }
+    ASSIGN_OR_RETURN(const Modseq modseq, txn_.NextModseq(ref_.owner));
+    if (keywords_.changed()) {
+      keywords_.AddItem(txn_, mailbox_, modseq);
+    }
+    groups_.AddItems(txn_, ref_, modseq);
+    UidSet changed = groups_.all();
+    for (const auto& [uid, set] : marks_) {
+      TRY(seen_.Mark(uid, set, modseq));
+      changed.Add(uid);
+    }
+    TRY(seen_.Flush());
+    result->changed.emplace_back(std::move(changed), modseq);
+    return OkStatus();
+  }
+
+ private:
+  /// `now`: the flags as the viewer sees them.
+  void Change(Uid uid, const PageEntry& entry, SystemFlags now) {
+    PageEntry changed = entry;
+    changed.flags = change_.Flags(now);
+    changed.keywords = change_.Keywords(entry.keywords);
+    if (seen_.active()) {
+      if (((changed.flags ^ now) & kSeen) != 0) {
+        marks_.emplace_back(uid, (changed.flags & kSeen) != 0);
+      }
+      changed.flags = static_cast<SystemFlags>((changed.flags & ~kSeen) | (entry.flags & kSeen));
+    }
+    if (changed.flags != entry.flags || changed.keywords != entry.keywords) {
+      groups_.Add(uid, changed);
+    }
+  }
+
+  StoreTxn& txn_;
+  const MailboxRef ref_;
+  const StoreRequest& request_;
+  const HeadMailbox& mailbox_;
+  const bool lost_;
+  KeywordTable keywords_;
+  SeenWriter seen_;
+  AllowedChange change_;
+  EntryGroups groups_;
+  std::vector<std::pair<Uid, bool>> marks_;  // \Seen that is the viewer's own
+};
+
+}  // namespace
+
 Result<std::optional<Uid>> StorePart(StoreTxn& txn, MailboxRef ref, const StoreRequest& request,
                                      Uid from, StoreResult* result, UidSet* found) {
-  ASSIGN_OR_RETURN(const HeadMailbox* mailbox, LiveMailbox(txn, ref));
-  KeywordTable keywords(*mailbox);
-  ASSIGN_OR_RETURN(const std::string bits,
-                   keywords.Bits(request.flags.keywords, request.change == FlagChange::kRemove
-                                                             ? KeywordTable::NewName::kSkip
-                                                             : KeywordTable::NewName::kAdd));
-  EntryGroups groups;
+  ASSIGN_OR_RETURN(const HeadMailbox* mailbox, OpenMailbox(txn, ref, kRightRead));
+  ASSIGN_OR_RETURN(const Rights rights, RightsIn(txn, ref));
+  ASSIGN_OR_RETURN(SeenWriter seen, SeenWriter::Open(txn, ref));
+  Storing storing(txn, ref, request, *mailbox, std::move(seen));
+  TRY(storing.Prepare(rights));
+  Status status;
   std::size_t looked_at = 0;
-  // Values from a time that a forced promotion cut off prove nothing.
-  const bool lost =
-      request.unchanged_since && InLostTime(mailbox->header->decoded, *request.unchanged_since);
   ASSIGN_OR_RETURN(
       const std::optional<Uid> next,
       ForEntries(txn.edit(), ref, &request.uids, from, [&](Uid uid, const PageEntry& entry) {
@@ -126,33 +229,18 @@ Result<std::optional<Uid>> StorePart(StoreTxn& txn, MailboxRef ref, const StoreR
           return false;
         }
         found->Add(uid);
-        if (request.unchanged_since && (lost || entry.modseq > *request.unchanged_since)) {
-          result->modified.Add(uid);
-          return true;
-        }
-        PageEntry changed = entry;
-        changed.flags = ChangedFlags(entry.flags, request.change, request.flags.system);
-        changed.keywords = ChangedKeywords(entry.keywords, request.change, bits);
-        if (changed.flags != entry.flags || changed.keywords != entry.keywords) {
-          groups.Add(uid, changed);
-        }
-        return true;
+        status = storing.Look(uid, entry, result);
+        return status.ok();
       }));
-  if (!groups.empty()) {
-    ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(ref.owner));
-    if (keywords.grown()) {
-      keywords.AddItem(txn, *mailbox, modseq);
-    }
-    groups.AddItems(txn, ref, modseq);
-    result->changed.emplace_back(groups.all(), modseq);
-  }
+  TRY(status);
+  TRY(storing.Finish(result));
   return next;
 }
 
 Result<std::optional<Uid>> ExpungePart(StoreTxn& txn, MailboxRef ref,
                                        const std::optional<UidSet>& uids, Uid from,
                                        ExpungeResult* result) {
-  ASSIGN_OR_RETURN(const HeadMailbox* mailbox, LiveMailbox(txn, ref));
+  ASSIGN_OR_RETURN(const HeadMailbox* mailbox, OpenMailbox(txn, ref, kRightExpunge));
   if (mailbox->row.deleted == 0) {
     return std::optional<Uid>();
   }
@@ -177,198 +265,6 @@ Result<std::optional<Uid>> ExpungePart(StoreTxn& txn, MailboxRef ref,
     groups.AddItems(txn, ref, modseq);
     result->expunged.Add(groups.all());
     result->modseq = modseq;
-  }
-  return next;
-}
-
-namespace {
-
-struct Source {
-  Uid uid;
-  PageEntry entry;
-};
-
-/// Copies bodies between users, each once.
-class BodyCopier {
- public:
-  BodyCopier(StoreTxn& txn, UserId from, UserId to) : txn_(txn), from_(from), to_(to) {}
-
-  Result<BodyNo> Copy(const proto::RecordHeader& record, Modseq modseq) {
-    const Guid guid = Guid::FromBytes(record.guid());
-    if (from_ == to_) {
-      return BodyNo(record.body_no());
-    }
-    if (const auto it = copied_.find(guid); it != copied_.end()) {
-      return it->second;
-    }
-    ASSIGN_OR_RETURN(const auto row, txn_.edit().Row(to_, Family::kGuids, GuidKey(to_, guid)));
-    BodyNo body(modseq.value());
-    if (row) {
-      ASSIGN_OR_RETURN(const PoolEntry pooled, DecodePoolEntry(*row));
-      body = pooled.body;
-    } else {
-      proto::CopyBodyItem* item = txn_.Add(to_)->mutable_copy_body();
-      item->set_body_no(body.value());
-      item->set_from_user(std::string(from_.bytes()));
-      item->set_from_body_no(record.body_no());
-      item->set_guid(record.guid());
-      item->set_size(record.size());
-    }
-    copied_.emplace(guid, body);
-    return body;
-  }
-
- private:
-  StoreTxn& txn_;
-  const UserId from_;
-  const UserId to_;
-  std::unordered_map<Guid, BodyNo> copied_;
-};
-
-Result<proto::RecordHeader> ReadRecord(StoreTxn& txn, MailboxRef mailbox, Uid uid) {
-  ASSIGN_OR_RETURN(const auto row,
-                   txn.edit().Row(mailbox.owner, Family::kRecords, RecordKey(mailbox.id, uid)));
-  proto::RecordHeader record;
-  if (!row || !record.ParseFromString(*row)) {
-    return DataLoss("the record of message " + std::to_string(uid.value()) + " in mailbox " +
-                    mailbox.id.ToHex() + " is missing or does not parse");
-  }
-  return record;
-}
-
-proto::EntryState* AddRecord(StoreTxn& txn, MailboxRef mailbox, std::uint32_t uid,
-                             const proto::RecordHeader& record) {
-  proto::RecordItem* item = txn.Add(mailbox.owner)->mutable_record();
-  item->set_mailbox_id(std::string(mailbox.id.bytes()));
-  item->set_uid(uid);
-  item->set_record(record.SerializeAsString());
-  item->set_modseq(record.created_modseq());
-  item->mutable_entry()->set_updated_s(txn.now_s());
-  return item->mutable_entry();
-}
-
-Status CopyOne(StoreTxn& txn, const CopyPlan& plan, const Source& source,
-               const std::string& keywords, std::uint32_t new_uid, BodyCopier* bodies) {
-  ASSIGN_OR_RETURN(proto::RecordHeader record, ReadRecord(txn, plan.from, source.uid));
-  ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(plan.to.owner));
-  ASSIGN_OR_RETURN(const BodyNo body, bodies->Copy(record, modseq));
-  record.set_body_no(body.value());
-  record.set_created_modseq(modseq.value());
-  record.set_save_date_ns(txn.now_ns());
-  record.set_origin(proto::ORIGIN_COPY);
-  proto::EntryState* entry = AddRecord(txn, plan.to, new_uid, record);
-  entry->set_flags(source.entry.flags);
-  entry->set_keywords(keywords);
-  return OkStatus();
-}
-
-Status ExpungeMoved(StoreTxn& txn, MailboxRef from, const std::vector<Source>& sources) {
-  EntryGroups groups;
-  for (const Source& source : sources) {
-    PageEntry gone = source.entry;
-    gone.state |= kStateExpunged;
-    groups.Add(source.uid, gone);
-  }
-  ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(from.owner));
-  groups.AddItems(txn, from, modseq);
-  return OkStatus();
-}
-
-/// Live messages from `from` on, at most `max`; answers where more follow.
-Result<std::optional<Uid>> TakeLive(StoreTxn& txn, MailboxRef mailbox, const UidSet& uids, Uid from,
-                                    std::size_t max, std::vector<Source>* sources) {
-  return ForEntries(txn.edit(), mailbox, &uids, from, [&](Uid uid, const PageEntry& entry) {
-    if (entry.expunged()) {
-      return true;
-    }
-    if (sources->size() >= max) {
-      return false;
-    }
-    sources->push_back({uid, entry});
-    return true;
-  });
-}
-
-}  // namespace
-
-Result<AppendResult> ReplaceMessage(StoreTxn& txn, MailboxRef to, NewMessage message,
-                                    MailboxRef from, Uid old) {
-  TRY(LiveMailbox(txn, from).status());
-  std::vector<Source> sources;
-  TRY(TakeLive(txn, from, UidSet::Of(old), old, 1, &sources).status());
-  if (sources.empty()) {
-    return NotFound("the message to be replaced has gone");
-  }
-  std::vector<NewMessage> messages;
-  messages.push_back(std::move(message));
-  ASSIGN_OR_RETURN(AppendResult result,
-                   AppendMessages(txn, to, std::move(messages), proto::ORIGIN_APPEND));
-  TRY(ExpungeMoved(txn, from, sources));
-  return result;
-}
-
-Result<std::optional<Uid>> CopyPart(StoreTxn& txn, const CopyPlan& plan, Uid from_uid,
-                                    CopyResult* result) {
-  ASSIGN_OR_RETURN(const HeadMailbox* from, LiveMailbox(txn, plan.from));
-  ASSIGN_OR_RETURN(const HeadMailbox* to, LiveMailbox(txn, plan.to));
-  result->uid_validity = UidValidity(to->header->decoded.uid_validity());
-  std::vector<Source> sources;
-  ASSIGN_OR_RETURN(const std::optional<Uid> next,
-                   TakeLive(txn, plan.from, *plan.uids, from_uid, plan.part_max, &sources));
-  if (next && !plan.move) {
-    return LimitExceeded("too many messages in one command");
-  }
-  if (sources.empty()) {
-    return next;
-  }
-  TRY(txn.CheckUidDistance(plan.to.owner, plan.to.id, sources.size()));
-  ASSIGN_OR_RETURN(to, LiveMailbox(txn, plan.to));
-  KeywordTable keywords(*to);
-  std::vector<std::string> bitmaps;
-  for (const Source& source : sources) {
-    ASSIGN_OR_RETURN(std::string bits,
-                     keywords.Bits(KeywordNames(source.entry.keywords, *from->header->keywords),
-                                   KeywordTable::NewName::kAddWhileRoom));
-    bitmaps.push_back(std::move(bits));
-  }
-  if (keywords.grown()) {
-    ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(plan.to.owner));
-    keywords.AddItem(txn, *to, modseq);
-  }
-  BodyCopier bodies(txn, plan.from.owner, plan.to.owner);
-  std::uint32_t uid = to->row.uid_next;
-  for (std::size_t i = 0; i < sources.size(); ++i, ++uid) {
-    TRY(CopyOne(txn, plan, sources[i], bitmaps[i], uid, &bodies));
-    result->pairs.emplace_back(sources[i].uid, Uid(uid));
-  }
-  if (plan.move) {
-    TRY(ExpungeMoved(txn, plan.from, sources));
-  }
-  return next;
-}
-
-Result<std::optional<Uid>> RenumberPart(StoreTxn& txn, MailboxRef ref, const UidSet& uids,
-                                        Uid from) {
-  ASSIGN_OR_RETURN(const HeadMailbox* mailbox, LiveMailbox(txn, ref));
-  std::vector<Source> sources;
-  ASSIGN_OR_RETURN(const std::optional<Uid> next,
-                   TakeLive(txn, ref, uids, from, limits::kMessagesPerWrite, &sources));
-  std::uint32_t uid = mailbox->row.uid_next;
-  if (sources.size() > UINT32_MAX - uid) {
-    return LimitExceeded("mailbox " + ref.id.ToHex() + " has used up its message numbers");
-  }
-  for (const Source& source : sources) {
-    ASSIGN_OR_RETURN(proto::RecordHeader record, ReadRecord(txn, ref, source.uid));
-    ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(ref.owner));
-    record.set_created_modseq(modseq.value());
-    proto::EntryState* entry = AddRecord(txn, ref, uid++, record);
-    entry->set_flags(source.entry.flags);
-    entry->set_state(source.entry.state);
-    entry->set_keywords(source.entry.keywords);
-    entry->set_tail(source.entry.tail);
-  }
-  if (!sources.empty()) {
-    TRY(ExpungeMoved(txn, ref, sources));
   }
   return next;
 }

@@ -6,17 +6,59 @@
 #include "common/codec.h"
 #include "common/digest.h"
 #include "common/limits.h"
+#include "server/store/access.h"
 #include "server/store/mailbox_ops.h"
+#include "server/store/quota.h"
+#include "server/store/seen_writer.h"
 
 namespace twinspool::store {
 
 // --- keywords
 
-KeywordTable::KeywordTable(const HeadMailbox& mailbox) : names_(*mailbox.header->keywords) {
+KeywordTable::KeywordTable(const HeadMailbox& mailbox, HeadEdit* edit)
+    : mailbox_(mailbox), edit_(edit), names_(*mailbox.header->keywords) {
   known_ = names_.size();
   for (std::size_t bit = 0; bit < known_; ++bit) {
     bit_of_.emplace(mailbox.header->folded[bit], bit);
   }
+}
+
+Status KeywordTable::FindUnused() {
+  std::vector<bool> used(names_.size());
+  const MailboxRef ref{mailbox_.row.owner, mailbox_.id};
+  TRY(ForEntries(*edit_, ref, nullptr, Uid(1), [&](Uid, const PageEntry& entry) {
+        for (std::size_t bit = 0; bit < 8 * entry.keywords.size() && bit < used.size(); ++bit) {
+          const auto octet = static_cast<unsigned char>(entry.keywords[bit / 8]);
+          used[bit] = used[bit] || (octet >> (bit % 8) & 1) != 0;
+        }
+        return true;
+      }).status());
+  unused_.emplace();
+  for (std::size_t bit = used.size(); bit-- > 0;) {
+    if (!used[bit]) {
+      unused_->push_back(bit);
+    }
+  }
+  return OkStatus();
+}
+
+Result<std::size_t> KeywordTable::PlaceFor(const std::string& name) {
+  if (names_.size() < limits::kKeywordsPerMailboxMax) {
+    names_.push_back(name);
+    return names_.size() - 1;
+  }
+  if (edit_ != nullptr && !unused_) {
+    TRY(FindUnused());
+  }
+  if (!unused_ || unused_->empty()) {
+    return LimitExceeded("the mailbox has too many keywords");
+  }
+  const std::size_t bit = unused_->back();
+  unused_->pop_back();
+  reused_.push_back(bit);
+  std::erase_if(bit_of_, [bit](const auto& known) { return known.second == bit; });
+  names_[bit] = name;
+  return bit;
 }
 
 Result<std::string> KeywordTable::Bits(const std::vector<std::string>& names, NewName new_name) {
@@ -32,11 +74,11 @@ Result<std::string> KeywordTable::Bits(const std::vector<std::string>& names, Ne
       if (new_name == NewName::kSkip || (full && new_name == NewName::kAddWhileRoom)) {
         continue;
       }
-      if (full) {
-        return LimitExceeded("the mailbox has too many keywords");
-      }
-      it = bit_of_.emplace(std::move(folded), names_.size()).first;
-      names_.push_back(name);
+      ASSIGN_OR_RETURN(const std::size_t bit, PlaceFor(name));
+      it = bit_of_.emplace(std::move(folded), bit).first;
+    }
+    if (unused_) {
+      std::erase(*unused_, it->second);  // from here on it is in use
     }
     const std::size_t octet = it->second / 8;
     if (bitmap.size() <= octet) {
@@ -50,6 +92,9 @@ Result<std::string> KeywordTable::Bits(const std::vector<std::string>& names, Ne
 
 void KeywordTable::AddItem(StoreTxn& txn, const HeadMailbox& mailbox, Modseq modseq) const {
   proto::MailboxHeader header = mailbox.header->decoded;
+  for (const std::size_t bit : reused_) {
+    header.set_keywords(static_cast<int>(bit), names_[bit]);
+  }
   for (std::size_t bit = known_; bit < names_.size(); ++bit) {
     header.add_keywords(names_[bit]);
   }
@@ -111,24 +156,34 @@ class BodyAdder {
   std::unordered_map<Guid, BodyNo> added_;
 };
 
+void Restrict(Rights rights, FlagList* flags) {
+  flags->system = static_cast<SystemFlags>(flags->system & FlagsAllowedBy(rights));
+  if ((rights & kRightWrite) == 0) {
+    flags->keywords.clear();
+  }
+}
+
 }  // namespace
 
 Result<AppendResult> AppendMessages(StoreTxn& txn, MailboxRef ref, std::vector<NewMessage> messages,
                                     proto::Origin origin) {
-  ASSIGN_OR_RETURN(const HeadMailbox* mailbox, LiveMailbox(txn, ref));
+  TRY(OpenMailbox(txn, ref, kRightInsert).status());
   if (messages.size() > limits::kAtomicMessagesMax) {
     return LimitExceeded("too many messages in one command");
   }
   TRY(txn.CheckUidDistance(ref.owner, ref.id, messages.size()));
-  ASSIGN_OR_RETURN(mailbox, LiveMailbox(txn, ref));
-  KeywordTable keywords(*mailbox);
+  ASSIGN_OR_RETURN(const HeadMailbox* mailbox, LiveMailbox(txn, ref));
+  ASSIGN_OR_RETURN(const Rights rights, RightsIn(txn, ref));
+  ASSIGN_OR_RETURN(SeenWriter seen, SeenWriter::Open(txn, ref));
+  KeywordTable keywords(*mailbox, &txn.edit());
   std::vector<std::string> bitmaps;
-  for (const NewMessage& message : messages) {
+  for (NewMessage& message : messages) {
+    Restrict(rights, &message.flags);
     ASSIGN_OR_RETURN(std::string bits,
                      keywords.Bits(message.flags.keywords, KeywordTable::NewName::kAdd));
     bitmaps.push_back(std::move(bits));
   }
-  if (keywords.grown()) {
+  if (keywords.changed()) {
     ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(ref.owner));
     keywords.AddItem(txn, *mailbox, modseq);
   }
@@ -154,13 +209,15 @@ Result<AppendResult> AppendMessages(StoreTxn& txn, MailboxRef ref, std::vector<N
     item->set_mailbox_id(std::string(ref.id.bytes()));
     item->set_uid(uid);
     item->set_record(record.SerializeAsString());
-    item->mutable_entry()->set_flags(message.flags.system);
+    ASSIGN_OR_RETURN(const SystemFlags flags, seen.Split(Uid(uid), message.flags.system, modseq));
+    item->mutable_entry()->set_flags(flags);
     item->mutable_entry()->set_keywords(bitmaps[i]);
     item->mutable_entry()->set_updated_s(txn.now_s());
     item->set_modseq(modseq.value());
     result.uids.Add(uid);
     result.modseq = modseq;
   }
+  TRY(seen.Flush());
   return result;
 }
 
@@ -227,6 +284,7 @@ Result<DeliverResult> DeliverMessage(StoreTxn& txn, UserId user_id, const std::s
     TRY(RememberDelivery(txn, user_id, key.bytes(), *returned));
     return DeliverResult{*returned, true};
   }
+  TRY(CheckQuota(txn, user_id, body.size, 1));
   std::vector<NewMessage> messages(1);
   messages[0].body = std::move(body);
   messages[0].internal_date_ns = txn.now_ns();

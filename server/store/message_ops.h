@@ -23,7 +23,9 @@ namespace twinspool::store {
 /// The keyword table of one mailbox as a transaction sees and grows it.
 class KeywordTable {
  public:
-  explicit KeywordTable(const HeadMailbox& mailbox);
+  /// With `edit` a full table gives the place of a keyword that no message carries any more, an
+  /// expunged one neither, to a new one; that looks at the whole mailbox.
+  explicit KeywordTable(const HeadMailbox& mailbox, HeadEdit* edit = nullptr);
   /// What becomes of a name that the table does not have yet.
   enum class NewName {
     kSkip,
@@ -33,14 +35,22 @@ class KeywordTable {
   /// Bitmap of these names. kLimit: too many or too long.
   Result<std::string> Bits(const std::vector<std::string>& names, NewName new_name);
   const std::vector<std::string>& names() const { return names_; }
-  bool grown() const { return names_.size() > known_; }
+  bool changed() const { return names_.size() > known_ || !reused_.empty(); }
   /// The mailbox's header with the grown table, as an item under `modseq`.
   void AddItem(StoreTxn& txn, const HeadMailbox& mailbox, Modseq modseq) const;
 
  private:
+  /// The place for a new name; kLimit when every keyword is in use.
+  Result<std::size_t> PlaceFor(const std::string& name);
+  Status FindUnused();
+
+  const HeadMailbox& mailbox_;
+  HeadEdit* const edit_;
   std::vector<std::string> names_;
   std::map<std::string, std::size_t> bit_of_;  // by folded name
   std::size_t known_;
+  std::optional<std::vector<std::size_t>> unused_;  // once looked for
+  std::vector<std::size_t> reused_;
 };
 
 /// Names of the set bits.
@@ -53,21 +63,24 @@ struct NewMessage {
   std::int64_t internal_date_ns = 0;
   std::int16_t zone_minutes = 0;
 };
-/// All of them or an error.
+/// All of them or an error; takes kRightInsert. Flags that the viewer may not set are left out
+/// (RFC 4314 §4). No look at the quota: CheckQuota before.
 Result<AppendResult> AppendMessages(StoreTxn& txn, MailboxRef mailbox,
                                     std::vector<NewMessage> messages, proto::Origin origin);
 
-/// Appends `message` to `to` and expunges `old` from `from`. kNotFound when that has gone.
+/// Appends `message` to `to` and expunges `old` from `from`. kNotFound when that has gone;
+/// kOverQuota. Takes kRightInsert there, kRightDeleteMessages and kRightExpunge here.
 Result<AppendResult> ReplaceMessage(StoreTxn& txn, MailboxRef to, NewMessage message,
                                     MailboxRef from, Uid old);
 
-/// One part of a STORE: at most limits::kMessagesPerWrite messages looked at, from `from` on. Adds
+/// One part of a STORE, of what the viewer may change (kPermissionDenied when that is nothing of
+/// it): at most limits::kMessagesPerWrite messages looked at, from `from` on. Adds
 /// to `result` what was decided; answers where to go on, or nothing at the end. The caller counts
 /// `missing` at the end from what was found.
 Result<std::optional<Uid>> StorePart(StoreTxn& txn, MailboxRef mailbox, const StoreRequest& request,
                                      Uid from, StoreResult* result, UidSet* found);
 
-/// One part of an EXPUNGE (nothing: all with \Deleted).
+/// One part of an EXPUNGE (nothing: all with \Deleted); takes kRightExpunge.
 Result<std::optional<Uid>> ExpungePart(StoreTxn& txn, MailboxRef mailbox,
                                        const std::optional<UidSet>& uids, Uid from,
                                        ExpungeResult* result);
@@ -81,6 +94,8 @@ struct CopyPlan {
   std::size_t part_max = 0;
 };
 /// A COPY whole, or one part of a MOVE from `from_uid` on. The transaction holds both owners.
+/// Takes kRightRead here (a MOVE kRightDeleteMessages and kRightExpunge, too) and kRightInsert
+/// there; kOverQuota.
 Result<std::optional<Uid>> CopyPart(StoreTxn& txn, const CopyPlan& plan, Uid from_uid,
                                     CopyResult* result);
 

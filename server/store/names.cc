@@ -88,6 +88,35 @@ Result<std::string> CanonicalMailboxName(std::string_view given) {
   return name;
 }
 
+Result<std::optional<ForeignName>> ParseForeignName(std::string_view canonical) {
+  const std::string_view top = canonical.substr(0, canonical.find('/'));
+  if (top != kOtherUsers && top != kShared) {
+    return std::optional<ForeignName>();
+  }
+  ForeignName foreign{.shared = top == kShared, .owner = "", .name = ""};
+  if (canonical.size() == top.size()) {
+    return std::optional(std::move(foreign));
+  }
+  const std::string_view rest = canonical.substr(top.size() + 1);
+  const std::size_t end = rest.find('/');
+  foreign.owner = rest.substr(0, end);
+  if (end == std::string_view::npos) {
+    foreign.name = kInbox;
+  } else {
+    ASSIGN_OR_RETURN(foreign.name, CanonicalMailboxName(rest.substr(end + 1)));
+  }
+  return std::optional(std::move(foreign));
+}
+
+std::string ForeignNameText(bool shared, std::string_view owner, std::string_view name) {
+  std::string text(shared ? kShared : kOtherUsers);
+  text.append("/").append(owner);
+  if (name != kInbox) {
+    text.append("/").append(name);
+  }
+  return text;
+}
+
 std::vector<std::string> ParentNames(std::string_view name) {
   std::vector<std::string> parents;
   for (std::size_t at = name.find('/'); at != std::string_view::npos; at = name.find('/', at + 1)) {

@@ -5,7 +5,6 @@
 #include <map>
 
 #include "common/limits.h"
-#include "server/store/annotations.h"
 #include "server/store/changed_pages.h"
 #include "server/store/engine.h"
 #include "server/store/gaps.h"
@@ -25,7 +24,7 @@ Result<std::optional<std::string>> StoreReader::Get(Family family, const std::st
   return std::move(*cached);
 }
 
-Result<StoreReader::Loaded> StoreReader::Load(MailboxRef mailbox) {
+Result<StoreReader::Loaded> StoreReader::LoadOwn(MailboxRef mailbox) {
   ASSIGN_OR_RETURN(const auto row, Get(Family::kMailboxes, MailboxKey(mailbox.owner, mailbox.id)));
   if (!row) {
     return NotFound("the mailbox does not exist");
@@ -63,23 +62,33 @@ Result<StoreReader::Loaded> StoreReader::Load(MailboxRef mailbox) {
 }
 
 Result<MailboxState> StoreReader::GetState(MailboxRef mailbox) {
-  ASSIGN_OR_RETURN(Loaded loaded, Load(mailbox));
+  ASSIGN_OR_RETURN(Loaded loaded, Load(mailbox, 0));
+  if (loaded.seen.active()) {
+    ASSIGN_OR_RETURN(loaded.state.unseen, CountUnseen(mailbox, loaded.seen));
+  }
   return std::move(loaded.state);
 }
 
-Result<MailboxState> StoreReader::Find(UserId user, const std::string& name) {
+Result<MailboxId> StoreReader::FindOwn(UserId user, const std::string& name) {
   ASSIGN_OR_RETURN(const auto id, Get(Family::kMailboxes, MailboxNameKey(user, name)));
   if (!id) {
     return NotFound("no mailbox of this name");
   }
-  return GetState({user, MailboxId::FromBytes(*id)});
+  return MailboxId::FromBytes(*id);
 }
 
-Result<std::vector<MailboxListing>> StoreReader::List(UserId user) {
-  ASSIGN_OR_RETURN(const auto header, ReadUserHeader(engine_, user, snapshot_));
-  if (!header || header->deleted_ns() != 0) {
-    return NotFound("no such user");
+Result<MailboxState> StoreReader::Find(UserId user, const std::string& name) {
+  ASSIGN_OR_RETURN(const auto foreign, ParseForeignName(name));
+  if (foreign) {
+    return FindForeign(user, *foreign);
   }
+  ASSIGN_OR_RETURN(const MailboxId id, FindOwn(user, name));
+  return GetState({user, id});
+}
+
+Result<std::vector<MailboxListing>> StoreReader::List(UserId user,
+                                                      const std::set<GrantedMailbox>& others) {
+  TRY(LiveHeader(user).status());
   std::map<std::string, MailboxListing> lines;
   // One walk over the user's headers; deleted ones are skipped.
   RowIterator it =
@@ -92,11 +101,14 @@ Result<std::vector<MailboxListing>> StoreReader::List(UserId user) {
       return DataLoss("the header of a mailbox of user " + user.ToHex() + " does not parse");
     }
     if (mailbox.deleted_modseq() == 0) {
-      lines[mailbox.name()] = {MailboxId::FromBytes(it.key().substr(prefix)), mailbox.name(),
-                               static_cast<SpecialUse>(mailbox.special_use()), false};
+      lines[mailbox.name()] = {.id = MailboxId::FromBytes(it.key().substr(prefix)),
+                               .name = mailbox.name(),
+                               .use = static_cast<SpecialUse>(mailbox.special_use()),
+                               .owner = user};
     }
   }
   TRY(it.status());
+  TRY(ListForeign(user, others, &lines));
   const std::string subscriptions = MiscKey(user, proto::MiscItem::SUBSCRIPTION, "");
   RowIterator misc = engine_.Iterate(Family::kMisc, KeyRange::Prefix(subscriptions), snapshot_);
   for (misc.SeekToFirst(); misc.Valid(); misc.Next()) {
@@ -118,23 +130,6 @@ Result<std::vector<MailboxListing>> StoreReader::List(UserId user) {
     sorted.push_back(std::move(line));
   }
   return sorted;
-}
-
-Result<std::vector<Annotation>> StoreReader::Annotations(UserId user, MailboxId mailbox) {
-  if (!mailbox.nil()) {
-    TRY(Load({user, mailbox}).status());
-  }
-  const std::string prefix = MiscKey(user, proto::MiscItem::ANNOTATION, AnnotationKey(mailbox, ""));
-  std::vector<Annotation> annotations;
-  RowIterator misc = engine_.Iterate(Family::kMisc, KeyRange::Prefix(prefix), snapshot_);
-  for (misc.SeekToFirst(); misc.Valid(); misc.Next()) {
-    ASSIGN_OR_RETURN(MiscRow row, DecodeMiscRow(misc.value()));
-    if (!row.deleted) {
-      annotations.push_back({std::string(misc.key().substr(prefix.size())), std::move(row.value)});
-    }
-  }
-  TRY(misc.status());
-  return annotations;
 }
 
 Result<std::optional<UserId>> StoreReader::FindUser(const std::string& name) {
@@ -159,12 +154,13 @@ Result<std::optional<proto::UserHeader>> ReadUserHeader(Engine& engine, UserId u
 // --- the index
 
 Result<std::optional<Uid>> StoreReader::AddPage(std::string_view octets, std::uint32_t page,
-                                                const IndexQuery& query, IndexBatch* batch,
-                                                UidSet* present) {
+                                                const IndexQuery& query, const ViewerSeen& seen,
+                                                IndexBatch* batch, UidSet* present) {
   PageScanner scanner(octets);
   const PageHeader& header = scanner.header();
+  const Modseq highest = std::max(header.highest_modseq, seen.HighestOf(page));
   if (present == nullptr && scanner.status().ok() &&
-      (query.since == Modseq() ? header.live == 0 : header.highest_modseq <= query.since)) {
+      (query.since == Modseq() ? header.live == 0 : highest <= query.since)) {
     return std::optional<Uid>();
   }
   EntryView view;
@@ -174,6 +170,9 @@ Result<std::optional<Uid>> StoreReader::AddPage(std::string_view octets, std::ui
       continue;
     }
     const bool live = !view.expunged();
+    if (live) {
+      seen.Apply(uid, &view.flags, &view.modseq);
+    }
     const bool wanted = view.modseq > query.since && (!query.uids || query.uids->Contains(uid));
     if (live && wanted) {
       if (batch->entries.size() >= query.limit) {
@@ -201,8 +200,8 @@ std::pair<std::uint32_t, std::uint32_t> PagesOf(const IndexQuery& query) {
 
 }  // namespace
 
-Status StoreReader::AddPages(MailboxRef mailbox, const IndexQuery& query, IndexBatch* batch,
-                             UidSet* present) {
+Status StoreReader::AddPages(MailboxRef mailbox, const IndexQuery& query, const ViewerSeen& seen,
+                             IndexBatch* batch, UidSet* present) {
   const auto [first, last] = PagesOf(query);
   RowIterator it =
       engine_.Iterate(Family::kIndex, {PageKey(mailbox.id, first), PrefixEnd(mailbox.id.bytes())},
@@ -215,13 +214,13 @@ Status StoreReader::AddPages(MailboxRef mailbox, const IndexQuery& query, IndexB
     if (*page > last) {
       break;
     }
-    ASSIGN_OR_RETURN(batch->next, AddPage(it.value(), *page, query, batch, present));
+    ASSIGN_OR_RETURN(batch->next, AddPage(it.value(), *page, query, seen, batch, present));
   }
   return it.status();
 }
 
 Status StoreReader::AddChanged(MailboxRef mailbox, const std::vector<std::uint32_t>& pages,
-                               const IndexQuery& query, IndexBatch* batch) {
+                               const IndexQuery& query, const ViewerSeen& seen, IndexBatch* batch) {
   const auto [first, last] = PagesOf(query);
   for (const std::uint32_t page : pages) {
     if (page < first || page > last) {
@@ -229,7 +228,7 @@ Status StoreReader::AddChanged(MailboxRef mailbox, const std::vector<std::uint32
     }
     ASSIGN_OR_RETURN(const auto row, Get(Family::kIndex, PageKey(mailbox.id, page)));
     if (row) {
-      ASSIGN_OR_RETURN(batch->next, AddPage(*row, page, query, batch, nullptr));
+      ASSIGN_OR_RETURN(batch->next, AddPage(*row, page, query, seen, batch, nullptr));
     }
     if (batch->next) {
       break;
@@ -238,8 +237,20 @@ Status StoreReader::AddChanged(MailboxRef mailbox, const std::vector<std::uint32
   return OkStatus();
 }
 
+namespace {
+
+/// Members of both, rising.
+std::vector<std::uint32_t> Union(const std::vector<std::uint32_t>& a,
+                                 const std::vector<std::uint32_t>& b) {
+  std::vector<std::uint32_t> all;
+  std::set_union(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(all));
+  return all;
+}
+
+}  // namespace
+
 Result<IndexBatch> StoreReader::ReadIndex(MailboxRef mailbox, const IndexQuery& given) {
-  ASSIGN_OR_RETURN(Loaded loaded, Load(mailbox));
+  ASSIGN_OR_RETURN(Loaded loaded, Load(mailbox, kRightRead));
   IndexQuery query = given;
   IndexBatch batch;
   batch.state = std::move(loaded.state);
@@ -257,8 +268,9 @@ Result<IndexBatch> StoreReader::ReadIndex(MailboxRef mailbox, const IndexQuery& 
   if (!forgot && query.since > Modseq() && changed_ != nullptr) {
     changed = changed_->Since(mailbox.id, query.since);
   }
-  TRY(changed ? AddChanged(mailbox, *changed, query, &batch)
-              : AddPages(mailbox, query, &batch, forgot ? &present : nullptr));
+  TRY(changed ? AddChanged(mailbox, Union(*changed, loaded.seen.PagesSince(query.since)), query,
+                           loaded.seen, &batch)
+              : AddPages(mailbox, query, loaded.seen, &batch, forgot ? &present : nullptr));
   const std::uint32_t end = batch.next ? batch.next->value() : batch.state.uid_next.value();
   if (query.from.value() < end) {
     const UidSet span = UidSet::Of(std::max(query.from.value(), 1u), end - 1);
@@ -291,10 +303,43 @@ void AddLive(const std::bitset<256>& live, std::uint32_t page, Uid from, UidSet*
 
 }  // namespace
 
+namespace {
+
+/// Smallest live UID of a page that the viewer has not seen; 0: none.
+Uid FirstUnseen(const std::bitset<256>& live, std::uint32_t page, const ViewerSeen& seen) {
+  for (std::uint32_t low = 0; low < live.size(); ++low) {
+    const Uid uid(page << kPageBits | low);
+    if (live.test(low) && !seen.Seen(uid)) {
+      return uid;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::uint32_t> StoreReader::CountUnseen(MailboxRef mailbox, const ViewerSeen& seen) {
+  std::uint32_t unseen = 0;
+  RowIterator it = engine_.Iterate(Family::kIndex, KeyRange::Prefix(mailbox.id.bytes()), snapshot_,
+                                   cached_only_);
+  for (it.SeekToFirst(); it.Valid(); it.Next()) {
+    ASSIGN_OR_RETURN(const LiveEntries found, ReadLiveEntries(it.value(), false));
+    const std::uint32_t page = PageOfPageKey(it.key()).value_or(0);
+    for (std::uint32_t low = 0; low < found.live.size(); ++low) {
+      unseen += found.live.test(low) && !seen.Seen(Uid(page << kPageBits | low)) ? 1u : 0u;
+    }
+  }
+  TRY(it.status());
+  return unseen;
+}
+
 Result<UidBatch> StoreReader::ReadUids(MailboxRef mailbox, Uid from) {
-  ASSIGN_OR_RETURN(Loaded loaded, Load(mailbox));
+  ASSIGN_OR_RETURN(Loaded loaded, Load(mailbox, kRightRead));
   UidBatch batch;
   batch.state = std::move(loaded.state);
+  if (loaded.seen.active()) {
+    ASSIGN_OR_RETURN(batch.state.unseen, CountUnseen(mailbox, loaded.seen));
+  }
   RowIterator it = engine_.Iterate(
       Family::kIndex,
       {PageKey(mailbox.id, from.value() >> kPageBits), PrefixEnd(mailbox.id.bytes())}, snapshot_,
@@ -309,10 +354,13 @@ Result<UidBatch> StoreReader::ReadUids(MailboxRef mailbox, Uid from) {
       batch.next = Uid(*page << kPageBits);
       break;
     }
-    const bool find_unseen = batch.first_unseen == Uid() && batch.state.unseen > 0;
-    ASSIGN_OR_RETURN(const LiveEntries found, ReadLiveEntries(it.value(), find_unseen));
+    const bool look = batch.first_unseen == Uid() && batch.state.unseen > 0;
+    ASSIGN_OR_RETURN(const LiveEntries found,
+                     ReadLiveEntries(it.value(), look && !loaded.seen.active()));
     AddLive(found.live, *page, from, &batch.uids);
-    if (found.first_unseen >= 0) {
+    if (look && loaded.seen.active()) {
+      batch.first_unseen = FirstUnseen(found.live, *page, loaded.seen);
+    } else if (found.first_unseen >= 0) {
       batch.first_unseen = Uid(*page << kPageBits | static_cast<std::uint32_t>(found.first_unseen));
     }
   }

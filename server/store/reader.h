@@ -2,7 +2,9 @@
 // work and holds nothing afterwards.
 #pragma once
 
+#include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,9 +15,13 @@
 #include "common/types.h"
 #include "common/uid_set.h"
 #include "server/mail_store.h"
+#include "server/store/grants.h"
+#include "server/store/names.h"
 #include "server/store/rows.h"
 #include "server/store/schema.h"
+#include "server/store/seen_pages.h"
 #include "server/store/summaries.h"
+#include "server/store/txn.h"
 
 namespace twinspool::store {
 
@@ -32,7 +38,8 @@ class StoreReader {
  public:
   /// With `cached_only` GetState, Find, ReadIndex and ReadUids answer kTimeout rather than touch
   /// the disk. `changed` may be null; it must know of everything in the snapshot. All outlive the
-  /// reader.
+  /// reader. Calls about a mailbox answer kNotFound to a viewer who has no right to it, and
+  /// kPermissionDenied to one who lacks the right that the call takes.
   StoreReader(Engine& engine, SummaryCache& summaries, const Snapshot* snapshot,
               ChangedPages* changed, bool cached_only = false)
       : engine_(engine),
@@ -42,11 +49,14 @@ class StoreReader {
         cached_only_(cached_only) {}
 
   Result<MailboxState> GetState(MailboxRef mailbox);
-  /// `name` canonical.
+  /// `name` canonical; also of others' mailboxes.
   Result<MailboxState> Find(UserId user, const std::string& name);
-  Result<std::vector<MailboxListing>> List(UserId user);
-  /// Of a mailbox, or of the user himself (nil), sorted by entry.
-  Result<std::vector<Annotation>> Annotations(UserId user, MailboxId mailbox);
+  /// With those mailboxes of `others` (user -> mailbox) that he may look up.
+  Result<std::vector<MailboxListing>> List(UserId user, const std::set<GrantedMailbox>& others);
+  /// Of a mailbox, or of the owner himself (nil), sorted by entry.
+  Result<std::vector<Annotation>> Annotations(MailboxRef mailbox);
+  Result<std::vector<AclEntry>> Acl(MailboxRef mailbox);
+  Result<QuotaState> Quota(UserId owner, const QuotaLimits& by_default);
   Result<IndexBatch> ReadIndex(MailboxRef mailbox, const IndexQuery& query);
   Result<UidBatch> ReadUids(MailboxRef mailbox, Uid from);
   Result<FetchBatch> Fetch(MailboxRef mailbox, const FetchRequest& request);
@@ -54,25 +64,46 @@ class StoreReader {
 
   /// The user under a canonical name, or nothing.
   Result<std::optional<UserId>> FindUser(const std::string& name);
+  /// Whose mailboxes lie below such a name, whose owner is canonical; kNotFound.
+  Result<UserId> OwnerOf(const ForeignName& name);
 
  private:
   struct Loaded {
     MailboxState state;
     proto::MailboxHeader header;
+    ViewerSeen seen;
   };
   Result<std::optional<std::string>> Get(Family family, const std::string& key);
-  Result<Loaded> Load(MailboxRef mailbox);
+  /// The mailbox as its owner has it.
+  Result<Loaded> LoadOwn(MailboxRef mailbox);
+  /// … as the viewer does, but for the count of unseen messages. kPermissionDenied without
+  /// `needed`.
+  Result<Loaded> Load(MailboxRef mailbox, Rights needed);
+  /// Makes of the owner's picture the viewer's.
+  Status LookAs(MailboxRef mailbox, Rights rights, Loaded* loaded);
+  Result<ViewerSeen> ReadSeen(MailboxRef mailbox);
+  Result<std::uint32_t> CountUnseen(MailboxRef mailbox, const ViewerSeen& seen);
+  /// A live user's header; kNotFound.
+  Result<proto::UserHeader> LiveHeader(UserId user);
+  /// The mailbox under one of the user's own names.
+  Result<MailboxId> FindOwn(UserId user, const std::string& name);
+  Result<MailboxState> FindForeign(UserId viewer, const ForeignName& name);
+  Status ListForeign(UserId user, const std::set<GrantedMailbox>& others,
+                     std::map<std::string, MailboxListing>* lines);
   /// Adds the entries of all pages that the query concerns; `present`: every live UID is added
   /// there, and no page is passed over.
-  Status AddPages(MailboxRef mailbox, const IndexQuery& query, IndexBatch* batch, UidSet* present);
+  Status AddPages(MailboxRef mailbox, const IndexQuery& query, const ViewerSeen& seen,
+                  IndexBatch* batch, UidSet* present);
   /// The same, of `pages` alone.
   Status AddChanged(MailboxRef mailbox, const std::vector<std::uint32_t>& pages,
-                    const IndexQuery& query, IndexBatch* batch);
+                    const IndexQuery& query, const ViewerSeen& seen, IndexBatch* batch);
   /// Adds a page's entries; answers the UID at which the batch was full.
-  Result<std::optional<Uid>> AddPage(std::string_view octets, std::uint32_t page,
-                                     const IndexQuery& query, IndexBatch* batch, UidSet* present);
+  static Result<std::optional<Uid>> AddPage(std::string_view octets, std::uint32_t page,
+                                            const IndexQuery& query, const ViewerSeen& seen,
+                                            IndexBatch* batch, UidSet* present);
   /// The next messages of `*rest` (at most `max`) with their entries, taken out of `*rest`.
-  Result<std::vector<FetchedMessage>> TakeEntries(MailboxId mailbox, std::size_t max, UidSet* rest);
+  Result<std::vector<FetchedMessage>> TakeEntries(MailboxId mailbox, const ViewerSeen& seen,
+                                                  std::size_t max, UidSet* rest);
   // Each fills in its part. What is damaged fails its message (FetchedMessage::failure) alone.
   void AddRecords(MailboxId mailbox, std::vector<FetchedMessage>* messages);
   void AddSummaries(UserId owner, std::span<FetchedMessage* const> messages);

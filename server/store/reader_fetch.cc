@@ -42,8 +42,9 @@ std::vector<FetchedMessage*> Sound(std::vector<FetchedMessage>* messages) {
 
 }  // namespace
 
-Result<std::vector<FetchedMessage>> StoreReader::TakeEntries(MailboxId mailbox, std::size_t max,
-                                                             UidSet* rest) {
+Result<std::vector<FetchedMessage>> StoreReader::TakeEntries(MailboxId mailbox,
+                                                             const ViewerSeen& seen,
+                                                             std::size_t max, UidSet* rest) {
   std::vector<FetchedMessage> messages;
   if (rest->empty()) {
     return messages;
@@ -70,6 +71,7 @@ Result<std::vector<FetchedMessage>> StoreReader::TakeEntries(MailboxId mailbox, 
         break;
       }
       FetchedMessage& message = messages.emplace_back();
+      seen.Apply(Uid(uid), &view.flags, &view.modseq);
       message.uid = Uid(uid);
       message.entry = {Uid(uid), view.flags, view.expunged(), view.modseq,
                        ToKeywordBits(view.keywords)};
@@ -153,7 +155,7 @@ Result<std::string> StoreReader::FirstOctets(UserId owner, const MessageRecord& 
 }
 
 Result<FetchBatch> StoreReader::Fetch(MailboxRef mailbox, const FetchRequest& request) {
-  ASSIGN_OR_RETURN(Loaded loaded, Load(mailbox));
+  ASSIGN_OR_RETURN(Loaded loaded, Load(mailbox, kRightRead));
   FetchBatch batch;
   batch.keywords = loaded.state.keywords;
   batch.rest = request.uids;
@@ -166,7 +168,8 @@ Result<FetchBatch> StoreReader::Fetch(MailboxRef mailbox, const FetchRequest& re
   std::size_t bytes = 0;
   while (!batch.rest.empty() && batch.messages.size() < limits::kFetchBatchMessages) {
     UidSet after = batch.rest;
-    ASSIGN_OR_RETURN(std::vector<FetchedMessage> part, TakeEntries(mailbox.id, step, &after));
+    ASSIGN_OR_RETURN(std::vector<FetchedMessage> part,
+                     TakeEntries(mailbox.id, loaded.seen, step, &after));
     if (records) {
       AddRecords(mailbox.id, &part);
     }

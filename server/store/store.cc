@@ -36,11 +36,14 @@ struct Store::Parts {
         disk(engine->directory(), options.disk, *seams.clock),
         visibility(*seams.clock),
         pipeline(*engine, *log, head, visibility, *seams.clock),
-        path{*engine, head, gate, disk, visibility, pipeline, *seams.clock, *seams.random},
+        path{*engine,      head,          gate,
+             disk,         visibility,    pipeline,
+             *seams.clock, *seams.random, options.default_quota},
         serving(path),
         pictures(*engine),
         sink(*engine, head, *log, *seams.clock),
         users(path, *seams.credentials),
+        recovery(path),
         take_back(path, users),
         uid_jump(path, serving),
         forgotten(*engine, gate, visibility),
@@ -63,6 +66,7 @@ struct Store::Parts {
   StorePictureSource pictures;
   StoreSink sink;
   UserAdmin users;
+  Recovery recovery;
   StoreTakeBack take_back;
   StoreUidJump uid_jump;
   StoreForgotten forgotten;
@@ -140,6 +144,10 @@ MailStore& Store::mail_store() {
 
 UserAdmin& Store::users() {
   return parts_->users;
+}
+
+Recovery& Store::recovery() {
+  return parts_->recovery;
 }
 
 replica::StorePorts Store::ports() {

@@ -1,6 +1,6 @@
 // Store: everything of server/store, opened on one directory and wired. The node's only way to its
 // data; what others see of it are MailStore (for shells), replica::StorePorts (for the pair),
-// UserAdmin (for operators).
+// UserAdmin and Recovery (for operators).
 //
 // A store starts fenced and shows nothing: SetServing and AdvanceTo of its Visibility port decide.
 #pragma once
@@ -18,6 +18,7 @@
 #include "server/store/head.h"
 #include "server/store/jobs.h"
 #include "server/store/local_mail_store.h"
+#include "server/store/recovery.h"
 #include "server/store/summaries.h"
 #include "server/store/users.h"
 
@@ -32,6 +33,8 @@ struct StoreOptions {
   DiskReserves disk;
   JobOptions jobs;
   HeadOptions head;
+  /// Of persons who have no quota of their own.
+  QuotaLimits default_quota;
   /// Between two rounds of the background jobs; 0: never (tests run them by hand).
   std::int64_t jobs_every_s = 600;
   std::size_t block_cache_bytes = 256u << 20;
@@ -64,6 +67,7 @@ class Store {
 
   MailStore& mail_store();
   UserAdmin& users();
+  Recovery& recovery();
   /// Valid as long as this.
   replica::StorePorts ports();
   /// Told of every durable group; null: nobody. Set while not primary.

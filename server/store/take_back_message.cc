@@ -248,7 +248,7 @@ class Return {
     const std::vector<std::string> names(message_.keywords().begin(), message_.keywords().end());
     ASSIGN_OR_RETURN(std::string bits, table.Bits(names, KeywordTable::NewName::kAddWhileRoom));
     const std::uint32_t uid = mailbox->row.uid_next;
-    if (table.grown()) {
+    if (table.changed()) {
       ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user_));
       table.AddItem(txn, *mailbox, modseq);
     }

@@ -1,7 +1,9 @@
 // Small rows and users that only the former primary had changed (semantics R18, R19).
 #include <utility>
 
+#include "common/codec.h"
 #include "common/limits.h"
+#include "server/store/seen_pages.h"
 #include "server/store/take_back_parts.h"
 #include "server/store/users.h"
 
@@ -25,9 +27,15 @@ Status PutRow(StoreTxn& txn, UserId user, const proto::GiveBack& item, const Mis
   return OkStatus();
 }
 
-/// An annotation of a mailbox belongs to where that mailbox's mail goes now; false: nowhere.
+/// The key of such a row begins with a mailbox's id.
+bool NamesMailbox(char kind) {
+  return kind == proto::MiscItem::ANNOTATION || kind == proto::MiscItem::ACL ||
+         kind == proto::MiscItem::SEEN_PAGE;
+}
+
+/// A small row of a mailbox belongs to where that mailbox's mail goes now; false: nowhere.
 Result<bool> FindHome(StoreTxn& txn, UserId user, TakeBackMemory* memory, std::string* key) {
-  if (key->size() < 1 + MailboxId::kSize || (*key)[0] != proto::MiscItem::ANNOTATION) {
+  if (key->size() < 1 + MailboxId::kSize || !NamesMailbox((*key)[0])) {
     return true;
   }
   MailboxId mailbox = MailboxId::FromBytes(std::string_view(*key).substr(1, MailboxId::kSize));
@@ -41,6 +49,75 @@ Result<bool> FindHome(StoreTxn& txn, UserId user, TakeBackMemory* memory, std::s
   return head->exists();
 }
 
+/// A page of somebody's own \Seen, mark by mark: of messages that both histories know, those that
+/// the former primary changed and nobody since; one that was set there stays set.
+class SeenMerge {
+ public:
+  SeenMerge(StoreTxn& txn, UserId user, const proto::GiveBack& item)
+      : txn_(txn), user_(user), item_(item), key_(std::string_view(item.key()).substr(1)) {}
+
+  Result<bool> Merge(const std::optional<std::string>& now_row) {
+    constexpr std::size_t kIds = MailboxId::kSize + UserId::kSize;
+    if (key_.size() != kIds + 4) {
+      return DataLoss("the key of a page of seen marks is damaged");
+    }
+    Reader number(key_.substr(kIds));
+    first_uid_ = number.Be32() << kPageBits;
+    ASSIGN_OR_RETURN(SeenPage now, PageOf(now_row.value_or("")));
+    ASSIGN_OR_RETURN(const SeenPage then, PageOf(item_.header()));
+    ASSIGN_OR_RETURN(const SeenPage base, PageOf(item_.base_header()));
+    ASSIGN_OR_RETURN(const Modseq modseq, txn_.NextModseq(user_));
+    bool changed = false;
+    for (const auto& [low, mark] : then.marks()) {
+      const SeenPage::Mark* before = base.Find(low);
+      const SeenPage::Mark* meanwhile = now.Find(low);
+      const bool theirs = before == nullptr || *before != mark;
+      const bool untouched =
+          before == nullptr ? meanwhile == nullptr : meanwhile != nullptr && *meanwhile == *before;
+      if (!theirs || !(untouched || mark.seen)) {
+        continue;
+      }
+      ASSIGN_OR_RETURN(const bool shared, KnownToBoth(Uid(first_uid_ | low)));
+      if (shared) {
+        now.Set(low, {mark.seen, modseq});
+        changed = true;
+      }
+    }
+    if (changed) {
+      proto::MiscItem* misc = txn_.Add(user_)->mutable_misc();
+      misc->set_kind(proto::MiscItem::SEEN_PAGE);
+      misc->set_key(std::string(key_));
+      misc->set_modseq(modseq.value());
+      misc->set_value(now.Encode());
+    }
+    return changed;
+  }
+
+ private:
+  static Result<SeenPage> PageOf(const std::string& row) {
+    if (row.empty()) {
+      return SeenPage();
+    }
+    ASSIGN_OR_RETURN(const MiscRow misc, DecodeMiscRow(row));
+    return misc.deleted ? Result<SeenPage>(SeenPage()) : SeenPage::Decode(misc.value);
+  }
+
+  /// The number belonged to the same message when both nodes were equal last.
+  Result<bool> KnownToBoth(Uid uid) {
+    const MailboxId mailbox = MailboxId::FromBytes(key_.substr(0, MailboxId::kSize));
+    ASSIGN_OR_RETURN(const auto row,
+                     txn_.edit().Row(user_, Family::kRecords, RecordKey(mailbox, uid)));
+    proto::RecordHeader record;
+    return row && record.ParseFromString(*row) && record.created_modseq() <= item_.fork_modseq();
+  }
+
+  StoreTxn& txn_;
+  const UserId user_;
+  const proto::GiveBack& item_;
+  const std::string_view key_;
+  std::uint32_t first_uid_ = 0;
+};
+
 Result<proto::GivenBack> TakeRow(StoreTxn& txn, UserId user, TakeBackMemory* memory,
                                  proto::GiveBack item) {
   if (item.key().empty() || item.header().empty()) {
@@ -52,6 +129,12 @@ Result<proto::GivenBack> TakeRow(StoreTxn& txn, UserId user, TakeBackMemory* mem
   }
   const std::string key = std::string(user.bytes()) + item.key();
   ASSIGN_OR_RETURN(const auto now, txn.edit().Row(user, Family::kMisc, key));
+  if (item.key()[0] == proto::MiscItem::SEEN_PAGE) {
+    ASSIGN_OR_RETURN(const bool merged, SeenMerge(txn, user, item).Merge(now));
+    proto::GivenBack outcome = MakeOutcome(item, merged ? "stored" : "nothing is left of it");
+    outcome.set_stored(merged);
+    return outcome;
+  }
   if (now.value_or("") != item.base_header()) {
     return MakeOutcome(item, "it was changed meanwhile");
   }

@@ -27,7 +27,7 @@ class StateReturn {
   Status Finish() {
     if (!changed_.empty()) {
       ASSIGN_OR_RETURN(const Modseq modseq, txn_.NextModseq(ref_.owner));
-      if (keywords_.grown()) {
+      if (keywords_.changed()) {
         keywords_.AddItem(txn_, mailbox_, modseq);
       }
       for (auto& [uid, state] : changed_) {

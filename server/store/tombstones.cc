@@ -47,7 +47,7 @@ bool Tombstones::IsDue(const proto::MailboxHeader& header) const {
   return header.deleted_modseq() > 0 && header.deleted_ns() / kNsPerSecond <= deadline_s_;
 }
 
-Status Tombstones::ForgetMailboxes() {
+Status Tombstones::ForgetMailboxes(bool all) {
   if (visible_ == nullptr) {
     return OkStatus();
   }
@@ -57,7 +57,11 @@ Status Tombstones::ForgetMailboxes() {
   for (const MailboxId mailbox : mailboxes) {
     ASSIGN_OR_RETURN(const auto header, view.MailboxHeader(user_, mailbox));
     proto::MailboxHeader decoded;
-    if (header && decoded.ParseFromString(header->bytes) && IsDue(decoded)) {
+    if (!header || !decoded.ParseFromString(header->bytes) || !IsDue(decoded)) {
+      continue;
+    }
+    ASSIGN_OR_RETURN(const bool kept, NeverExpires(path_.engine, user_, mailbox));
+    if (all || !kept) {
       due.push_back(mailbox);
     }
   }
@@ -83,9 +87,9 @@ Status Tombstones::ForgetMailboxPart(std::span<const MailboxId> mailboxes) {
     if (things > limits::kThingsPerJobWrite) {
       break;  // the rest has its turn in the next round
     }
-    ASSIGN_OR_RETURN(const std::size_t annotations, ForgetAnnotations(txn, user_, id));
-    things += annotations;
-    forgotten_ += annotations;
+    ASSIGN_OR_RETURN(const std::size_t rows, ForgetRowsOfMailbox(txn, user_, id));
+    things += rows;
+    forgotten_ += rows;
     ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user_));
     proto::ForgetItem* item = txn.Add(user_)->mutable_forget();
     item->set_mailbox_id(std::string(id.bytes()));

@@ -30,8 +30,8 @@ class Tombstones {
 
   /// False: nothing is visible, or the user is not to be forgotten.
   Result<bool> UserIsDue() const;
-  /// Mailboxes of which nothing but the tombstone is left.
-  Status ForgetMailboxes();
+  /// Mailboxes of which nothing but the tombstone is left; `all`: those that never expire, too.
+  Status ForgetMailboxes(bool all);
   /// Rows of misc; `all`: live ones, too.
   Status ForgetSmallRows(bool all);
   /// The user, once nothing but his tombstone is left.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/limits.h"
+#include "server/store/access.h"
 #include "server/store/commit_pipeline.h"
 #include "server/store/visibility.h"
 
@@ -106,6 +107,20 @@ Status StoreTxn::ApplyAll(QueuedTxn* queued) {
   return OkStatus();
 }
 
+std::vector<UserId> StoreTxn::NoteSmallRows(QueuedTxn* queued) const {
+  std::vector<UserId> granting;
+  for (const proto::UserChanges& changes : changes_) {
+    for (const proto::ChangeItem& item : changes.items()) {
+      if (item.misc().kind() == proto::MiscItem::ACL) {
+        granting.push_back(UserId::FromBytes(changes.user_id()));
+      } else if (item.misc().kind() == proto::MiscItem::SEEN_PAGE) {
+        queued->woken.push_back(MailboxOfMiscKey(item.misc().key()).value_or(MailboxId()));
+      }
+    }
+  }
+  return granting;
+}
+
 Result<Ticket> StoreTxn::Commit() {
   if (changes_.empty()) {
     lock_.reset();
@@ -123,8 +138,12 @@ Result<Ticket> StoreTxn::Commit() {
   TRY(ApplyAll(&queued));
   edit_.AppendRows(&queued.rows);
   queued.pages = edit_.PageChanges();
+  const std::vector<UserId> granting = NoteSmallRows(&queued);
   path_.visibility.AddPending(user_, queued.bytes());
   const Ticket ticket = path_.pipeline.Enqueue(std::move(queued));
+  for (const UserId owner : granting) {
+    path_.visibility.grants().NoteChange(owner, ticket);
+  }
   edit_.Publish(ticket);
   lock_.reset();
   return ticket;

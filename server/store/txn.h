@@ -36,6 +36,12 @@ class Engine;
 class VisibilityControl;
 struct QueuedTxn;
 
+/// What a user's mailboxes may hold together; nothing: as much as he likes.
+struct QuotaLimits {
+  std::optional<std::uint64_t> bytes;
+  std::optional<std::uint64_t> messages;
+};
+
 /// The parts that every write goes through; owned by Store.
 struct WritePath {
   Engine& engine;
@@ -46,6 +52,7 @@ struct WritePath {
   CommitPipeline& pipeline;
   Clock& clock;
   Random& random;
+  QuotaLimits default_quota;
 };
 
 class StoreTxn {
@@ -70,6 +77,7 @@ class StoreTxn {
   Status AdmitBeforeServing();
 
   HeadEdit& edit() { return edit_; }
+  const QuotaLimits& default_quota() const { return path_.default_quota; }
   /// One moment of the wall clock for the whole transaction.
   std::int64_t now_s() const { return now_ns_ / 1'000'000'000; }
   std::int64_t now_ns() const { return now_ns_; }
@@ -95,6 +103,8 @@ class StoreTxn {
 
  private:
   Status ApplyAll(QueuedTxn* queued);
+  /// What others must be told of beside the digests: seen marks and rights.
+  std::vector<UserId> NoteSmallRows(QueuedTxn* queued) const;
 
   const WritePath& path_;
   const Effort effort_;

@@ -6,6 +6,7 @@
 #include "common/limits.h"
 #include "server/store/engine.h"
 #include "server/store/mailbox_ops.h"
+#include "server/store/quota.h"
 #include "server/store/reader.h"
 #include "server/store/visibility.h"
 #include "server/store/write_calls.h"
@@ -36,7 +37,8 @@ void SetLogin(const MadeCredentials& login, Modseq modseq, proto::UserHeader* he
 }  // namespace
 
 Result<UserRef> UserAdmin::MakeUser(StoreTxn& txn, const UserRef& user,
-                                    const MadeCredentials& login, std::uint32_t lead) {
+                                    const MadeCredentials& login, std::uint32_t lead,
+                                    proto::UserHeader::Kind kind) {
   MailboxWriter writer(txn, path_.random, user.id);
   // UIDVALIDITY starts at the present second, so that a name that is given out again does not
   // repeat values that clients remember; from there on it counts.
@@ -44,6 +46,7 @@ Result<UserRef> UserAdmin::MakeUser(StoreTxn& txn, const UserRef& user,
   ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user.id));
   proto::UserHeader header;
   header.set_name(user.name);
+  header.set_kind(kind);
   header.set_created_modseq(modseq.value());
   header.set_created_ns(txn.now_ns());
   SetLogin(login, modseq, &header);
@@ -53,6 +56,9 @@ Result<UserRef> UserAdmin::MakeUser(StoreTxn& txn, const UserRef& user,
   header.set_inbox_id(std::string(inbox.ref.id.bytes()));
   item->set_header(header.SerializeAsString());
   for (const auto& [name, use] : kUsualFolders) {
+    if (kind != proto::UserHeader::PERSON) {
+      break;
+    }
     TRY(writer.Make(name, use, first).status());
     ASSIGN_OR_RETURN(const Modseq subscribed, txn.NextModseq(user.id));
     proto::MiscItem* subscription = txn.Add(user.id)->mutable_misc();
@@ -97,7 +103,7 @@ void UserAdmin::Add(const std::string& name, const std::string& password, Done<U
 }
 
 void UserAdmin::Register(const UserRef& user, const MadeCredentials& login, std::uint32_t lead,
-                         Done<UserRef> done) {
+                         Done<UserRef> done, proto::UserHeader::Kind kind) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (being_made_.contains(user.name) || Find(user.name).ok()) {
@@ -113,7 +119,38 @@ void UserAdmin::Register(const UserRef& user, const MadeCredentials& login, std:
     done(std::move(result));
   };
   RunTxn<UserRef>(path_, user.id, Admission::kSmall, made,
-                  [&](StoreTxn& txn) { return MakeUser(txn, user, login, lead); });
+                  [&](StoreTxn& txn) { return MakeUser(txn, user, login, lead, kind); });
+}
+
+void UserAdmin::AddShared(const std::string& name, Done<UserRef> done) {
+  const Result<std::string> folded = credentials_.FoldName(name);
+  if (!folded.ok()) {
+    return done(folded.status());
+  }
+  Register({path_.random.NewId<UserId>(), *folded}, MadeCredentials{}, 0, std::move(done),
+           proto::UserHeader::SHARED);
+}
+
+void UserAdmin::SetQuota(const std::string& name, bool use_default,
+                         std::optional<std::uint64_t> bytes, std::optional<std::uint64_t> messages,
+                         const Done<Unit>& done) {
+  const Result<UserRef> user = Find(name);
+  if (!user.ok()) {
+    return done(user.status());
+  }
+  RunTxn<Unit>(path_, user->id, Admission::kSmall, done, [&](StoreTxn& txn) -> Result<Unit> {
+    TRY(LiveUser(txn, user->id).status());
+    ASSIGN_OR_RETURN(QuotaLimits limits, QuotaIn(txn, user->id));
+    const auto change = [](std::optional<std::uint64_t> given, std::optional<std::uint64_t>* now) {
+      if (given) {
+        *now = *given > 0 ? given : std::nullopt;
+      }
+    };
+    change(bytes, &limits.bytes);
+    change(messages, &limits.messages);
+    TRY(store::SetQuota(txn, user->id, use_default ? std::nullopt : std::optional(limits)));
+    return Unit{};
+  });
 }
 
 void UserAdmin::SetPassword(const std::string& name, const std::string& password,
@@ -179,8 +216,10 @@ void UserAdmin::MakeAgain(UserId user, const proto::UserHeader& header,
   const MadeCredentials login{header.password_hash(),
                               {header.scram().begin(), header.scram().end()}};
   // The lead passes over what the other node may have given out for him.
-  Register({user, header.name()}, login, limits::kUidValidityJump,
-           [done = std::move(done)](const Result<UserRef>& made) { done(made.status()); });
+  Register(
+      {user, header.name()}, login, limits::kUidValidityJump,
+      [done = std::move(done)](const Result<UserRef>& made) { done(made.status()); },
+      header.kind());
 }
 
 void UserAdmin::DeleteUntouched(UserId user, Modseq until, std::function<void(Status)> done) {
@@ -218,6 +257,21 @@ void UserAdmin::SetLoginUntouched(UserId user, Modseq password_modseq,
       });
 }
 
+Status UserAdmin::AddQuota(const Snapshot* snapshot, UserListing* line) {
+  ASSIGN_OR_RETURN(const auto header, ReadUserHeader(path_.engine, line->user.id, snapshot));
+  line->shared = header && header->kind() == proto::UserHeader::SHARED;
+  line->quota = line->shared ? QuotaLimits{} : path_.default_quota;
+  ASSIGN_OR_RETURN(
+      const auto row,
+      path_.engine.Get(Family::kMisc, MiscKey(line->user.id, proto::MiscItem::QUOTA_ROOT, ""),
+                       snapshot));
+  if (row) {
+    ASSIGN_OR_RETURN(const auto own, DecodeQuotaRow(*row));
+    line->quota = own.value_or(line->quota);
+  }
+  return OkStatus();
+}
+
 Result<std::vector<UserListing>> UserAdmin::List() {
   const auto view = path_.visibility.view();
   if (view == nullptr) {
@@ -238,6 +292,7 @@ Result<std::vector<UserListing>> UserAdmin::List() {
       line.messages = state.messages;
       line.bytes = state.bytes;
     }
+    TRY(AddQuota(snapshot, &line));
     users.push_back(std::move(line));
   }
   TRY(it.status());

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,11 +18,15 @@
 
 namespace twinspool::store {
 
+class Snapshot;
+
 struct UserListing {
   UserRef user;
   std::uint32_t mailboxes = 0;
   std::uint64_t messages = 0;
   std::uint64_t bytes = 0;
+  bool shared = false;  // a namespace of nobody's
+  QuotaLimits quota;    // his own or the configuration's
 };
 
 /// Thread-safe. Calls hash passwords and lock stripes: not for threads that move bytes.
@@ -34,6 +39,13 @@ class UserAdmin {
   /// password allows no login. kAlreadyExists; kInvalidArgument for what cannot be a name or a
   /// password.
   void Add(const std::string& name, const std::string& password, Done<UserRef> done);
+  /// A namespace that belongs to nobody: no login, INBOX alone, no quota but its own. Users see it
+  /// below "Shared/" as far as they are given rights.
+  void AddShared(const std::string& name, Done<UserRef> done);
+  /// Changes the user's own quota; `use_default`: he has none from now on, the configuration's
+  /// holds. What is not given stays; 0: no limit. kNotFound, kInvalidArgument.
+  void SetQuota(const std::string& name, bool use_default, std::optional<std::uint64_t> bytes,
+                std::optional<std::uint64_t> messages, const Done<Unit>& done);
   /// An empty password allows no login from now on. kNotFound, kInvalidArgument.
   void SetPassword(const std::string& name, const std::string& password, const Done<Unit>& done);
   void Delete(const std::string& name, const Done<Unit>& done);
@@ -63,9 +75,10 @@ class UserAdmin {
                      const Done<Unit>& done);
   /// UIDVALIDITY of his mailboxes begins `lead` above the present second.
   void Register(const UserRef& user, const MadeCredentials& login, std::uint32_t lead,
-                Done<UserRef> done);
+                Done<UserRef> done, proto::UserHeader::Kind kind = proto::UserHeader::PERSON);
   Result<UserRef> MakeUser(StoreTxn& txn, const UserRef& user, const MadeCredentials& login,
-                           std::uint32_t lead);
+                           std::uint32_t lead, proto::UserHeader::Kind kind);
+  Status AddQuota(const Snapshot* snapshot, UserListing* line);
   /// Nothing is made of an empty password.
   Result<MadeCredentials> MakeLogin(const std::string& password);
 

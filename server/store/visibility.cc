@@ -68,6 +68,7 @@ void VisibilityControl::OnDurable(DurableGroup group) {
 
 void VisibilityControl::Begin(DurableGroup base) {
   changed_pages_.Clear();
+  grants_.Clear();
   const std::lock_guard<std::mutex> lock(mutex_);
   live_ = true;
   acked_ = CommitSeq();

@@ -22,6 +22,7 @@
 #include "common/status.h"
 #include "common/types.h"
 #include "server/store/changed_pages.h"
+#include "server/store/grants.h"
 #include "server/store/head.h"
 #include "server/store/serial_runner.h"
 #include "server/store/watchers.h"
@@ -88,6 +89,7 @@ class VisibilityControl {
   Watchers& watchers() { return watchers_; }
   /// As of every durable group, so of every view.
   ChangedPages& changed_pages() { return changed_pages_; }
+  Grants& grants() { return grants_; }
   /// Commands that wait for an ack.
   std::size_t waiting();
 
@@ -105,6 +107,7 @@ class VisibilityControl {
   Clock& clock_;
   Watchers watchers_;
   ChangedPages changed_pages_;
+  Grants grants_;
   SerialRunner runner_;
 
   std::mutex mutex_;

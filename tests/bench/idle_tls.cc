@@ -1,7 +1,10 @@
 // twinspool-idle: opens many TLS sessions, logs each in, leaves them idle, and prints how much the
-// server's resident set grew per session.
+// server's resident set grew per session. Then a thousand of them watch one mailbox by IDLE while
+// another appends to it: how long until the last has heard of it, the appender's OK aside.
 //
 // Usage: twinspool-idle IMAPS_PORT SESSIONS USER PASSWORD SERVER_PID
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -71,6 +74,34 @@ SslPointer OpenSession(SSL_CTX* context, std::uint16_t port, const std::string& 
   return ssl;
 }
 
+void Say(SSL* ssl, const std::string& text) {
+  SSL_write(ssl, text.data(), static_cast<int>(text.size()));
+}
+
+/// Milliseconds from the appender's OK until every watcher was told of the message; rounds of ten.
+void MeasureWatchers(const std::vector<SslPointer>& sessions, std::size_t count) {
+  using Clock = std::chrono::steady_clock;
+  SSL* appender = sessions.back().get();
+  const std::size_t watchers = std::min(count, sessions.size() - 1);
+  for (std::size_t i = 0; i < watchers; ++i) {
+    Say(sessions[i].get(), "b1 SELECT INBOX\r\n");
+    ReadUntil(sessions[i].get(), "b1 OK");
+    Say(sessions[i].get(), "b2 IDLE\r\n");
+    ReadUntil(sessions[i].get(), "+ ");
+  }
+  for (int round = 0; round < 10; ++round) {
+    Say(appender, "c1 APPEND INBOX {3+}\r\nabc\r\n");
+    ReadUntil(appender, "c1 OK");
+    const Clock::time_point start = Clock::now();
+    for (std::size_t i = 0; i < watchers; ++i) {
+      ReadUntil(sessions[i].get(), "EXISTS");
+    }
+    const std::chrono::duration<double, std::milli> taken = Clock::now() - start;
+    std::printf("{\"name\": \"idle_news_to_%zu\", \"value\": %.2f, \"unit\": \"ms\"}\n", watchers,
+                taken.count());
+  }
+}
+
 int Main(int argc, char** argv) {
   if (argc < 6) {
     Die("usage: twinspool-idle IMAPS_PORT SESSIONS USER PASSWORD SERVER_PID");
@@ -93,6 +124,7 @@ int Main(int argc, char** argv) {
   const double grown = static_cast<double>(ResidentKib(argv[5]) - before);
   std::printf("{\"name\": \"idle_tls_session\", \"value\": %.2f, \"unit\": \"KiB\"}\n",
               grown / count);
+  MeasureWatchers(sessions, 1000);
   return 0;
 }
 

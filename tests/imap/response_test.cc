@@ -59,8 +59,13 @@ TEST(Response, Flags) {
   bits.Set(100);
   EXPECT_EQ(Written(AppendFlags, static_cast<SystemFlags>(kSeen | kDraft), bits, table),
             "(\\Seen \\Draft $Junk x)");
-  EXPECT_EQ(Written(AppendFlagTable, table, true),
+  EXPECT_EQ(Written(AppendFlagTable, table),
+            "(\\Answered \\Flagged \\Deleted \\Seen \\Draft $Junk work x)");
+  EXPECT_EQ(Written(AppendPermanentFlags, table, kRightsAll),
             "(\\Answered \\Flagged \\Deleted \\Seen \\Draft $Junk work x \\*)");
+  EXPECT_EQ(
+      Written(AppendPermanentFlags, table, static_cast<Rights>(kRightSeen | kRightDeleteMessages)),
+      "(\\Deleted \\Seen)");
   EXPECT_EQ(Written(AppendSpecialUse, static_cast<SpecialUse>(kUseSent | kUseAll)), "\\All \\Sent");
 }
 

@@ -305,6 +305,34 @@ std::string Body(const cmd::Thread& c) {
   return Searching(std::move(line), c.search);
 }
 
+std::string Body(const cmd::SetAcl& c) {
+  static constexpr std::string_view kChanges[] = {"replace", "add", "remove"};
+  return Shown(c.erase ? "DELETEACL" : "SETACL")
+      .Text("mailbox", c.mailbox)
+      .Text("identifier", c.identifier)
+      .Flag(kChanges[static_cast<std::size_t>(c.change)], true)
+      .Text("rights", RightsText(c.rights))
+      .Done();
+}
+std::string Body(const cmd::GetAcl& c) {
+  return Shown("GETACL").Text("mailbox", c.mailbox).Done();
+}
+std::string Body(const cmd::ListRights& c) {
+  return Shown("LISTRIGHTS").Text("mailbox", c.mailbox).Text("identifier", c.identifier).Done();
+}
+std::string Body(const cmd::MyRights& c) {
+  return Shown("MYRIGHTS").Text("mailbox", c.mailbox).Done();
+}
+std::string Body(const cmd::GetQuota& c) {
+  return Shown("GETQUOTA").Text("root", c.root).Done();
+}
+std::string Body(const cmd::GetQuotaRoot& c) {
+  return Shown("GETQUOTAROOT").Text("mailbox", c.mailbox).Done();
+}
+std::string Body(const cmd::SetQuota& c) {
+  return Shown("SETQUOTA").Text("root", c.root).Done();
+}
+
 std::string Body(const cmd::Fetch& c) {
   Shown line("FETCH");
   line.Flag("uid", c.uid).Raw("set", Text(c.set));

@@ -95,10 +95,11 @@ class FakeMailStore final : public MailStore {
   void DeleteMailbox(UserId, std::string, Done<Unit> d) override { d(None()); }
   void RenameMailbox(UserId, std::string, std::string, Done<Unit> d) override { d(None()); }
   void Subscribe(UserId, std::string, bool, Done<Unit> d) override { d(None()); }
-  void GetAnnotations(UserId, MailboxId, Done<std::vector<Annotation>> d) override { d(None()); }
-  void SetAnnotations(UserId, MailboxId, std::vector<Annotation>, Done<Unit> d) override {
-    d(None());
-  }
+  void GetAnnotations(MailboxRef, Done<std::vector<Annotation>> d) override { d(None()); }
+  void SetAnnotations(MailboxRef, std::vector<Annotation>, Done<Unit> d) override { d(None()); }
+  void GetAcl(MailboxRef, Done<std::vector<AclEntry>> d) override { d(None()); }
+  void SetAcl(MailboxRef, std::string, RightsChange, Rights, Done<Unit> d) override { d(None()); }
+  void GetQuota(UserId, Done<QuotaState> d) override { d(None()); }
   void ReadIndex(MailboxRef, IndexQuery, Done<IndexBatch> d) override { d(None()); }
   void ReadUids(MailboxRef, Uid, Done<UidBatch> d) override { d(None()); }
   void Fetch(MailboxRef, FetchRequest, Done<FetchBatch> d) override { d(None()); }

@@ -39,6 +39,22 @@ class Obedient : public Operations {
                             const std::function<bool(const proto::UserInfo&)>&) override {
     return User();
   }
+  proto::UserReply ExpungedList(const proto::ExpungedListRequest&,
+                                const std::function<bool(const proto::ExpungedInfo&)>&) override {
+    return User();
+  }
+  proto::UserReply ExpungedRestore(const proto::RestoreRequest&) override { return User(); }
+  proto::UserReply MailboxDeleted(const proto::MailboxListRequest&,
+                                  const std::function<bool(const proto::DeletedInfo&)>&) override {
+    return User();
+  }
+  proto::UserReply MailboxRestore(const proto::RestoreRequest&) override { return User(); }
+  proto::UserReply UserQuota(const proto::UserQuotaRequest&) override { return User(); }
+  proto::UserReply AclSet(const proto::AclSetRequest&) override { return User(); }
+  proto::UserReply AclList(const proto::AclListRequest&,
+                           const std::function<bool(const proto::AclInfo&)>&) override {
+    return User();
+  }
   proto::UserReply MailboxList(const proto::MailboxListRequest&,
                                const std::function<bool(const proto::MailboxInfo&)>&) override {
     return User();

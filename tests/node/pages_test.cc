@@ -38,6 +38,22 @@ class Still : public Operations {
                             const std::function<bool(const proto::UserInfo&)>&) override {
     return {};
   }
+  proto::UserReply ExpungedList(const proto::ExpungedListRequest&,
+                                const std::function<bool(const proto::ExpungedInfo&)>&) override {
+    return {};
+  }
+  proto::UserReply ExpungedRestore(const proto::RestoreRequest&) override { return {}; }
+  proto::UserReply MailboxDeleted(const proto::MailboxListRequest&,
+                                  const std::function<bool(const proto::DeletedInfo&)>&) override {
+    return {};
+  }
+  proto::UserReply MailboxRestore(const proto::RestoreRequest&) override { return {}; }
+  proto::UserReply UserQuota(const proto::UserQuotaRequest&) override { return {}; }
+  proto::UserReply AclSet(const proto::AclSetRequest&) override { return {}; }
+  proto::UserReply AclList(const proto::AclListRequest&,
+                           const std::function<bool(const proto::AclInfo&)>&) override {
+    return {};
+  }
   proto::UserReply MailboxList(const proto::MailboxListRequest&,
                                const std::function<bool(const proto::MailboxInfo&)>&) override {
     return {};

@@ -30,13 +30,13 @@ class AnnotationsTest : public ::testing::Test {
   }
   Status Set(MailboxId mailbox, std::vector<Annotation> changes) {
     return Await<Unit>([&](Done<Unit> done) {
-             primary_.mail().SetAnnotations(ann_.id, mailbox, std::move(changes), done);
+             primary_.mail().SetAnnotations({ann_.id, mailbox}, std::move(changes), done);
            })
         .status();
   }
   Lines Of(StoreBox& box, MailboxId mailbox) {
     const auto all = Await<std::vector<Annotation>>([&](Done<std::vector<Annotation>> done) {
-      box.mail().GetAnnotations(ann_.id, mailbox, done);
+      box.mail().GetAnnotations({ann_.id, mailbox}, done);
     });
     Lines lines;
     if (!all.ok()) {

@@ -63,14 +63,14 @@ class GiveBackMailboxes : public Divergence {
 TEST_F(GiveBackMailboxes, R19AnnotationsGoWhereTheirMailboxGoes) {
   const auto set = [&](StoreBox& box, MailboxId mailbox, const std::string& value) {
     return Await<Unit>([&](Done<Unit> done) {
-             box.mail().SetAnnotations(ann_.id, mailbox, {{"/private/a", value}}, done);
+             box.mail().SetAnnotations({ann_.id, mailbox}, {{"/private/a", value}}, done);
            })
         .ok();
   };
   const auto of = [&](MailboxId mailbox) {
     Lines lines;
     const auto all = Await<std::vector<Annotation>>([&](Done<std::vector<Annotation>> done) {
-      now_.mail().GetAnnotations(ann_.id, mailbox, done);
+      now_.mail().GetAnnotations({ann_.id, mailbox}, done);
     });
     for (std::size_t i = 0; all.ok() && i < all->size(); ++i) {
       lines.push_back(*(*all)[i].value);
@@ -93,6 +93,47 @@ TEST_F(GiveBackMailboxes, R19AnnotationsGoWhereTheirMailboxGoes) {
   EXPECT_EQ(of(b_.id), Lines{"changed here"});
   EXPECT_EQ(of(now_.Find(ann_, "New").ref.id), Lines{"of the new"});
   EXPECT_EQ(of(now_.Find(ann_, "Twin").ref.id), Lines{"of the twin"});
+}
+
+TEST_F(GiveBackMailboxes, R12MarksOfViewersAreMergedAndR19RightsComeBack) {
+  const auto grant = [&](StoreBox& box, const std::string& who, const char* rights) {
+    return Await<Unit>([&](Done<Unit> done) {
+             box.mail().SetAcl(a_, who, RightsChange::kReplace, *ParseRights(rights), done);
+           })
+        .ok();
+  };
+  const auto mark = [&](StoreBox& box, const MailboxRef& view, std::uint32_t uid, FlagChange how) {
+    return box.Flag(view, UidSet::Of(Uid(uid)), how, {kSeen, {}}).ok();
+  };
+  const UserRef bob = old_.AddUser("bob");
+  ASSERT_TRUE(grant(old_, "bob", "lrs"));
+  ASSERT_TRUE(old_.Append(a_, "two").ok());
+  ASSERT_TRUE(old_.Append(a_, "three").ok());
+  const MailboxRef view = old_.Find(bob, "Other Users/ann/A").ref;
+  ASSERT_TRUE(mark(old_, view, 1, FlagChange::kAdd));
+  Part();
+  // On the old node: one mark cleared, one set, one on a message that nobody else ever had.
+  ASSERT_TRUE(mark(old_, view, 1, FlagChange::kRemove));
+  ASSERT_TRUE(mark(old_, view, 2, FlagChange::kAdd));
+  ASSERT_TRUE(old_.Append(a_, "of the old node").ok());
+  ASSERT_TRUE(mark(old_, view, 4, FlagChange::kAdd));
+  ASSERT_TRUE(grant(old_, "anyone", "l"));
+  // Meanwhile on the new one: another mark, another message under the same number.
+  ASSERT_TRUE(mark(now_, view, 3, FlagChange::kAdd));
+  ASSERT_TRUE(now_.Append(a_, "of the new node").ok());
+  const Modseq before = now_.State(view).highest_modseq;
+  Return();
+  EXPECT_EQ(now_.FlagsOf(view, 1), 0);
+  EXPECT_EQ(now_.FlagsOf(view, 2), kSeen);
+  EXPECT_EQ(now_.FlagsOf(view, 3), kSeen);
+  EXPECT_EQ(now_.FlagsOf(view, 4), 0);
+  EXPECT_EQ(now_.Octets(view, 4), "of the new node");
+  EXPECT_EQ(now_.Octets(view, 5), "of the old node");
+  EXPECT_GT(now_.State(view).highest_modseq, before);
+  const auto acl = Await<std::vector<AclEntry>>(
+      [&](Done<std::vector<AclEntry>> done) { now_.mail().GetAcl(a_, done); });
+  ASSERT_EQ(acl->size(), 2u);
+  EXPECT_EQ((*acl)[0].identifier, "anyone");
 }
 
 TEST_F(GiveBackMailboxes, R15ARenameIsMadeAgain) {

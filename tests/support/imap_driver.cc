@@ -255,6 +255,20 @@ std::string TranscriptRunner::Arrange(const std::string& verb, const std::string
     std::string folders;
     words >> user >> password >> folders;
     users_[user] = store_.AddUser(user, password, folders == "folders");
+  } else if (verb == "shared") {
+    words >> user;
+    users_[user] = store_.AddShared(user);
+  } else if (verb == "grant") {
+    std::string identifier;
+    std::string letters;
+    words >> user >> mailbox >> identifier >> letters;
+    store_.Grant(users_[user].id, mailbox, identifier, *ParseRights(letters));
+  } else if (verb == "quota") {
+    std::uint64_t bytes = 0;
+    std::uint64_t messages = 0;
+    words >> user >> bytes >> messages;
+    store_.SetQuota(users_[user].id, bytes > 0 ? std::optional(bytes) : std::nullopt,
+                    messages > 0 ? std::optional(messages) : std::nullopt);
   } else if (verb == "append") {
     words >> user >> mailbox;
     std::string octets;

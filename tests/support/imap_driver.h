@@ -11,7 +11,9 @@
 // the client up to the next S line are sent at once. A literal's octets are lines like others; "X:
 // " sends text with \r \n \t \\ \xHH escapes and no line end.
 //
-// Directives: @append USER MAILBOX TEXT (escapes as above) · @flags USER MAILBOX UID FLAGS-BITS ·
+// Directives: @shared NAME (a namespace of nobody's) · @grant USER MAILBOX IDENTIFIER RIGHTS ·
+// @quota USER BYTES MESSAGES (0: none) · @append USER MAILBOX TEXT (escapes as above) · @flags USER
+// MAILBOX UID FLAGS-BITS ·
 // @expunge USER MAILBOX UID · @fail CALL CODE TEXT · @block / @unblock writes · @serving TEXT
 // (empty: serves again) · @timeout N · @deadline N · @shutdown N TEXT · @purge USER MAILBOX ·
 // @damage USER MAILBOX UID · @deletebox USER MAILBOX · @limit BYTES · @insecure (sessions opened

@@ -25,12 +25,6 @@ std::string Lower(std::string text) {
   return text;
 }
 
-/// The inbox has one spelling, as a whole name and as the first level of one.
-std::string Canonical(const std::string& name) {
-  const std::string first = name.substr(0, name.find('/'));
-  return Upper(first) == "INBOX" ? "INBOX" + name.substr(first.size()) : name;
-}
-
 Status CheckName(const std::string& name) {
   if (name.empty() || name.front() == '/' || name.back() == '/' ||
       name.find("//") != std::string::npos) {
@@ -47,6 +41,11 @@ Status CheckName(const std::string& name) {
 }
 
 }  // namespace
+
+std::string Canonical(const std::string& name) {
+  const std::string first = name.substr(0, name.find('/'));
+  return Upper(first) == "INBOX" ? "INBOX" + name.substr(first.size()) : name;
+}
 
 Guid GuidOf(std::string_view octets) {
   Guid guid;
@@ -170,38 +169,27 @@ Result<MemoryMailStore::User*> MemoryMailStore::FindUser(UserId id) {
 
 // --- mailboxes
 
-Result<MemoryMailStore::Place> MemoryMailStore::Find(MailboxRef ref) {
-  ASSIGN_OR_RETURN(User * user, FindUser(ref.owner));
-  const auto it = user->mailboxes.find(ref.id);
-  if (it == user->mailboxes.end()) {
-    return NotFound("the mailbox was deleted");
-  }
-  return Place{user, &it->second};
-}
-
-Result<MemoryMailStore::Place> MemoryMailStore::FindByName(UserId id, const std::string& name) {
-  ASSIGN_OR_RETURN(User * user, FindUser(id));
-  const auto it = user->names.find(Canonical(name));
-  if (it == user->names.end()) {
-    return NotFound("no mailbox of this name");
-  }
-  return Place{user, &user->mailboxes.at(it->second)};
-}
-
-MailboxState MemoryMailStore::StateOf(const User& user, const Mailbox& mailbox) {
+MailboxState MemoryMailStore::StateOf(const Place& place) const {
+  const Mailbox& mailbox = *place.mailbox;
   MailboxState state;
-  state.ref = {user.ref.id, mailbox.id};
-  state.name = mailbox.name;
+  state.ref = {place.user->ref.id, mailbox.id, place.viewer};
+  state.name = NameFor(place);
+  state.rights = place.rights;
   state.uid_validity = mailbox.uid_validity;
   state.uid_next = mailbox.uid_next;
   state.highest_modseq = mailbox.highest;
   state.purge_floor = mailbox.purge_floor;
-  state.use = mailbox.use;
+  state.use = place.viewer.nil() ? mailbox.use : 0;
   state.keywords = mailbox.keywords;
+  if ((place.rights & kRightRead) == 0) {
+    return state;
+  }
   for (const auto& [uid, message] : mailbox.messages) {
+    const IndexEntry entry = Viewed(place, message.entry);
+    state.highest_modseq = std::max(state.highest_modseq, entry.modseq);
     if (!message.entry.expunged) {
       ++state.exists;
-      state.unseen += (message.entry.flags & kSeen) == 0 ? 1 : 0;
+      state.unseen += (entry.flags & kSeen) == 0 ? 1 : 0;
       state.deleted += (message.entry.flags & kDeleted) != 0 ? 1 : 0;
       state.bytes += message.record.size;
     }
@@ -241,7 +229,18 @@ void MemoryMailStore::ListMailboxes(UserId id, Done<std::vector<MailboxListing>>
   }
   std::map<std::string, MailboxListing> lines;
   for (const auto& [name, mailbox] : (*user)->names) {
-    lines[name] = {mailbox, name, (*user)->mailboxes.at(mailbox).use, false};
+    lines[name] = {
+        .id = mailbox, .name = name, .use = (*user)->mailboxes.at(mailbox).use, .owner = id};
+  }
+  for (auto& [owner, other] : users_) {
+    for (auto& [mailbox, one] : other.mailboxes) {
+      const Result<Place> place =
+          owner == id ? NotFound("his own") : Find({owner, mailbox, id}, kRightLookup);
+      if (place.ok()) {
+        const std::string name = NameFor(*place);
+        lines[name] = {.id = mailbox, .name = name, .owner = owner, .rights = place->rights};
+      }
+    }
   }
   for (const std::string& name : (*user)->subscriptions) {
     lines[name].name = name;
@@ -266,18 +265,18 @@ void MemoryMailStore::FindMailbox(UserId user, std::string name, Done<MailboxSta
   if (!place.ok()) {
     return Complete<MailboxState>(done, place.status());
   }
-  Complete<MailboxState>(done, StateOf(*place->user, *place->mailbox));
+  Complete<MailboxState>(done, StateOf(*place));
 }
 
 void MemoryMailStore::GetState(MailboxRef ref, Done<MailboxState> done) {
   if (Status status = Enter("GetState"); !status.ok()) {
     return Complete<MailboxState>(done, status);
   }
-  const Result<Place> place = Find(ref);
+  const Result<Place> place = Find(ref, 0);
   if (!place.ok()) {
     return Complete<MailboxState>(done, place.status());
   }
-  Complete<MailboxState>(done, StateOf(*place->user, *place->mailbox));
+  Complete<MailboxState>(done, StateOf(*place));
 }
 
 void MemoryMailStore::CreateMailbox(UserId id, std::string name, SpecialUse use,
@@ -285,22 +284,29 @@ void MemoryMailStore::CreateMailbox(UserId id, std::string name, SpecialUse use,
   if (Status status = EnterWrite("CreateMailbox"); !status.ok()) {
     return Complete<MailboxState>(done, status);
   }
-  const Result<User*> user = FindUser(id);
-  if (!user.ok()) {
-    return Complete<MailboxState>(done, user.status());
+  const Result<Named> named = Resolve(id, name);
+  if (!named.ok()) {
+    return Complete<MailboxState>(done, named.status());
   }
-  name = Canonical(name);
-  if (Status status = CheckName(name); !status.ok()) {
+  if (Status status = CheckName(named->name); !status.ok()) {
     return Complete<MailboxState>(done, status);
   }
-  if ((*user)->names.contains(name)) {
+  if (Status status = MayCreate(*named); !status.ok()) {
+    return Complete<MailboxState>(done, status);
+  }
+  User& user = *named->user;
+  if (user.names.contains(named->name)) {
     return Complete<MailboxState>(done, AlreadyExists("a mailbox of this name exists"));
   }
-  if ((*user)->names.size() >= limits::kMailboxesPerUserMax) {
+  if (user.names.size() >= limits::kMailboxesPerUserMax) {
     return Complete<MailboxState>(done, LimitExceeded("the user has too many mailboxes"));
   }
-  MakeParents(**user, name);
-  Complete<MailboxState>(done, StateOf(**user, Make(**user, name, use)));
+  const Mailbox* above = Above(*named);
+  const std::map<std::string, Rights> acl = above == nullptr ? decltype(above->acl)() : above->acl;
+  MakeParents(user, named->name);
+  Mailbox& made = Make(user, named->name, use);
+  made.acl = acl;
+  Complete<MailboxState>(done, StateOf(*Find({user.ref.id, made.id, named->viewer}, 0)));
 }
 
 void MemoryMailStore::DeleteMailbox(UserId id, std::string name, Done<Unit> done) {
@@ -314,6 +320,12 @@ void MemoryMailStore::DeleteMailbox(UserId id, std::string name, Done<Unit> done
   if (!place.ok()) {
     return Complete<Unit>(done, place.status());
   }
+  if ((place->rights & kRightDeleteMailbox) == 0) {
+    return Complete<Unit>(done, PermissionDenied("this takes the right \"x\" to the mailbox"));
+  }
+  if (place->mailbox->name == "INBOX") {
+    return Complete<Unit>(done, PermissionDenied("INBOX cannot be deleted"));
+  }
   const MailboxId mailbox = place->mailbox->id;
   place->user->names.erase(place->mailbox->name);
   place->user->mailboxes.erase(mailbox);
@@ -323,15 +335,27 @@ void MemoryMailStore::DeleteMailbox(UserId id, std::string name, Done<Unit> done
 
 Result<Unit> MemoryMailStore::Rename(UserId id, const std::string& from_name,
                                      const std::string& to_name) {
-  const std::string from = Canonical(from_name);
-  const std::string to = Canonical(to_name);
+  ASSIGN_OR_RETURN(const Named wanted, Resolve(id, to_name));
+  ASSIGN_OR_RETURN(const Named source, Resolve(id, from_name));
+  const std::string& from = source.name;
+  const std::string& to = wanted.name;
   TRY(CheckName(to));
-  ASSIGN_OR_RETURN(User * user, FindUser(id));
+  User* user = source.user;
+  if (user != wanted.user) {
+    return PermissionDenied("a mailbox stays with its owner; copy its messages");
+  }
   if (to.starts_with(from + "/") && from != "INBOX") {
     return InvalidArgument("a mailbox cannot move below itself");
   }
   if (!user->names.contains(from)) {
     return NotFound("no mailbox of this name");
+  }
+  if (!source.viewer.nil()) {
+    TRY(Find({user->ref.id, user->names.at(from), source.viewer}, kRightDeleteMailbox).status());
+    if (from == "INBOX") {
+      return PermissionDenied("only its owner can rename an INBOX");
+    }
+    TRY(MayCreate(wanted));
   }
   std::vector<std::string> moving = {from};
   for (const auto& [name, mailbox] : user->names) {
@@ -366,47 +390,6 @@ void MemoryMailStore::RenameMailbox(UserId user, std::string from, std::string t
     return Complete<Unit>(done, status);
   }
   Complete<Unit>(done, Rename(user, from, to));
-}
-
-void MemoryMailStore::GetAnnotations(UserId id, MailboxId mailbox,
-                                     Done<std::vector<Annotation>> done) {
-  using List = std::vector<Annotation>;
-  if (Status status = Enter("GetAnnotations"); !status.ok()) {
-    return Complete<List>(done, status);
-  }
-  const Result<User*> user = FindUser(id);
-  if (!user.ok() || (!mailbox.nil() && !Find({id, mailbox}).ok())) {
-    return Complete<List>(done, NotFound("no such mailbox"));
-  }
-  List list;
-  for (const auto& [entry, value] : (*user)->annotations[mailbox]) {
-    list.push_back({entry, value});
-  }
-  Complete<List>(done, std::move(list));
-}
-
-void MemoryMailStore::SetAnnotations(UserId id, MailboxId mailbox, std::vector<Annotation> changes,
-                                     Done<Unit> done) {
-  if (Status status = EnterWrite("SetAnnotations"); !status.ok()) {
-    return Complete<Unit>(done, status);
-  }
-  const Result<User*> user = FindUser(id);
-  if (!user.ok() || (!mailbox.nil() && !Find({id, mailbox}).ok())) {
-    return Complete<Unit>(done, NotFound("no such mailbox"));
-  }
-  auto next = (*user)->annotations[mailbox];
-  for (Annotation& change : changes) {
-    if (change.value) {
-      next[change.entry] = std::move(*change.value);
-    } else {
-      next.erase(change.entry);
-    }
-  }
-  if (next.size() > limits::kAnnotationsPerMailboxMax) {
-    return Complete<Unit>(done, LimitExceeded("There are too many annotations"));
-  }
-  (*user)->annotations[mailbox] = std::move(next);
-  Complete<Unit>(done, Unit{});
 }
 
 void MemoryMailStore::Subscribe(UserId id, std::string name, bool subscribed, Done<Unit> done) {

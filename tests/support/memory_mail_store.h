@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -31,6 +32,13 @@ class MemoryMailStore : public MailStore {
 
   /// Makes a user with an empty INBOX. With `folders` also Drafts, Sent, Junk, Trash and Archive.
   UserRef AddUser(std::string name, std::string password, bool folders = false);
+  /// A namespace that belongs to nobody.
+  UserRef AddShared(std::string name);
+  /// As an administrator does it; `rights` replaces what the identifier had.
+  void Grant(UserId owner, const std::string& mailbox, const std::string& identifier,
+             Rights rights);
+  void SetQuota(UserId owner, std::optional<std::uint64_t> bytes,
+                std::optional<std::uint64_t> messages);
   /// Forgets expunged messages and raises the purge floor to HIGHESTMODSEQ.
   void Purge(MailboxRef mailbox);
   void AddDomain(std::string domain) { domains_.insert(std::move(domain)); }
@@ -71,9 +79,13 @@ class MemoryMailStore : public MailStore {
   void DeleteMailbox(UserId user, std::string name, Done<Unit> done) override;
   void RenameMailbox(UserId user, std::string from, std::string to, Done<Unit> done) override;
   void Subscribe(UserId user, std::string name, bool subscribed, Done<Unit> done) override;
-  void GetAnnotations(UserId user, MailboxId mailbox, Done<std::vector<Annotation>> done) override;
-  void SetAnnotations(UserId user, MailboxId mailbox, std::vector<Annotation> changes,
+  void GetAnnotations(MailboxRef mailbox, Done<std::vector<Annotation>> done) override;
+  void SetAnnotations(MailboxRef mailbox, std::vector<Annotation> changes,
                       Done<Unit> done) override;
+  void GetAcl(MailboxRef mailbox, Done<std::vector<AclEntry>> done) override;
+  void SetAcl(MailboxRef mailbox, std::string identifier, RightsChange change, Rights rights,
+              Done<Unit> done) override;
+  void GetQuota(UserId owner, Done<QuotaState> done) override;
   void ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexBatch> done) override;
   void ReadUids(MailboxRef mailbox, Uid from, Done<UidBatch> done) override;
   void Fetch(MailboxRef mailbox, FetchRequest request, Done<FetchBatch> done) override;
@@ -108,6 +120,9 @@ class MemoryMailStore : public MailStore {
     SpecialUse use = 0;
     std::shared_ptr<const std::vector<std::string>> keywords;
     std::map<std::uint32_t, Message> messages;  // expunged ones included
+    std::map<std::string, Rights> acl;          // by identifier, '-' before what is denied
+    /// By viewer and UID: his own \Seen, and when he changed it.
+    std::map<UserId, std::map<std::uint32_t, std::pair<bool, Modseq>>> seen;
   };
   struct User {
     UserRef ref;
@@ -120,16 +135,28 @@ class MemoryMailStore : public MailStore {
     std::map<MailboxId, std::map<std::string, std::string>> annotations;  // nil: of the server
     std::map<BodyNo, std::string> bodies;
     std::map<Guid, BodyNo> guids;
+    bool shared = false;
+    std::optional<std::uint64_t> bytes_max;
+    std::optional<std::uint64_t> messages_max;
   };
   enum class NewName { kSkip, kAdd, kAddWhileRoom };
   struct Watcher;
   class MemoryWatch;
   class MemoryStage;
 
-  /// A user and one of his mailboxes, or why there is none.
+  /// A user and one of his mailboxes, or why there is none; who looks at it, and what he may do.
   struct Place {
     User* user = nullptr;
     Mailbox* mailbox = nullptr;
+    UserId viewer;  // nil: the owner
+    Rights rights = kRightsAll;
+    bool own_seen = false;  // \Seen is the viewer's own
+  };
+  /// A name resolved: whose it is and what he calls it.
+  struct Named {
+    User* user = nullptr;
+    std::string name;
+    UserId viewer;
   };
 
   template <typename T>
@@ -140,23 +167,37 @@ class MemoryMailStore : public MailStore {
   Status EnterWrite(const std::string& call);
 
   Result<User*> FindUser(UserId id);
-  Result<Place> Find(MailboxRef ref);
+  /// kNotFound without any right, kPermissionDenied without `needed`.
+  Result<Place> Find(MailboxRef ref, Rights needed = kRightRead);
+  Result<Named> Resolve(UserId id, const std::string& name);
   Result<Place> FindByName(UserId id, const std::string& name);
+  User* UserNamed(const std::string& name);
+  Rights RightsOf(const Mailbox& mailbox, UserId viewer) const;
+  std::string NameFor(const Place& place) const;
+  static std::map<std::uint32_t, std::pair<bool, Modseq>>& SeenOf(const Place& place);
+  /// The entry as the viewer sees it.
+  static IndexEntry Viewed(const Place& place, const IndexEntry& entry);
+  /// Notes the viewer's own \Seen of a new message; answers what flags it gets.
+  static SystemFlags SplitSeen(const Place& place, Uid uid, SystemFlags flags, Modseq modseq);
+  static FlagList Restricted(const Place& place, FlagList flags);
+  Status CheckRoom(const User& user, std::uint64_t bytes, std::uint64_t messages) const;
+  Status MayCreate(const Named& named);
+  Mailbox* Above(const Named& named);
   Mailbox& Make(User& user, const std::string& name, SpecialUse use);
   void MakeParents(User& user, const std::string& name);
-  static MailboxState StateOf(const User& user, const Mailbox& mailbox);
+  MailboxState StateOf(const Place& place) const;
   Modseq NextModseq(User& user, Mailbox& mailbox);
   void Wake(MailboxId id);
 
   Result<Unit> Rename(UserId id, const std::string& from, const std::string& to);
   Result<StoreResult> StoreNow(MailboxRef ref, const StoreRequest& request);
-  Result<CopyResult> CopyNow(MailboxRef from, const UidSet& uids, MailboxRef to);
+  Result<CopyResult> CopyNow(MailboxRef from, const UidSet& uids, MailboxRef to, bool move);
   Result<IndexBatch> IndexNow(MailboxRef ref, const IndexQuery& query);
   Result<FetchBatch> FetchNow(MailboxRef ref, const FetchRequest& request);
   Result<AppendResult> AppendNow(MailboxRef ref, std::vector<AppendMessage>& messages);
   Result<DeliverResult> DeliverNow(DeliverRequest& request);
-  static void AddLine(const Message& message, const IndexQuery& query, IndexBatch* batch);
-  FetchedMessage FetchOne(User& user, const Message& message, const FetchRequest& request);
+  static void AddLine(const IndexEntry& entry, const IndexQuery& query, IndexBatch* batch);
+  FetchedMessage FetchOne(const Place& place, const Message& message, const FetchRequest& request);
   static Result<KeywordBits> BitsOf(Mailbox& mailbox, const FlagList& flags, NewName new_name);
   BodyNo KeepBody(User& user, Modseq modseq, std::string octets, Guid* guid);
   Uid Add(Mailbox& mailbox, Modseq modseq, MessageRecord record, SystemFlags flags,
@@ -182,6 +223,8 @@ class MemoryMailStore : public MailStore {
       deliveries_;
 };
 
+/// The inbox has one spelling, as a whole name and as the first level of one.
+std::string Canonical(const std::string& name);
 /// SHA-256, as GUIDs are made.
 Guid GuidOf(std::string_view octets);
 

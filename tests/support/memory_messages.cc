@@ -147,21 +147,21 @@ void MemoryMailStore::Purge(MailboxRef ref) {
 
 // --- reading
 
-void MemoryMailStore::AddLine(const Message& message, const IndexQuery& query, IndexBatch* batch) {
-  if (query.since.value() > 0 && message.entry.modseq <= query.since) {
+void MemoryMailStore::AddLine(const IndexEntry& entry, const IndexQuery& query, IndexBatch* batch) {
+  if (query.since.value() > 0 && entry.modseq <= query.since) {
     return;
   }
-  if (!message.entry.expunged) {
-    batch->entries.push_back(message.entry);
+  if (!entry.expunged) {
+    batch->entries.push_back(entry);
   } else if (query.since.value() > 0) {
-    batch->vanished.Add(message.entry.uid);
+    batch->vanished.Add(entry.uid);
   }
 }
 
 Result<IndexBatch> MemoryMailStore::IndexNow(MailboxRef ref, const IndexQuery& query) {
   ASSIGN_OR_RETURN(const Place place, Find(ref));
   IndexBatch batch;
-  batch.state = StateOf(*place.user, *place.mailbox);
+  batch.state = StateOf(place);
   const bool forgot = query.since.value() > 0 && query.since < place.mailbox->purge_floor;
   std::uint64_t next = query.from.value();
   UidSet present;
@@ -175,7 +175,7 @@ Result<IndexBatch> MemoryMailStore::IndexNow(MailboxRef ref, const IndexQuery& q
       present.Add(it->first);
     }
     if (!query.uids || query.uids->Contains(it->first)) {
-      AddLine(it->second, query, &batch);
+      AddLine(Viewed(place, it->second.entry), query, &batch);
     }
   }
   const std::uint64_t end = batch.next ? batch.next->value() : place.mailbox->uid_next.value();
@@ -217,18 +217,18 @@ void MemoryMailStore::ReadUids(MailboxRef mailbox, Uid from, Done<UidBatch> done
   Complete<UidBatch>(done, std::move(batch));
 }
 
-FetchedMessage MemoryMailStore::FetchOne(User& user, const Message& message,
+FetchedMessage MemoryMailStore::FetchOne(const Place& place, const Message& message,
                                          const FetchRequest& request) {
   FetchedMessage out;
   out.uid = message.entry.uid;
-  out.entry = message.entry;
+  out.entry = Viewed(place, message.entry);
   out.record = message.record;
   const bool bodies = (request.parts & kFetchSummary) != 0 || request.body_bytes > 0;
   if (bodies && damaged_.contains(message.record.body)) {
     out.failure = DataLoss("the body is damaged");
     return out;
   }
-  const std::string& octets = user.bodies.at(message.record.body);
+  const std::string& octets = place.user->bodies.at(message.record.body);
   if ((request.parts & kFetchSummary) != 0 && summarise_) {
     out.summary = summarise_(octets);
   }
@@ -252,7 +252,7 @@ Result<FetchBatch> MemoryMailStore::FetchNow(MailboxRef ref, const FetchRequest&
       batch.rest = request.uids.Minus(UidSet::Of(1, it->first - 1));
       break;
     }
-    batch.messages.push_back(FetchOne(*place.user, it->second, request));
+    batch.messages.push_back(FetchOne(place, it->second, request));
     bytes += batch.messages.back().octets.size() + batch.messages.back().summary.size();
   }
   return batch;
@@ -292,12 +292,13 @@ Result<std::unique_ptr<BodyStage>> MemoryMailStore::StageBody(UserId owner, std:
 
 Result<AppendResult> MemoryMailStore::AppendNow(MailboxRef ref,
                                                 std::vector<AppendMessage>& messages) {
-  ASSIGN_OR_RETURN(const Place place, Find(ref));
+  ASSIGN_OR_RETURN(const Place place, Find(ref, kRightInsert));
   if (messages.size() > limits::kAtomicMessagesMax) {
     return LimitExceeded("too many messages in one command");
   }
   std::vector<KeywordBits> bits;
-  for (const AppendMessage& message : messages) {
+  for (AppendMessage& message : messages) {
+    message.flags = Restricted(place, std::move(message.flags));
     ASSIGN_OR_RETURN(KeywordBits one, BitsOf(*place.mailbox, message.flags, NewName::kAdd));
     bits.push_back(one);
   }
@@ -312,7 +313,9 @@ Result<AppendResult> MemoryMailStore::AppendNow(MailboxRef ref,
                            &record.guid);
     record.internal_date = message.internal_date.value_or(clock_.WallSeconds());
     record.zone_minutes = message.zone_minutes;
-    result.uids.Add(Add(*place.mailbox, modseq, record, message.flags.system, bits[i]));
+    const SystemFlags flags =
+        SplitSeen(place, place.mailbox->uid_next, message.flags.system, modseq);
+    result.uids.Add(Add(*place.mailbox, modseq, record, flags, bits[i]));
     result.modseq = modseq;
   }
   Wake(ref.id);
@@ -324,6 +327,14 @@ void MemoryMailStore::Append(MailboxRef mailbox, std::vector<AppendMessage> mess
   if (Status status = EnterWrite("Append"); !status.ok()) {
     return Complete<AppendResult>(done, status);
   }
+  std::uint64_t bytes = 0;
+  for (const AppendMessage& message : messages) {
+    bytes += message.body->size();
+  }
+  const Result<User*> owner = FindUser(mailbox.owner);
+  if (owner.ok() && !CheckRoom(**owner, bytes, messages.size()).ok()) {
+    return Complete<AppendResult>(done, CheckRoom(**owner, bytes, messages.size()));
+  }
   Complete<AppendResult>(done, AppendNow(mailbox, messages));
 }
 
@@ -332,7 +343,7 @@ void MemoryMailStore::Replace(MailboxRef to, AppendMessage message, MailboxRef f
   if (Status status = EnterWrite("Replace"); !status.ok()) {
     return Complete<AppendResult>(done, status);
   }
-  const Result<Place> source = Find(from);
+  const Result<Place> source = Find(from, kRightDeleteMessages | kRightExpunge);
   if (!source.ok()) {
     return Complete<AppendResult>(done, source.status());
   }
@@ -353,15 +364,22 @@ void MemoryMailStore::Replace(MailboxRef to, AppendMessage message, MailboxRef f
 
 Result<StoreResult> MemoryMailStore::StoreNow(MailboxRef ref, const StoreRequest& request) {
   ASSIGN_OR_RETURN(const Place place, Find(ref));
+  const SystemFlags allowed = Restricted(place, {.system = 0xff, .keywords = {}}).system;
+  const FlagList flags = Restricted(place, request.flags);
+  const bool named = request.flags.system != 0 || !request.flags.keywords.empty();
+  const bool some = flags.system != 0 || !flags.keywords.empty() || (!named && allowed != 0);
+  if (place.rights != kRightsAll && !some) {
+    return PermissionDenied("these flags take rights to the mailbox");
+  }
   ASSIGN_OR_RETURN(const KeywordBits bits,
-                   BitsOf(*place.mailbox, request.flags,
+                   BitsOf(*place.mailbox, flags,
                           request.change == FlagChange::kRemove ? NewName::kSkip : NewName::kAdd));
   StoreResult result;
   result.missing = request.uids;
   UidSet changed;
   Modseq modseq;
   for (auto& [uid, message] : place.mailbox->messages) {
-    IndexEntry& entry = message.entry;
+    const IndexEntry entry = Viewed(place, message.entry);
     if (entry.expunged || !request.uids.Contains(uid)) {
       continue;
     }
@@ -370,13 +388,26 @@ Result<StoreResult> MemoryMailStore::StoreNow(MailboxRef ref, const StoreRequest
       result.modified.Add(uid);
       continue;
     }
-    const IndexEntry next = Changed(entry, request.change, request.flags.system, bits);
+    if (request.known > Modseq() && entry.modseq > request.known) {
+      result.news.Add(uid);
+    }
+    IndexEntry next = Changed(entry, request.change, flags.system, bits);
+    next.flags = static_cast<SystemFlags>((entry.flags & ~allowed) | (next.flags & allowed));
+    next.keywords = (place.rights & kRightWrite) != 0 ? next.keywords : entry.keywords;
     if (next.flags == entry.flags && next.keywords == entry.keywords) {
       continue;
     }
     modseq = changed.empty() ? NextModseq(*place.user, *place.mailbox) : modseq;
-    entry = next;
-    entry.modseq = modseq;
+    if (place.own_seen && ((next.flags ^ entry.flags) & kSeen) != 0) {
+      SeenOf(place)[uid] = {(next.flags & kSeen) != 0, modseq};
+    }
+    if (place.own_seen) {
+      next.flags = static_cast<SystemFlags>((next.flags & ~kSeen) | (message.entry.flags & kSeen));
+    }
+    if (next.flags != message.entry.flags || next.keywords != message.entry.keywords) {
+      next.modseq = modseq;
+      message.entry = next;
+    }
     changed.Add(uid);
   }
   if (!changed.empty()) {
@@ -398,7 +429,7 @@ void MemoryMailStore::Expunge(MailboxRef ref, std::optional<UidSet> uids,
   if (Status status = EnterWrite("Expunge"); !status.ok()) {
     return Complete<ExpungeResult>(done, status);
   }
-  const Result<Place> place = Find(ref);
+  const Result<Place> place = Find(ref, kRightExpunge);
   if (!place.ok()) {
     return Complete<ExpungeResult>(done, place.status());
   }
@@ -420,16 +451,23 @@ void MemoryMailStore::Expunge(MailboxRef ref, std::optional<UidSet> uids,
   Complete<ExpungeResult>(done, result);
 }
 
-Result<CopyResult> MemoryMailStore::CopyNow(MailboxRef from, const UidSet& uids, MailboxRef to) {
+Result<CopyResult> MemoryMailStore::CopyNow(MailboxRef from, const UidSet& uids, MailboxRef to,
+                                            bool move) {
   ASSIGN_OR_RETURN(const Place source, Find(from));
-  ASSIGN_OR_RETURN(const Place target, Find(to));
+  ASSIGN_OR_RETURN(const Place target, Find(to, kRightInsert));
   CopyResult result;
   result.uid_validity = target.mailbox->uid_validity;
   std::vector<Message> copied;
+  std::uint64_t bytes = 0;
   for (const auto& [uid, message] : source.mailbox->messages) {
     if (!message.entry.expunged && uids.Contains(uid)) {
       copied.push_back(message);
+      copied.back().entry = Viewed(source, message.entry);
+      bytes += message.record.size;
     }
+  }
+  if (!move || source.user != target.user) {
+    TRY(CheckRoom(*target.user, bytes, copied.size()));
   }
   if (copied.size() > limits::kAtomicMessagesMax) {
     return LimitExceeded("too many messages in one command");
@@ -441,6 +479,8 @@ Result<CopyResult> MemoryMailStore::CopyNow(MailboxRef from, const UidSet& uids,
         flags.keywords.push_back((*source.mailbox->keywords)[i]);
       }
     }
+    flags.system = message.entry.flags;
+    flags = Restricted(target, std::move(flags));
     ASSIGN_OR_RETURN(const KeywordBits bits,
                      BitsOf(*target.mailbox, flags, NewName::kAddWhileRoom));
     const Modseq modseq = NextModseq(*target.user, *target.mailbox);
@@ -449,8 +489,8 @@ Result<CopyResult> MemoryMailStore::CopyNow(MailboxRef from, const UidSet& uids,
       record.body =
           KeepBody(*target.user, modseq, source.user->bodies.at(record.body), &record.guid);
     }
-    result.pairs.emplace_back(message.entry.uid,
-                              Add(*target.mailbox, modseq, record, message.entry.flags, bits));
+    const SystemFlags kept = SplitSeen(target, target.mailbox->uid_next, flags.system, modseq);
+    result.pairs.emplace_back(message.entry.uid, Add(*target.mailbox, modseq, record, kept, bits));
   }
   if (!copied.empty()) {
     Wake(to.id);
@@ -462,14 +502,18 @@ void MemoryMailStore::Copy(MailboxRef from, UidSet uids, MailboxRef to, Done<Cop
   if (Status status = EnterWrite("Copy"); !status.ok()) {
     return Complete<CopyResult>(done, status);
   }
-  Complete<CopyResult>(done, CopyNow(from, uids, to));
+  Complete<CopyResult>(done, CopyNow(from, uids, to, false));
 }
 
 void MemoryMailStore::Move(MailboxRef from, UidSet uids, MailboxRef to, Done<CopyResult> done) {
   if (Status status = EnterWrite("Move"); !status.ok()) {
     return Complete<CopyResult>(done, status);
   }
-  Result<CopyResult> result = CopyNow(from, uids, to);
+  const Result<Place> allowed = Find(from, kRightDeleteMessages | kRightExpunge);
+  if (!allowed.ok()) {
+    return Complete<CopyResult>(done, allowed.status());
+  }
+  Result<CopyResult> result = CopyNow(from, uids, to, true);
   if (result.ok() && !result->pairs.empty()) {
     const Place source = *Find(from);
     const Modseq modseq = NextModseq(*source.user, *source.mailbox);
@@ -494,6 +538,7 @@ Result<DeliverResult> MemoryMailStore::DeliverNow(DeliverRequest& request) {
       it != deliveries_.end() && now - it->second.second <= limits::kDeliveryMemorySeconds) {
     return DeliverResult{it->second.first, true};
   }
+  TRY(CheckRoom(*inbox.user, record.size, 1));
   const Modseq modseq = NextModseq(*inbox.user, *inbox.mailbox);
   record.body = KeepBody(*inbox.user, modseq, std::move(octets), &record.guid);
   record.internal_date = now;
