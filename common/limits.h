@@ -64,6 +64,9 @@ inline constexpr std::size_t kWriteInMemoryBytesMax = 64u << 10;
 inline constexpr std::size_t kChangedPagesMailboxes = 4096;
 inline constexpr std::size_t kChangedPagesPerMailbox = 64;
 
+/// Mailboxes, and entries of METADATA, that a watch of a user remembers until it is asked.
+inline constexpr std::size_t kUserNewsMax = 1024;
+
 // --- commit pipeline and snapshots
 // ------------------------------------------------------------------
 inline constexpr std::size_t kCommitGroupBytesMax = 4u << 20;
@@ -248,6 +251,15 @@ inline constexpr std::size_t kAnnotationsPerCommandMax = 100;
 inline constexpr std::int64_t kProgressMs = 5'000;
 /// Messages that are sorted and threaded beside the sessions' threads rather than on them.
 inline constexpr std::size_t kSortAsideMin = 4096;
+/// Pieces of text and URLs of one message of CATENATE (RFC 4469).
+inline constexpr std::size_t kCatenatePartsMax = 1'000;
+/// Searches that one session has kept up to date (RFC 5267), and messages that one of these may
+/// have found.
+inline constexpr std::size_t kSearchContextsMax = 8;
+inline constexpr std::size_t kSearchContextMessagesMax = 100'000;
+/// Event groups, and names of mailboxes in these, of one NOTIFY (RFC 5465).
+inline constexpr std::size_t kNotifyGroupsMax = 64;
+inline constexpr std::size_t kNotifyNamesMax = 1'000;
 /// Items of one FETCH, patterns of one LIST, pairs of one ID (RFC 2971 §3.3).
 inline constexpr std::size_t kFetchItemsMax = 256;
 inline constexpr std::size_t kListPatternsMax = 64;

@@ -294,6 +294,26 @@ class Watch {
   virtual ~Watch() = default;
 };
 
+/// What became visible about a user's mail since his watch was asked last.
+struct UserNews {
+  /// Mailboxes of which anything changed: messages, flags, name. Each once, in no order.
+  std::vector<MailboxId> mailboxes;
+  /// Entries of METADATA that were set or removed; a nil id: of the user's view of the server.
+  std::vector<std::pair<MailboxId, std::string>> annotations;
+  /// The answer of ListMailboxes may be another one.
+  bool listing = false;
+  /// More happened than is remembered (limits::kUserNewsMax): any mailbox, any entry and the
+  /// listing may have changed.
+  bool overflow = false;
+};
+
+/// A watch of all that is a user's. Any thread.
+class UserWatch : public Watch {
+ public:
+  /// Takes what is known; the next change wakes again.
+  virtual UserNews Take() = 0;
+};
+
 // --- the interface
 // ----------------------------------------------------------------------------------------
 
@@ -330,6 +350,9 @@ class MailStore {
   /// All changes or none. kLimit: there would be too many.
   virtual void SetAnnotations(UserId user, MailboxId mailbox, std::vector<Annotation> changes,
                               Done<Unit> done) = 0;
+  /// Gives a mailbox its special uses (0: none) and makes `changes` besides, all or none.
+  virtual void SetSpecialUse(UserId user, MailboxId mailbox, SpecialUse use,
+                             std::vector<Annotation> changes, Done<Unit> done) = 0;
 
   // Reading.
   virtual void ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexBatch> done) = 0;
@@ -365,6 +388,9 @@ class MailStore {
   /// Calls `wake` (any thread, must not block) after something about the mailbox became visible;
   /// several changes may share one call. Deletion of the mailbox wakes too.
   virtual std::unique_ptr<Watch> WatchMailbox(MailboxRef mailbox, std::function<void()> wake) = 0;
+  /// The same for everything of a user's; UserWatch::Take tells what it was. `wake` is called once,
+  /// and again for what becomes visible after Take.
+  virtual std::unique_ptr<UserWatch> WatchUser(UserId user, std::function<void()> wake) = 0;
 
   /// Whether this node answers clients now: OK, or kFenced with the sentence for BYE / 421.
   virtual Status Serving() = 0;

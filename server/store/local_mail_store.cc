@@ -122,6 +122,18 @@ void LocalMailStore::SetAnnotations(UserId user, MailboxId mailbox, std::vector<
       });
 }
 
+void LocalMailStore::SetSpecialUse(UserId user, MailboxId mailbox, SpecialUse use,
+                                   std::vector<Annotation> changes, Done<Unit> done) {
+  PostWrite<Unit>(std::move(done), [this, user, mailbox, use,
+                                    changes = std::move(changes)](const Done<Unit>& end) {
+    RunTxn<Unit>(path_, user, Admission::kSmall, end, [&](StoreTxn& txn) -> Result<Unit> {
+      TRY(store::SetAnnotations(txn, user, mailbox, changes));
+      TRY(MailboxWriter(txn, path_.random, user).SetUse(mailbox, use));
+      return Unit{};
+    });
+  });
+}
+
 void LocalMailStore::ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexBatch> done) {
   // What changed since a moment ago is little and lies in memory: a hop would cost more.
   const bool small = query.since > Modseq() && query.limit <= limits::kSyncFirstEntries;
@@ -159,6 +171,10 @@ void LocalMailStore::ReadBody(UserId owner, BodyNo body, std::uint64_t offset, s
 std::unique_ptr<Watch> LocalMailStore::WatchMailbox(MailboxRef mailbox,
                                                     std::function<void()> wake) {
   return path_.visibility.watchers().Add(mailbox.id, std::move(wake));
+}
+
+std::unique_ptr<UserWatch> LocalMailStore::WatchUser(UserId user, std::function<void()> wake) {
+  return path_.visibility.watchers().AddUser(user, std::move(wake));
 }
 
 // --- mailboxes

@@ -217,6 +217,18 @@ Result<MailboxId> MailboxWriter::RenewInbox() {
   return inbox.ref.id;
 }
 
+Status MailboxWriter::SetUse(MailboxId id, SpecialUse use) {
+  ASSIGN_OR_RETURN(const HeadMailbox* mailbox, LiveMailbox(txn_, {user_, id}));
+  if (mailbox->header->decoded.special_use() == use) {
+    return OkStatus();
+  }
+  ASSIGN_OR_RETURN(const Modseq modseq, txn_.NextModseq(user_));
+  proto::MailboxHeader header = mailbox->header->decoded;
+  header.set_special_use(use);
+  AddMailboxItem(txn_, user_, id, modseq, header);
+  return OkStatus();
+}
+
 Status MailboxWriter::Subscribe(const std::string& name, bool subscribed) {
   ASSIGN_OR_RETURN(const HeadUser* user, LiveUser(txn_, user_));
   const std::string key = MiscKey(user_, proto::MiscItem::SUBSCRIPTION, name);

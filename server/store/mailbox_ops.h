@@ -40,6 +40,8 @@ class MailboxWriter {
   /// what is below INBOX stays.
   Status Rename(const std::string& from, const std::string& to);
   Status Subscribe(const std::string& name, bool subscribed);
+  /// kNotFound: no such mailbox.
+  Status SetUse(MailboxId mailbox, SpecialUse use);
   /// Adds one mailbox without looking at names, e.g. for a user who is being made. `first_validity`
   /// is the lowest UIDVALIDITY to give.
   Result<MailboxState> Make(const std::string& name, SpecialUse use, std::uint32_t first_validity);

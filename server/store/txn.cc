@@ -95,6 +95,7 @@ Status StoreTxn::ApplyAll(QueuedTxn* queued) {
   for (const proto::UserChanges& changes : changes_) {
     TRY(Apply(changes, options, edit_, &result));
     order.Add(changes);
+    queued->news.Add(changes);
     queued->changes.push_back(serving_->keep_outbox ? changes.SerializeAsString() : "");
   }
   for (const TouchedDigest& touched : order.order()) {

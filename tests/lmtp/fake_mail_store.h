@@ -99,6 +99,10 @@ class FakeMailStore final : public MailStore {
   void SetAnnotations(UserId, MailboxId, std::vector<Annotation>, Done<Unit> d) override {
     d(None());
   }
+  void SetSpecialUse(UserId, MailboxId, SpecialUse, std::vector<Annotation>,
+                     Done<Unit> d) override {
+    d(None());
+  }
   void ReadIndex(MailboxRef, IndexQuery, Done<IndexBatch> d) override { d(None()); }
   void ReadUids(MailboxRef, Uid, Done<UidBatch> d) override { d(None()); }
   void Fetch(MailboxRef, FetchRequest, Done<FetchBatch> d) override { d(None()); }
@@ -116,6 +120,7 @@ class FakeMailStore final : public MailStore {
   std::unique_ptr<Watch> WatchMailbox(MailboxRef, std::function<void()>) override {
     return nullptr;
   }
+  std::unique_ptr<UserWatch> WatchUser(UserId, std::function<void()>) override { return nullptr; }
 
  private:
   struct Stage final : BodyStage {

@@ -219,6 +219,7 @@ MemoryMailStore::Mailbox& MemoryMailStore::Make(User& user, const std::string& n
   mailbox.keywords = std::make_shared<const std::vector<std::string>>();
   NextModseq(user, mailbox);
   user.names[name] = mailbox.id;
+  TellListing(user.ref.id);
   return user.mailboxes[mailbox.id] = std::move(mailbox);
 }
 
@@ -317,7 +318,8 @@ void MemoryMailStore::DeleteMailbox(UserId id, std::string name, Done<Unit> done
   const MailboxId mailbox = place->mailbox->id;
   place->user->names.erase(place->mailbox->name);
   place->user->mailboxes.erase(mailbox);
-  Wake(mailbox);
+  Wake(id, mailbox);
+  TellListing(id);
   Complete<Unit>(done, Unit{});
 }
 
@@ -351,8 +353,9 @@ Result<Unit> MemoryMailStore::Rename(UserId id, const std::string& from_name,
     const std::string target = to + name.substr(from.size());
     user->mailboxes.at(mailbox).name = target;
     user->names[target] = mailbox;
-    Wake(mailbox);
+    Wake(id, mailbox);
   }
+  TellListing(id);
   MakeParents(*user, to);
   if (from == "INBOX" && !user->names.contains("INBOX")) {
     Make(*user, "INBOX", 0);
@@ -390,12 +393,23 @@ void MemoryMailStore::SetAnnotations(UserId id, MailboxId mailbox, std::vector<A
   if (Status status = EnterWrite("SetAnnotations"); !status.ok()) {
     return Complete<Unit>(done, status);
   }
+  Complete<Unit>(done, Annotate(id, mailbox, changes));
+}
+
+Result<Unit> MemoryMailStore::Annotate(UserId id, MailboxId mailbox,
+                                       std::vector<Annotation>& changes) {
   const Result<User*> user = FindUser(id);
   if (!user.ok() || (!mailbox.nil() && !Find({id, mailbox}).ok())) {
-    return Complete<Unit>(done, NotFound("no such mailbox"));
+    return NotFound("no such mailbox");
   }
   auto next = (*user)->annotations[mailbox];
+  UserNews changed;
   for (Annotation& change : changes) {
+    const auto at = next.find(change.entry);
+    if (at == next.end() ? !change.value : change.value == at->second) {
+      continue;
+    }
+    changed.annotations.emplace_back(mailbox, change.entry);
     if (change.value) {
       next[change.entry] = std::move(*change.value);
     } else {
@@ -403,10 +417,33 @@ void MemoryMailStore::SetAnnotations(UserId id, MailboxId mailbox, std::vector<A
     }
   }
   if (next.size() > limits::kAnnotationsPerMailboxMax) {
-    return Complete<Unit>(done, LimitExceeded("There are too many annotations"));
+    return LimitExceeded("There are too many annotations");
   }
   (*user)->annotations[mailbox] = std::move(next);
-  Complete<Unit>(done, Unit{});
+  if (!changed.annotations.empty()) {
+    TellUser(id, [&](UserNews* news) {
+      news->annotations.insert(news->annotations.end(), changed.annotations.begin(),
+                               changed.annotations.end());
+    });
+  }
+  return Unit{};
+}
+
+void MemoryMailStore::SetSpecialUse(UserId id, MailboxId mailbox, SpecialUse use,
+                                    std::vector<Annotation> changes, Done<Unit> done) {
+  if (Status status = EnterWrite("SetSpecialUse"); !status.ok()) {
+    return Complete<Unit>(done, status);
+  }
+  const Result<Place> place = Find({id, mailbox});
+  if (!place.ok()) {
+    return Complete<Unit>(done, place.status());
+  }
+  const Result<Unit> annotated = Annotate(id, mailbox, changes);
+  if (annotated.ok() && place->mailbox->use != use) {
+    place->mailbox->use = use;
+    TellListing(id);
+  }
+  Complete<Unit>(done, annotated);
 }
 
 void MemoryMailStore::Subscribe(UserId id, std::string name, bool subscribed, Done<Unit> done) {
@@ -429,6 +466,7 @@ void MemoryMailStore::Subscribe(UserId id, std::string name, bool subscribed, Do
   } else {
     (*user)->subscriptions.erase(name);
   }
+  TellListing(id);
   Complete<Unit>(done, Unit{});
 }
 
