@@ -40,6 +40,15 @@ std::string EmailIdText(const Guid& guid) {
   return "M" + guid.ToHex();
 }
 
+std::string ThreadIdText(const Guid& guid, const mime::SortFields& fields) {
+  const mime::MessageIdHash& root =
+      fields.references.empty() ? fields.message_id : fields.references.front();
+  using ThreadId = Id<struct ThreadIdTag, std::tuple_size_v<mime::MessageIdHash>>;
+  const std::string_view octets = mime::IsNone(root) ? guid.bytes().substr(0, ThreadId::kSize)
+                                                     : std::string_view(root.data(), root.size());
+  return "T" + ThreadId::FromBytes(octets).ToHex();
+}
+
 void AppendStatusData(std::string* out, const MailboxState& state, StatusItems items,
                       Modseq highest, std::uint64_t append_limit, bool utf8_names) {
   AppendMailbox(&(*out += "* STATUS "), state.name, utf8_names);

@@ -7,6 +7,7 @@
 
 #include "server/imap/command.h"
 #include "server/mail_store.h"
+#include "server/mime/sort_fields.h"
 
 namespace twinspool::imap {
 
@@ -18,6 +19,9 @@ std::string NormalName(std::string_view name);
 /// MAILBOXID and EMAILID (RFC 8474).
 std::string MailboxIdText(const MailboxId& id);
 std::string EmailIdText(const Guid& guid);
+/// THREADID: of the thread's root, which is what the message refers to first, or else itself. Made
+/// of the message alone, so that it is the same everywhere and always (ARCHITECTURE.md, Decisions).
+std::string ThreadIdText(const Guid& guid, const mime::SortFields& fields);
 
 /// "* STATUS name (…)" CRLF for `items`. `highest` stands in for the state's HIGHESTMODSEQ, because
 /// a session may not announce more than it has told.
