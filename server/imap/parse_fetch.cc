@@ -221,6 +221,10 @@ Status ParseModifier(Cursor* in, cmd::Fetch* fetch) {
 
 }  // namespace
 
+Result<Section> ParseSection(Cursor* in) {
+  return ParseSection(in, false);
+}
+
 Result<CommandBody> ParseFetch(Cursor* in, bool uid) {
   cmd::Fetch fetch;
   fetch.uid = uid;

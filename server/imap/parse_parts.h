@@ -46,6 +46,9 @@ Status ParseParenthesised(Cursor* in, Item&& item) {
 Status ParseMetadataEntries(Cursor* in, std::vector<std::string>* entries);
 Status ParseMetadataOptions(Cursor* in, cmd::GetMetadata* get);
 
+/// The inside of BODY[…] up to its ']', which is taken, too.
+Result<Section> ParseSection(Cursor* in);
+
 // --- commands
 
 // parse_session.cc

@@ -361,6 +361,17 @@ std::string Show(const AppendMessageBegin& e) {
   return line.Raw("size", std::to_string(e.size))
       .Flag("sync", e.sync)
       .Flag("binary", e.binary)
+      .Flag("catenate", e.catenate)
+      .Done();
+}
+std::string Show(const CatenateUrl& e) {
+  return Shown("URL").Text("url", e.url).Done();
+}
+std::string Show(const CatenateText& e) {
+  return Shown("TEXT")
+      .Raw("size", std::to_string(e.size))
+      .Flag("sync", e.sync)
+      .Flag("binary", e.binary)
       .Done();
 }
 std::string Show(const AppendData& e) {
@@ -422,7 +433,9 @@ class Driver {
         reader_.ReadRawLine();
       }
     }
-    const bool message = std::holds_alternative<AppendMessageBegin>(event);
+    const auto* begin = std::get_if<AppendMessageBegin>(&event);
+    const bool message =
+        begin != nullptr ? !begin->catenate : std::holds_alternative<CatenateText>(event);
     if (options_.refuse_literals && (message || std::holds_alternative<NeedContinuation>(event))) {
       reader_.RefuseLiteral();
     }
