@@ -172,9 +172,10 @@ class ListTask : public Task {
   void AskMetadata(const MailboxListing& listing) {
     core().store().GetAnnotations(
         core().user().id, listing.id,
-        Then<std::vector<Annotation>>([this, id = listing.id, name = listing.name](
-                                          const Result<std::vector<Annotation>>& all) {
+        Then<std::vector<Annotation>>([this, id = listing.id, name = listing.name,
+                                       use = listing.use](Result<std::vector<Annotation>> all) {
           if (all.ok()) {
+            AddSpecialUse(use, &*all);
             const cmd::GetMetadata& asked = command_.metadata;
             AppendMetadata(
                 &core().out(), name, core().utf8(),

@@ -15,14 +15,18 @@ class DeleteTask : public Task {
  public:
   using Task::Task;
 
-  void Begin(const std::string& name) {
-    core().store().DeleteMailbox(core().user().id, name,
-                                 Then<Unit>([this](const Result<Unit>& result) {
-                                   if (!result.ok()) {
-                                     return core().Fail(result.status());
-                                   }
-                                   LookAtSelected();
-                                 }));
+  void Begin(const std::string& given) {
+    const std::string name = NormalName(given);
+    core().store().DeleteMailbox(
+        core().user().id, name, Then<Unit>([this, name, given](const Result<Unit>& result) {
+          if (!result.ok()) {
+            return core().Fail(result.status());
+          }
+          if (core().rev2() && name != given) {
+            AppendListLine(&core().out(), "\\NonExistent", name, given, true);
+          }
+          LookAtSelected();
+        }));
   }
 
  private:
@@ -41,6 +45,44 @@ class DeleteTask : public Task {
   }
 };
 
+/// RENAME. With IMAP4rev2 the new name is told, and both that it had: the old one, and the one that
+/// the client gave it (RFC 9051 §6.3.6, §6.3.9.7).
+class RenameTask : public Task {
+ public:
+  RenameTask(Core& core, cmd::Rename command) : Task(core), command_(std::move(command)) {}
+
+  void Begin() {
+    core().store().RenameMailbox(core().user().id, NormalName(command_.from),
+                                 NormalName(command_.to),
+                                 Then<Unit>([this](const Result<Unit>& result) {
+                                   if (!result.ok() || !core().rev2()) {
+                                     return core().FinishWith(result.status(), kDone);
+                                   }
+                                   FindNew();
+                                 }));
+  }
+
+ private:
+  static constexpr const char* kDone = "RENAME completed";
+
+  void FindNew() {
+    core().store().FindMailbox(
+        core().user().id, NormalName(command_.to),
+        Then<MailboxState>([this](const Result<MailboxState>& state) {
+          // Not there any more: another session was quick. The renaming is done all the same.
+          if (state.ok()) {
+            AppendListLine(&core().out(), "", state->name, NormalName(command_.from), true);
+            if (state->name != command_.to) {
+              AppendListLine(&core().out(), "", state->name, command_.to, true);
+            }
+          }
+          core().Ok(kDone);
+        }));
+  }
+
+  cmd::Rename command_;
+};
+
 }  // namespace
 
 std::unique_ptr<Task> Run(Core& core, const cmd::Create& command) {
@@ -52,9 +94,12 @@ std::unique_ptr<Task> Run(Core& core, const cmd::Create& command) {
   auto task = std::make_unique<Task>(core);
   core.store().CreateMailbox(
       core.user().id, NormalName(command.mailbox), command.use,
-      task->Then<MailboxState>([&core](const Result<MailboxState>& made) {
+      task->Then<MailboxState>([&core, given = command.mailbox](const Result<MailboxState>& made) {
         if (!made.ok()) {
           return core.Fail(made.status());
+        }
+        if (core.rev2() && made->name != given) {
+          AppendListLine(&core.out(), "", made->name, given, true);
         }
         core.Ok("[MAILBOXID (" + MailboxIdText(made->ref.id) + ")] CREATE completed");
       }));
@@ -63,16 +108,13 @@ std::unique_ptr<Task> Run(Core& core, const cmd::Create& command) {
 
 std::unique_ptr<Task> Run(Core& core, const cmd::Delete& command) {
   auto task = std::make_unique<DeleteTask>(core);
-  task->Begin(NormalName(command.mailbox));
+  task->Begin(command.mailbox);
   return task;
 }
 
 std::unique_ptr<Task> Run(Core& core, const cmd::Rename& command) {
-  auto task = std::make_unique<Task>(core);
-  core.store().RenameMailbox(core.user().id, NormalName(command.from), NormalName(command.to),
-                             task->Then<Unit>([&core](const Result<Unit>& result) {
-                               core.FinishWith(result.status(), "RENAME completed");
-                             }));
+  auto task = std::make_unique<RenameTask>(core, command);
+  task->Begin();
   return task;
 }
 
