@@ -168,7 +168,8 @@ Result<std::vector<MailboxWriter::Moving>> MailboxWriter::Subtree(const std::str
   return moving;
 }
 
-Status MailboxWriter::MoveOne(MailboxId id, const std::string& target) {
+Status MailboxWriter::MoveOne(MailboxId id, const std::string& target,
+                              std::optional<SpecialUse> use) {
   ASSIGN_OR_RETURN(const HeadMailbox* mailbox, txn_.edit().Mailbox(user_, id));
   ASSIGN_OR_RETURN(const Modseq modseq, txn_.NextModseq(user_));
   proto::MailboxHeader header = mailbox->header->decoded;
@@ -179,6 +180,7 @@ Status MailboxWriter::MoveOne(MailboxId id, const std::string& target) {
     header.mutable_name_history()->erase(header.name_history().begin());
   }
   header.set_name(target);
+  header.set_special_use(use.value_or(static_cast<SpecialUse>(header.special_use())));
   AddMailboxItem(txn_, user_, id, modseq, header);
   return OkStatus();
 }

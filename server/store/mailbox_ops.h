@@ -47,8 +47,8 @@ class MailboxWriter {
   Result<MailboxState> Make(const std::string& name, SpecialUse use, std::uint32_t first_validity);
   /// Tombstones a mailbox.
   Status MakeTombstone(const HeadMailbox& mailbox);
-  /// Gives one mailbox another name, without looking at names.
-  Status MoveOne(MailboxId id, const std::string& target);
+  /// Gives one mailbox another name, without looking at names, and a special use if one is given.
+  Status MoveOne(MailboxId id, const std::string& target, std::optional<SpecialUse> use = {});
   /// A new, empty INBOX, the old one having another name now.
   Result<MailboxId> RenewInbox();
   /// kLimit unless the user may have so many mailboxes more.
