@@ -253,10 +253,12 @@ inline constexpr std::int64_t kProgressMs = 5'000;
 inline constexpr std::size_t kSortAsideMin = 4096;
 /// Pieces of text and URLs of one message of CATENATE (RFC 4469).
 inline constexpr std::size_t kCatenatePartsMax = 1'000;
-/// Searches that one session has kept up to date (RFC 5267), and messages that one of these may
+/// Searches that one session has kept up to date (RFC 5267), and runs of UIDs that one of these may
 /// have found.
 inline constexpr std::size_t kSearchContextsMax = 8;
-inline constexpr std::size_t kSearchContextMessagesMax = 100'000;
+inline constexpr std::size_t kSearchContextRunsMax = 100'000;
+/// … and messages, of a SORT: its order is made anew with each that is added.
+inline constexpr std::size_t kSortContextMessagesMax = 10'000;
 /// Event groups, and names of mailboxes in these, of one NOTIFY (RFC 5465).
 inline constexpr std::size_t kNotifyGroupsMax = 64;
 inline constexpr std::size_t kNotifyNamesMax = 1'000;

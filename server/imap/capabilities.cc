@@ -9,12 +9,12 @@ constexpr std::string_view kAlways = "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID EN
 constexpr std::string_view kAfterLogin =
     " NAMESPACE IDLE UIDPLUS UNSELECT MOVE MULTIAPPEND CHILDREN LIST-EXTENDED LIST-STATUS"
     " SPECIAL-USE CREATE-SPECIAL-USE CONDSTORE QRESYNC UIDONLY ESEARCH SEARCHRES MULTISEARCH "
-    "WITHIN PARTIAL"
+    "WITHIN PARTIAL CONTEXT=SEARCH CONTEXT=SORT NOTIFY"
     " SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS I18NLEVEL=1"
     " BINARY REPLACE CATENATE URL-PARTIAL METADATA LIST-METADATA PREVIEW SAVEDATE STATUS=SIZE "
     "OBJECTID UTF8=ACCEPT "
     "INPROGRESS UNAUTHENTICATE"
-    " APPENDLIMIT=";
+    " MESSAGELIMIT=";
 
 }  // namespace
 
@@ -27,7 +27,8 @@ std::string Core::Capabilities() const {
     return text + (host_.secure_enough() ? " AUTH=PLAIN" : " LOGINDISABLED");
   }
   text += kAfterLogin;
-  AppendNumber(&text, store_.message_bytes_max());
+  AppendNumber(&text, limits::kAtomicMessagesMax);
+  AppendNumber(&(text += " APPENDLIMIT="), store_.message_bytes_max());
   text += host_.compressed() ? "" : " COMPRESS=DEFLATE";
   return text;
 }

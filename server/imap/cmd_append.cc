@@ -119,9 +119,11 @@ class AppendTask : public Task {
       RefuseWith("[CANNOT] A message has at least one octet");
     }
     small_octets_ += begin.size <= limits::kInlineBodyBytesMax ? begin.size : 0;
-    if (messages_.size() >= limits::kAtomicMessagesMax ||
-        small_octets_ > limits::kSmallAppendBytesMax) {
-      RefuseWith("[LIMIT] Too many messages in one APPEND");
+    if (messages_.size() >= limits::kAtomicMessagesMax) {
+      RefuseWith(TooManyMessages());
+    }
+    if (small_octets_ > limits::kSmallAppendBytesMax) {
+      RefuseWith("[LIMIT] The messages of one APPEND come to too many octets");
     }
     catenating_ = begin.catenate;
     pieces_ = 0;
@@ -268,6 +270,7 @@ class AppendTask : public Task {
     if (!result.ok()) {
       return core().Fail(result.status(), old_ ? Missing::kNonExistent : Missing::kTryCreate);
     }
+    core().NoteOwn(mailbox_, result->uids);
     std::string text = "[APPENDUID ";
     AppendNumber(&text, result->uid_validity.value());
     text += ' ';

@@ -8,6 +8,13 @@ namespace twinspool::imap {
 
 namespace {
 
+/// What this session has done itself need not be told to it (RFC 5465 §5).
+void NoteOwnName(Core& core, const Status& done, const std::string& name) {
+  if (done.ok() && core.notifier() != nullptr) {
+    core.notifier()->OwnName(name);
+  }
+}
+
 /// DELETE. The session's own selected mailbox may be meant, under whatever name it has by now: its
 /// state tells. It is then closed and the command succeeds; other sessions that have it selected
 /// get BYE from their next sync, as RFC 2180 §3.1 allows.
@@ -22,6 +29,7 @@ class DeleteTask : public Task {
           if (!result.ok()) {
             return core().Fail(result.status());
           }
+          NoteOwnName(core(), result.status(), name);
           if (core().rev2() && name != given) {
             AppendListLine(&core().out(), "\\NonExistent", name, given, true);
           }
@@ -55,6 +63,7 @@ class RenameTask : public Task {
     core().store().RenameMailbox(core().user().id, NormalName(command_.from),
                                  NormalName(command_.to),
                                  Then<Unit>([this](const Result<Unit>& result) {
+                                   NoteOwnName(core(), result.status(), NormalName(command_.to));
                                    if (!result.ok() || !core().rev2()) {
                                      return core().FinishWith(result.status(), kDone);
                                    }
@@ -98,6 +107,7 @@ std::unique_ptr<Task> Run(Core& core, const cmd::Create& command) {
         if (!made.ok()) {
           return core.Fail(made.status());
         }
+        NoteOwnName(core, made.status(), made->name);
         if (core.rev2() && made->name != given) {
           AppendListLine(&core.out(), "", made->name, given, true);
         }
@@ -122,7 +132,8 @@ std::unique_ptr<Task> Run(Core& core, const cmd::Subscribe& command) {
   auto task = std::make_unique<Task>(core);
   const char* done = command.subscribed ? "SUBSCRIBE completed" : "UNSUBSCRIBE completed";
   core.store().Subscribe(core.user().id, NormalName(command.mailbox), command.subscribed,
-                         task->Then<Unit>([&core, done](const Result<Unit>& result) {
+                         task->Then<Unit>([&core, done, command](const Result<Unit>& result) {
+                           NoteOwnName(core, result.status(), NormalName(command.mailbox));
                            core.FinishWith(result.status(), done);
                          }));
   return task;

@@ -86,7 +86,18 @@ class SetTask : public MetadataTask {
     if (mailbox.nil() && admin) {
       return core().No("[NOPERM] Shared entries of the server are the administrator's");
     }
-    auto done = Then<Unit>([this](const Result<Unit>& result) { Finish(result.status()); });
+    std::vector<std::string> entries;
+    for (const Annotation& change : command_.changes) {
+      entries.push_back(change.entry);
+    }
+    auto done = Then<Unit>([this, mailbox, entries](const Result<Unit>& result) {
+      if (result.ok() && core().notifier() != nullptr) {
+        for (const std::string& entry : entries) {
+          core().notifier()->OwnEntry(mailbox, entry);
+        }
+      }
+      Finish(result.status());
+    });
     const std::optional<std::string> use = TakeUse();
     if (!use) {
       return core().store().SetAnnotations(core().user().id, mailbox, std::move(command_.changes),

@@ -44,6 +44,8 @@ constexpr PlainEntry kPlainCommands[] = {
     {"UNAUTHENTICATE", NoArguments<cmd::Unauthenticate>},
     {"COMPRESS", ParseCompress},
     {"ESEARCH", ParseMultiSearch},
+    {"CANCELUPDATE", ParseCancelUpdate},
+    {"NOTIFY", ParseNotify},
     {"GETMETADATA", ParseGetMetadata},
     {"SETMETADATA", ParseSetMetadata},
     {"CHECK", NoArguments<cmd::Check>},

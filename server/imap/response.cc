@@ -249,6 +249,12 @@ void AppendInternalDate(std::string* out, std::int64_t seconds, std::int16_t zon
   out->push_back('"');
 }
 
+std::string TooManyMessages() {
+  std::string text = "[MESSAGELIMIT ";
+  AppendNumber(&text, limits::kAtomicMessagesMax);
+  return text + "] Too many messages for one command; nothing was done";
+}
+
 void AppendStatusLine(std::string* out, std::string_view tag, Condition condition,
                       std::string_view code, std::string_view text) {
   out->append(tag.empty() ? "*" : tag);

@@ -66,6 +66,10 @@ enum class Condition { kOk, kNo, kBad, kBye };
 void AppendStatusLine(std::string* out, std::string_view tag, Condition condition,
                       std::string_view code, std::string_view text);
 
+/// "[MESSAGELIMIT n] " and why: a command that is all or nothing names more messages than it may
+/// (RFC 9738).
+std::string TooManyMessages();
+
 /// What kNotFound means to the command at hand.
 enum class Missing {
   kNonExistent,  // [NONEXISTENT]

@@ -53,6 +53,8 @@ class SearchProgram {
   bool uses_modseq() const { return uses_modseq_; }
   /// Only these UIDs can match.
   const UidSet& scope() const { return scope_; }
+  /// Only those of `uids` are to be judged.
+  void Restrict(const UidSet& uids) { scope_ = scope_.Intersect(uids); }
 
  private:
   struct Node {

@@ -65,8 +65,8 @@ TEST(ReaderCatenate, WrongOnes) {
   EXPECT_EQ(ReadEveryWay("a APPEND X CATENATE (TEXT {1+}\r\nm FOO {8+}\r\nc NOOP\r\n)\r\n"
                          "b NOOP\r\n"),
             (Lines{"a APPEND mailbox='X'", "MESSAGE flags=0 size=0 catenate", "TEXT size=1",
-                   "DATA octets='m'",
-                   "BAD tag='a' text='expected TEXT or URL at character 2'", "b NOOP"}));
+                   "DATA octets='m'", "BAD tag='a' text='expected TEXT or URL at character 2'",
+                   "b NOOP"}));
 }
 
 TEST(ReaderCatenate, RefusedTexts) {
