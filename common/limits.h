@@ -64,6 +64,9 @@ inline constexpr std::size_t kWriteInMemoryBytesMax = 64u << 10;
 inline constexpr std::size_t kChangedPagesMailboxes = 4096;
 inline constexpr std::size_t kChangedPagesPerMailbox = 64;
 
+/// Mailboxes, and entries of METADATA, that a watch of a user remembers until it is asked.
+inline constexpr std::size_t kUserNewsMax = 1024;
+
 // --- commit pipeline and snapshots
 // ------------------------------------------------------------------
 inline constexpr std::size_t kCommitGroupBytesMax = 4u << 20;
@@ -244,14 +247,25 @@ inline constexpr std::size_t kAnnotationsPerMailboxMax = 100;
 /// The same with those that were removed lately.
 inline constexpr std::size_t kAnnotationRowsMax = 1'000;
 inline constexpr std::size_t kAnnotationsPerCommandMax = 100;
-/// The annotation that makes \Seen one for all who look at a mailbox, with the value "true".
-inline constexpr char kSharedSeenEntry[] = "/shared/vendor/twinspool/shared-seen";
 /// Identifiers in the access control list of one mailbox (RFC 4314).
 inline constexpr std::size_t kAclEntriesMax = 500;
+/// Expunged messages that one call lists for an operator.
+inline constexpr std::size_t kExpungedListedMax = 10'000;
 /// A command that takes longer says every so often how far it has come (RFC 9585).
 inline constexpr std::int64_t kProgressMs = 5'000;
 /// Messages that are sorted and threaded beside the sessions' threads rather than on them.
 inline constexpr std::size_t kSortAsideMin = 4096;
+/// Pieces of text and URLs of one message of CATENATE (RFC 4469).
+inline constexpr std::size_t kCatenatePartsMax = 1'000;
+/// Searches that one session has kept up to date (RFC 5267), and runs of UIDs that one of these may
+/// have found.
+inline constexpr std::size_t kSearchContextsMax = 8;
+inline constexpr std::size_t kSearchContextRunsMax = 100'000;
+/// … and messages, of a SORT: its order is made anew with each that is added.
+inline constexpr std::size_t kSortContextMessagesMax = 10'000;
+/// Event groups, and names of mailboxes in these, of one NOTIFY (RFC 5465).
+inline constexpr std::size_t kNotifyGroupsMax = 64;
+inline constexpr std::size_t kNotifyNamesMax = 1'000;
 /// Items of one FETCH, patterns of one LIST, pairs of one ID (RFC 2971 §3.3).
 inline constexpr std::size_t kFetchItemsMax = 256;
 inline constexpr std::size_t kListPatternsMax = 64;

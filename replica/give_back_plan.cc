@@ -37,9 +37,12 @@ bool DeletedMailbox(const std::string& header) {
   return decoded.ParseFromString(header) && decoded.deleted_modseq() != 0;
 }
 
-std::string MailboxName(const std::string& header) {
-  proto::MailboxHeader decoded;
-  return decoded.ParseFromString(header) ? decoded.name() : "";
+/// Whether a mailbox has another name or special use by now.
+bool OtherNameOrUse(const std::string& before, const std::string& after) {
+  proto::MailboxHeader one;
+  proto::MailboxHeader two;
+  return one.ParseFromString(before) && two.ParseFromString(after) &&
+         (one.name() != two.name() || one.special_use() != two.special_use());
 }
 
 bool DeletedUser(const std::string& header) {
@@ -181,8 +184,7 @@ class Planner {
       if (UserGone(life.first->user_id()) || (made && gone)) {
         continue;
       }
-      if (made || gone ||
-          MailboxName(life.first->previous_header()) != MailboxName(life.last->header())) {
+      if (made || gone || OtherNameOrUse(life.first->previous_header(), life.last->header())) {
         AddHeaders(life, proto::GiveBack::MAILBOX);
       }
     }

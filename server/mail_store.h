@@ -113,7 +113,7 @@ struct UserRef {
 
 /// A mailbox by its id, and who looks at it; every message call takes one. The owner holds all
 /// state and the lock. What the viewer may do is decided by his rights (RFC 4314) with every call:
-/// kPermissionDenied. Unless the mailbox has the shared annotation limits::kSharedSeenEntry, \Seen
+/// kPermissionDenied. Unless the mailbox has the shared annotation kSharedSeenEntry, \Seen
 /// is the viewer's own: he sees and changes his, with modseqs of its own, and nobody else's.
 struct MailboxRef {
   UserId owner;
@@ -149,7 +149,8 @@ struct MailboxState {
   std::uint64_t bytes = 0;
   SpecialUse use = 0;
   Rights rights = kRightsAll;  // of ref.viewer; without kRightRead all counts are 0
-  /// Keyword table: bit i of KeywordBits is keywords[i]. Only ever grows.
+  /// Keyword table: bit i of KeywordBits is keywords[i]. It grows; once it is full, keywords that
+  /// no message carries give their places to new ones.
   std::shared_ptr<const std::vector<std::string>> keywords;
 };
 
@@ -169,6 +170,12 @@ struct QuotaState {
   std::optional<std::uint64_t> bytes_max;
   std::optional<std::uint64_t> messages_max;
 };
+
+/// Shared entries of a mailbox that mean something here, with the value "true". Setting them takes
+/// kRightAdminister.
+inline constexpr char kSharedSeenEntry[] = "/shared/vendor/twinspool/shared-seen";  // \Seen
+/// What is expunged in it is kept, and the mailbox when it is deleted, whatever the retention says.
+inline constexpr char kNoExpireEntry[] = "/shared/vendor/twinspool/no-expire";
 
 /// An entry of METADATA (RFC 5464): "/private/…" or "/shared/…", in lower case.
 struct Annotation {
@@ -324,6 +331,26 @@ class Watch {
   virtual ~Watch() = default;
 };
 
+/// What became visible about a user's mail since his watch was asked last.
+struct UserNews {
+  /// Mailboxes of which anything changed: messages, flags, name. Each once, in no order.
+  std::vector<MailboxId> mailboxes;
+  /// Entries of METADATA that were set or removed; a nil id: of the user's view of the server.
+  std::vector<std::pair<MailboxId, std::string>> annotations;
+  /// The answer of ListMailboxes may be another one.
+  bool listing = false;
+  /// More happened than is remembered (limits::kUserNewsMax): any mailbox, any entry and the
+  /// listing may have changed.
+  bool overflow = false;
+};
+
+/// A watch of all that is a user's. Any thread.
+class UserWatch : public Watch {
+ public:
+  /// Takes what is known; the next change wakes again.
+  virtual UserNews Take() = 0;
+};
+
 // --- the interface
 // ----------------------------------------------------------------------------------------
 
@@ -371,6 +398,9 @@ class MailStore {
   virtual void SetAcl(MailboxRef mailbox, std::string identifier, RightsChange change,
                       Rights rights, Done<Unit> done) = 0;
   virtual void GetQuota(UserId owner, Done<QuotaState> done) = 0;
+  /// Gives a mailbox its special uses (0: none) and makes `changes` besides, all or none.
+  virtual void SetSpecialUse(UserId user, MailboxId mailbox, SpecialUse use,
+                             std::vector<Annotation> changes, Done<Unit> done) = 0;
 
   // Reading.
   virtual void ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexBatch> done) = 0;
@@ -406,6 +436,9 @@ class MailStore {
   /// Calls `wake` (any thread, must not block) after something about the mailbox became visible;
   /// several changes may share one call. Deletion of the mailbox wakes too.
   virtual std::unique_ptr<Watch> WatchMailbox(MailboxRef mailbox, std::function<void()> wake) = 0;
+  /// The same for everything of a user's; UserWatch::Take tells what it was. `wake` is called once,
+  /// and again for what becomes visible after Take.
+  virtual std::unique_ptr<UserWatch> WatchUser(UserId user, std::function<void()> wake) = 0;
 
   /// Whether this node answers clients now: OK, or kFenced with the sentence for BYE / 421.
   virtual Status Serving() = 0;

@@ -47,6 +47,15 @@ void AppendMyRights(std::string* out, std::string_view mailbox, Rights rights, b
   *out += "\r\n";
 }
 
+std::string ThreadIdText(const Guid& guid, const mime::SortFields& fields) {
+  const mime::MessageIdHash& root =
+      fields.references.empty() ? fields.message_id : fields.references.front();
+  using ThreadId = Id<struct ThreadIdTag, std::tuple_size_v<mime::MessageIdHash>>;
+  const std::string_view octets = mime::IsNone(root) ? guid.bytes().substr(0, ThreadId::kSize)
+                                                     : std::string_view(root.data(), root.size());
+  return "T" + ThreadId::FromBytes(octets).ToHex();
+}
+
 void AppendStatusData(std::string* out, const MailboxState& state, StatusItems items,
                       Modseq highest, std::uint64_t append_limit, bool utf8_names,
                       std::uint64_t deleted_bytes) {

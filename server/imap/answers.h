@@ -7,6 +7,7 @@
 
 #include "server/imap/command.h"
 #include "server/mail_store.h"
+#include "server/mime/sort_fields.h"
 
 namespace twinspool::imap {
 
@@ -23,6 +24,9 @@ inline MailboxRef RefOf(const MailboxListing& listing, UserId user) {
 /// MAILBOXID and EMAILID (RFC 8474).
 std::string MailboxIdText(const MailboxId& id);
 std::string EmailIdText(const Guid& guid);
+/// THREADID: of the thread's root, which is what the message refers to first, or else itself. Made
+/// of the message alone, so that it is the same everywhere and always (ARCHITECTURE.md, Decisions).
+std::string ThreadIdText(const Guid& guid, const mime::SortFields& fields);
 
 /// "* MYRIGHTS name rights" CRLF (RFC 4314 §3.8).
 void AppendMyRights(std::string* out, std::string_view mailbox, Rights rights, bool utf8_names);

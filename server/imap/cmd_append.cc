@@ -1,13 +1,32 @@
-// APPEND, MULTIAPPEND and REPLACE (RFC 3501 §6.3.11, RFC 3502, RFC 8508, APPENDUID of RFC 4315).
+// APPEND, MULTIAPPEND and REPLACE (RFC 3501 §6.3.11, RFC 3502, RFC 8508, APPENDUID of RFC 4315),
+// each also with CATENATE (RFC 4469).
 //
 // The octets go straight on into BodyStages, one piece at a time: while the store takes one, no
 // further event is asked for, and the reader's buffer pushes back on the client.
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+
 #include "server/imap/answers.h"
 #include "server/imap/messages.h"
 #include "server/imap/tasks.h"
+#include "server/imap/url_octets.h"
 
 namespace twinspool::imap {
 namespace {
+
+constexpr std::string_view kTooBig = "[TOOBIG] The message is larger than APPENDLIMIT";
+
+/// "[BADURL …] " with what the client sent, fit for a response code.
+std::string BadUrl(const std::string& url) {
+  std::string code = "[BADURL ";
+  for (const char c : url.substr(0, limits::kResponseTextBytesMax)) {
+    const bool plain = c > ' ' && c <= '~' && c != ']' && c != '\\';
+    code += plain ? c : '?';
+  }
+  return code + "] ";
+}
 
 class AppendTask : public Task {
  public:
@@ -41,6 +60,12 @@ class AppendTask : public Task {
   void OnEvent(Event&& event) override {
     if (auto* begin = std::get_if<AppendMessageBegin>(&event)) {
       OnMessage(std::move(*begin));
+    } else if (auto* url = std::get_if<CatenateUrl>(&event)) {
+      OnUrl(std::move(url->url));
+    } else if (const auto* text = std::get_if<CatenateText>(&event)) {
+      OnText(*text);
+    } else if (const auto* literal = std::get_if<NeedContinuation>(&event)) {
+      OnUrlLiteral(*literal);
     } else if (const auto* data = std::get_if<AppendData>(&event)) {
       OnData(data->octets);
     } else if (std::holds_alternative<AppendEnd>(event)) {
@@ -50,7 +75,7 @@ class AppendTask : public Task {
       core().Bad(bad->text);
     } else if (const auto* big = std::get_if<LiteralTooBig>(&event)) {
       finished_ = true;
-      core().No(big->message ? "[TOOBIG] The message is larger than APPENDLIMIT"
+      core().No(big->message ? std::string(kTooBig)
                              : "[LIMIT] The literal is too long for this command");
     }
   }
@@ -80,43 +105,64 @@ class AppendTask : public Task {
   }
 
   void RefuseWith(const Status& status) {
-    refusal_ = [this, status] { core().Fail(status, Missing::kTryCreate); };
+    if (!refusal_) {
+      refusal_ = [this, status] { core().Fail(status, Missing::kTryCreate); };
+    }
+  }
+
+  void RefuseWith(std::string text) {
+    if (!refusal_) {
+      refusal_ = [this, text = std::move(text)] { core().No(text); };
+    }
   }
 
   void OnMessage(AppendMessageBegin begin) {
-    if (!refusal_ && begin.size == 0) {
-      refusal_ = [this] { core().No("[CANNOT] A message has at least one octet"); };
+    EndMessage();
+    if (begin.size == 0 && !begin.catenate) {
+      RefuseWith("[CANNOT] A message has at least one octet");
     }
     small_octets_ += begin.size <= limits::kInlineBodyBytesMax ? begin.size : 0;
-    if (!refusal_ && (messages_.size() >= limits::kAtomicMessagesMax ||
-                      small_octets_ > limits::kSmallAppendBytesMax)) {
-      refusal_ = [this] { core().No("[LIMIT] Too many messages in one APPEND"); };
+    if (messages_.size() >= limits::kAtomicMessagesMax) {
+      RefuseWith(TooManyMessages());
     }
+    if (small_octets_ > limits::kSmallAppendBytesMax) {
+      RefuseWith("[LIMIT] The messages of one APPEND come to too many octets");
+    }
+    catenating_ = begin.catenate;
+    pieces_ = 0;
     if (!refusal_) {
-      Result<std::unique_ptr<BodyStage>> stage =
-          core().store().StageBody(mailbox_.owner, begin.size);
-      if (stage.ok()) {
-        AppendMessage& message = messages_.emplace_back();
-        message.body = std::move(*stage);
-        message.flags = std::move(begin.flags);
-      } else if (stage.status().Is(Code::kLimit)) {
-        refusal_ = [this] { core().No("[TOOBIG] The message is larger than APPENDLIMIT"); };
-      } else {
-        RefuseWith(stage.status());
-      }
+      Stage(std::move(begin));
     }
+    if (!begin.catenate) {
+      Proceed(begin.sync, "+ Ready for the message\r\n");
+    }
+  }
+
+  void Stage(AppendMessageBegin begin) {
+    Result<std::unique_ptr<BodyStage>> stage = core().store().StageBody(mailbox_.owner, begin.size);
+    if (!stage.ok() && stage.status().Is(Code::kLimit)) {
+      return RefuseWith(std::string(kTooBig));
+    }
+    if (!stage.ok()) {
+      return RefuseWith(stage.status());
+    }
+    AppendMessage& message = messages_.emplace_back();
+    message.body = std::move(*stage);
+    message.flags = std::move(begin.flags);
+    if (begin.date) {
+      message.internal_date = begin.date->seconds;
+      message.zone_minutes = begin.date->zone_minutes;
+    }
+  }
+
+  /// Has a literal come, or refuses it and the command with it.
+  void Proceed(bool sync, std::string_view ready) {
     if (refusal_) {
       finished_ = true;
       core().reader().RefuseLiteral();
       return refusal_();
     }
-    if (begin.date) {
-      messages_.back().internal_date = begin.date->seconds;
-      messages_.back().zone_minutes = begin.date->zone_minutes;
-    }
-    if (begin.sync) {
-      core().out() += "+ Ready for the message\r\n";
-    }
+    core().out() += sync ? ready : "";
   }
 
   void OnData(std::string_view octets) {
@@ -131,7 +177,86 @@ class AppendTask : public Task {
                                  }));
   }
 
+  // --- CATENATE
+
+  /// The pieces of a message are all there: what is known of others beforehand is known now.
+  void EndMessage() {
+    if (!std::exchange(catenating_, false) || refusal_) {
+      return;
+    }
+    const std::uint64_t size = messages_.back().body->size();
+    if (size == 0) {
+      RefuseWith("[CANNOT] A message has at least one octet");
+    }
+    small_octets_ += size <= limits::kInlineBodyBytesMax ? size : 0;
+  }
+
+  void CountPiece() {
+    if (++pieces_ > limits::kCatenatePartsMax) {
+      RefuseWith("[LIMIT] Too many pieces of one message");
+    }
+  }
+
+  void OnText(const CatenateText& text) {
+    CountPiece();
+    if (!refusal_ &&
+        messages_.back().body->size() + text.size > core().store().message_bytes_max()) {
+      RefuseWith(std::string(kTooBig));
+    }
+    Proceed(text.sync, "+ Ready for the text\r\n");
+  }
+
+  void OnUrlLiteral(const NeedContinuation& /*literal*/) {
+    Proceed(true, "+ Ready for the URL\r\n");
+  }
+
+  void OnUrl(std::string text) {
+    CountPiece();
+    if (refusal_) {
+      return;
+    }
+    waiting_ = true;
+    const std::string bad_url = BadUrl(text);
+    url_.emplace(*this, core());
+    url_->Begin(
+        std::move(text),
+        [this](std::string piece, std::function<void()> next) {
+          TakePiece(std::move(piece), std::move(next));
+        },
+        [this, bad_url](const Status& done) {
+          if (done.Is(Code::kInvalidArgument)) {
+            RefuseWith(bad_url + std::string(done.message()));
+          } else if (!done.ok()) {
+            RefuseWith(done);
+          }
+          // url_ itself is at work here.
+          Then<Unit>([this](const Result<Unit>&) { waiting_ = false; })(Unit{});
+        });
+  }
+
+  void TakePiece(std::string piece, std::function<void()> next) {
+    messages_.back().body->Write(
+        std::move(piece), Then<Unit>([this, next = std::move(next)](const Result<Unit>& done) {
+          if (done.ok()) {
+            return next();
+          }
+          if (done.status().Is(Code::kLimit)) {
+            RefuseWith(std::string(kTooBig));
+          } else {
+            RefuseWith(done.status());
+          }
+          waiting_ = false;
+        }));
+  }
+
+  // --- the end
+
   void OnEnd() {
+    EndMessage();
+    if (refusal_) {
+      finished_ = true;
+      return refusal_();
+    }
     waiting_ = true;
     auto done = Then<AppendResult>([this](const Result<AppendResult>& result) { OnDone(result); });
     if (old_) {
@@ -147,6 +272,7 @@ class AppendTask : public Task {
     if (!result.ok()) {
       return core().Fail(result.status(), old_ ? Missing::kNonExistent : Missing::kTryCreate);
     }
+    core().NoteOwn(mailbox_, result->uids);
     std::string text = "[APPENDUID ";
     AppendNumber(&text, result->uid_validity.value());
     text += ' ';
@@ -163,7 +289,10 @@ class AppendTask : public Task {
   std::optional<Uid> old_;  // of REPLACE
   std::vector<AppendMessage> messages_;
   std::uint64_t small_octets_ = 0;  // of bodies that wait in memory
-  std::function<void()> refusal_;   // what to answer at the next literal
+  std::function<void()> refusal_;   // what to answer at the next literal, or the end
+  bool catenating_ = false;         // the last message is made of pieces
+  std::size_t pieces_ = 0;          // of it
+  std::optional<UrlOctets> url_;    // the one at work
   bool waiting_ = false;
   bool finished_ = false;
 };

@@ -45,6 +45,7 @@ class CopyTask : public Task {
 
  private:
   void Go(const MailboxRef& target) {
+    target_ = target;
     UidSet uids = uids_.Minus(core().view()->gone());
     auto done = Then<CopyResult>([this](const Result<CopyResult>& result) { OnDone(result); });
     if (command_.move) {
@@ -58,6 +59,11 @@ class CopyTask : public Task {
     if (!result.ok()) {
       return core().Fail(result.status(), Missing::kTryCreate);
     }
+    UidSet made;
+    for (const auto& [from, to] : result->pairs) {
+      made.Add(to);
+    }
+    core().NoteOwn(target_, made);
     const bool all = result->pairs.size() == uids_.Count();
     const std::string_view text = all ? "completed" : "completed; some messages no longer exist";
     if (result->pairs.empty()) {
@@ -86,6 +92,7 @@ class CopyTask : public Task {
  private:
   cmd::Copy command_;
   UidSet uids_;
+  MailboxRef target_;
 };
 
 bool Writable(Core& core) {
@@ -109,6 +116,10 @@ std::unique_ptr<Task> Run(Core& core, cmd::Copy command) {
   }
   if (uids->empty()) {
     core.Ok(std::string(command.move ? "MOVE" : "COPY") + " completed: no such messages");
+    return nullptr;
+  }
+  if (!command.move && uids->Count() > limits::kAtomicMessagesMax) {
+    core.No(TooManyMessages());
     return nullptr;
   }
   auto task = std::make_unique<CopyTask>(core, std::move(command), std::move(*uids));

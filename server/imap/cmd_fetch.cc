@@ -1,13 +1,13 @@
 // FETCH and UID FETCH (RFC 3501 §6.4.5), with CHANGEDSINCE and VANISHED (RFC 7162 §3.1.4, §3.2.6).
 //
-// Three reads, each only when needed: the index (flags alone, or what changed since), batches of
-// messages, and pieces of large bodies. Between any two, the client's pace is heeded. \Seen comes
-// last, as one write for the whole command: when writes are blocked the data is given all the same.
+// The index is read where it is enough (flags alone) or says which (what changed since); FetchRun
+// does the rest. \Seen comes last, as one write for the whole command: when writes are blocked the
+// data is given all the same.
 #include <algorithm>
 
 #include "server/imap/fetch_line.h"
-#include "server/imap/fetch_message.h"
 #include "server/imap/fetch_plan.h"
+#include "server/imap/fetch_run.h"
 #include "server/imap/messages.h"
 #include "server/imap/sequence.h"
 #include "server/imap/tasks.h"
@@ -21,7 +21,8 @@ class FetchTask : public Task {
       : Task(core),
         command_(std::move(command)),
         uids_(std::move(uids)),
-        plan_(PlanFetch(command_.items, command_.uid && !core.uid_only())) {
+        plan_(PlanFetch(command_.items, command_.uid && !core.uid_only())),
+        run_(*this, core, command_.items, plan_) {
     plan_.by_uid = core.uid_only();
     plan_.modseq = plan_.modseq || command_.changed_since.has_value();
     if (command_.changed_since && !plan_.index_only) {
@@ -43,6 +44,7 @@ class FetchTask : public Task {
       const std::function<void()> resume = std::exchange(resume_, nullptr);
       resume();
     }
+    run_.OnDrained();
   }
 
  private:
@@ -138,124 +140,25 @@ class FetchTask : public Task {
   // --- messages
 
   void FetchOn() {
-    FetchRequest request;
-    request.uids = rest_;
-    request.parts = kFetchRecord;
-    if (plan_.flags || plan_.modseq || plan_.sets_seen) {
-      request.parts |= kFetchIndex;
-    }
-    if (plan_.summary) {
-      request.parts |= kFetchSummary;
-    }
-    request.body_bytes = plan_.body_bytes;
-    core().store().Fetch(
-        core().view()->ref(), std::move(request),
-        Then<FetchBatch>([this](Result<FetchBatch> batch) { OnFetched(std::move(batch)); }));
-  }
-
-  void OnFetched(Result<FetchBatch> batch) {
-    if (!batch.ok()) {
-      return core().Fail(batch.status());
-    }
-    batch_ = std::move(*batch);
-    at_ = 0;
-    if (plan_.flags) {
-      TellKeywords(core(), *core().view(), batch_.keywords);
-    }
-    message_.emplace(command_.items, plan_, *batch_.keywords, core().known_structure());
-    NextMessage();
-  }
-
-  void NextMessage() {
-    // A loop and not a chain of calls: a batch holds thousands of messages.
-    while (at_ < batch_.messages.size()) {
-      FetchedMessage& message = batch_.messages[at_++];
-      const std::uint32_t number = core().view()->NumberOf(message.uid);
-      if (number == 0) {
-        continue;
+    run_.Begin(rest_, [this](const Status& status) {
+      answered_ += run_.answered();
+      if (!status.ok()) {
+        return core().Fail(status);
       }
-      ++answered_;
-      if (!message.failure.ok()) {
-        // The others are told all the same, or one damaged message would hide all behind it.
-        failure_ = message.failure;
-        continue;
-      }
-      if (plan_.sets_seen && (message.entry.flags & kSeen) == 0 && !message.entry.expunged) {
-        unseen_.Add(message.uid);
-      }
-      message_->Begin(&core().out(), number, std::move(message));
-      if (const std::optional<FetchMessage::Wanted> wanted = message_->Write(&core().out())) {
-        return Provide(*wanted);
-      }
-      if (core().FlushAndCheckBlocked()) {
-        resume_ = [this] { NextMessage(); };
-        return;
-      }
-    }
-    rest_ = std::move(batch_.rest);
-    batch_ = FetchBatch();
-    if (rest_.empty()) {
-      return End();
-    }
-    FetchOn();
-  }
-
-  void Provide(FetchMessage::Wanted wanted) {
-    if (wanted.holds > 0 && place_ != nullptr) {
-      // A load under way: others wait for its place, so it waits for nobody.
-      return ReadOctets(wanted);
-    }
-    WhenDrained([this, wanted] {
-      if (wanted.length == 0) {
-        // Through the queue, so that a long answer does not become a deep stack.
-        return Then<Unit>([this](const Result<Unit>&) { GoOn(); })(Unit{});
-      }
-      if (wanted.holds > 0) {
-        return core().options().loads->Ask(
-            wanted.holds,
-            Then<LoadBudget::PlacePtr>([this, wanted](Result<LoadBudget::PlacePtr> place) {
-              place_ = std::move(*place);
-              ReadOctets(wanted);
-            }));
-      }
-      ReadOctets(wanted);
+      End();
     });
-  }
-
-  void ReadOctets(FetchMessage::Wanted wanted) {
-    core().store().ReadBody(
-        core().view()->ref().owner, message_->message().record.body, wanted.offset, wanted.length,
-        Then<std::string>([this](Result<std::string> octets) {
-          if (!octets.ok() || octets->empty()) {
-            // The client was promised octets that cannot be had.
-            return core().Bye("", "The rest of a message cannot be read; connect again");
-          }
-          message_->Octets(std::move(*octets));
-          GoOn();
-        }));
-  }
-
-  void GoOn() {
-    const std::optional<FetchMessage::Wanted> wanted = message_->Write(&core().out());
-    if (!wanted || wanted->holds == 0) {
-      place_.reset();
-    }
-    if (wanted) {
-      return Provide(*wanted);
-    }
-    WhenDrained([this] { NextMessage(); });
   }
 
   // --- the end
 
   void End() {
-    if (unseen_.empty() || core().view()->read_only() ||
+    if (run_.unseen().empty() || core().view()->read_only() ||
         (core().view()->rights() & kRightSeen) == 0) {
       return Done(OkStatus());
     }
     stores_ = true;
     StoreRequest request;
-    request.uids = std::move(unseen_);
+    request.uids = run_.unseen();
     request.change = FlagChange::kAdd;
     request.flags.system = kSeen;
     core().store().StoreFlags(
@@ -269,10 +172,10 @@ class FetchTask : public Task {
     }
     core().RequestSyncIf(stores_ && status.ok());
     core().set_sync_uid(command_.uid);
-    if (!failure_.ok()) {
-      return core().Fail(failure_);
+    if (!run_.failure().ok()) {
+      return core().Fail(run_.failure());
     }
-    if (message_ && message_->unknown_encoding()) {
+    if (run_.unknown_encoding()) {
       return core().No("[UNKNOWN-CTE] A part has a transfer encoding that is not known here");
     }
     const bool all = command_.uid || command_.changed_since || answered_ == expected_;
@@ -285,12 +188,7 @@ class FetchTask : public Task {
   std::uint64_t expected_ = 0;
   std::uint64_t answered_ = 0;
   UidSet rest_;
-  FetchBatch batch_;
-  std::size_t at_ = 0;
-  std::optional<FetchMessage> message_;
-  LoadBudget::PlacePtr place_;
-  UidSet unseen_;
-  Status failure_;  // of a message that could not be told
+  FetchRun run_;
   bool stores_ = false;
   std::function<void()> resume_;
 };

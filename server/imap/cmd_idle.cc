@@ -54,14 +54,15 @@ class IdleTask : public Task {
 
  private:
   void Look() {
-    if (core().view() == nullptr || looking_ || finished_ || core().Blocked()) {
+    const bool nothing = core().view() == nullptr && core().notifier() == nullptr;
+    if (nothing || looking_ || finished_ || core().Blocked()) {
       return;
     }
     looking_ = true;
-    core().SyncNow([this](const Status& status) {
+    core().TellNews([this](const Status& status) {
       looking_ = false;
       // After a failure the next wake-up or poll looks again, not this loop.
-      if (status.ok() && core().news()) {
+      if (status.ok() && core().news_due()) {
         Look();
       }
     });

@@ -173,21 +173,22 @@ class ListTask : public Task {
   void AskMetadata(const MailboxListing& listing) {
     const MailboxRef ref = RefOf(listing, core().user().id);
     core().store().GetAnnotations(
-        ref, Then<std::vector<Annotation>>(
-                 [this, ref, name = listing.name](const Result<std::vector<Annotation>>& all) {
-                   if (all.ok()) {
-                     const cmd::GetMetadata& asked = command_.metadata;
-                     AppendMetadata(
-                         &core().out(), name, core().utf8(),
-                         SelectMetadata(*all, asked.entries, asked.depth, asked.size_max).entries);
-                   } else if (!Untold(all.status())) {
-                     return core().Fail(all.status());
-                   }
-                   if ((command_.returns & kListReturnStatus) != 0) {
-                     return AskState(ref);
-                   }
-                   GoWhenDrained();
-                 }));
+        ref, Then<std::vector<Annotation>>([this, ref, name = listing.name, use = listing.use](
+                                               Result<std::vector<Annotation>> all) {
+          if (all.ok()) {
+            AddSpecialUse(use, &*all);
+            const cmd::GetMetadata& asked = command_.metadata;
+            AppendMetadata(
+                &core().out(), name, core().utf8(),
+                SelectMetadata(*all, asked.entries, asked.depth, asked.size_max).entries);
+          } else if (!Untold(all.status())) {
+            return core().Fail(all.status());
+          }
+          if ((command_.returns & kListReturnStatus) != 0) {
+            return AskState(ref);
+          }
+          GoWhenDrained();
+        }));
   }
 
   void GoWhenDrained() {

@@ -9,6 +9,13 @@ namespace twinspool::imap {
 
 namespace {
 
+/// What this session has done itself need not be told to it (RFC 5465 §5).
+void NoteOwnName(Core& core, const Status& done, const std::string& name) {
+  if (done.ok() && core.notifier() != nullptr) {
+    core.notifier()->OwnName(name);
+  }
+}
+
 /// DELETE. The session's own selected mailbox may be meant, under whatever name it has by now: its
 /// state tells. It is then closed and the command succeeds; other sessions that have it selected
 /// get BYE from their next sync, as RFC 2180 §3.1 allows.
@@ -16,18 +23,22 @@ class DeleteTask : public Task {
  public:
   using Task::Task;
 
-  void Begin(const std::string& name) {
-    core().store().DeleteMailbox(core().user().id, name,
-                                 Then<Unit>([this](const Result<Unit>& result) {
-                                   if (result.status().Is(Code::kConflict)) {
-                                     return core().No("[HASCHILDREN] " +
-                                                      std::string(result.status().message()));
-                                   }
-                                   if (!result.ok()) {
-                                     return core().Fail(result.status());
-                                   }
-                                   LookAtSelected();
-                                 }));
+  void Begin(const std::string& given) {
+    const std::string name = NormalName(given);
+    core().store().DeleteMailbox(
+        core().user().id, name, Then<Unit>([this, name, given](const Result<Unit>& result) {
+          if (result.status().Is(Code::kConflict)) {
+            return core().No("[HASCHILDREN] " + std::string(result.status().message()));
+          }
+          if (!result.ok()) {
+            return core().Fail(result.status());
+          }
+          NoteOwnName(core(), result.status(), name);
+          if (core().rev2() && name != given) {
+            AppendListLine(&core().out(), "\\NonExistent", name, given, true);
+          }
+          LookAtSelected();
+        }));
   }
 
  private:
@@ -46,6 +57,45 @@ class DeleteTask : public Task {
   }
 };
 
+/// RENAME. With IMAP4rev2 the new name is told, and both that it had: the old one, and the one that
+/// the client gave it (RFC 9051 §6.3.6, §6.3.9.7).
+class RenameTask : public Task {
+ public:
+  RenameTask(Core& core, cmd::Rename command) : Task(core), command_(std::move(command)) {}
+
+  void Begin() {
+    core().store().RenameMailbox(core().user().id, NormalName(command_.from),
+                                 NormalName(command_.to),
+                                 Then<Unit>([this](const Result<Unit>& result) {
+                                   NoteOwnName(core(), result.status(), NormalName(command_.to));
+                                   if (!result.ok() || !core().rev2()) {
+                                     return core().FinishWith(result.status(), kDone);
+                                   }
+                                   FindNew();
+                                 }));
+  }
+
+ private:
+  static constexpr const char* kDone = "RENAME completed";
+
+  void FindNew() {
+    core().store().FindMailbox(
+        core().user().id, NormalName(command_.to),
+        Then<MailboxState>([this](const Result<MailboxState>& state) {
+          // Not there any more: another session was quick. The renaming is done all the same.
+          if (state.ok()) {
+            AppendListLine(&core().out(), "", state->name, NormalName(command_.from), true);
+            if (state->name != command_.to) {
+              AppendListLine(&core().out(), "", state->name, command_.to, true);
+            }
+          }
+          core().Ok(kDone);
+        }));
+  }
+
+  cmd::Rename command_;
+};
+
 }  // namespace
 
 std::unique_ptr<Task> Run(Core& core, const cmd::Create& command) {
@@ -57,9 +107,13 @@ std::unique_ptr<Task> Run(Core& core, const cmd::Create& command) {
   auto task = std::make_unique<Task>(core);
   core.store().CreateMailbox(
       core.user().id, NormalName(command.mailbox), command.use,
-      task->Then<MailboxState>([&core](const Result<MailboxState>& made) {
+      task->Then<MailboxState>([&core, given = command.mailbox](const Result<MailboxState>& made) {
         if (!made.ok()) {
           return core.Fail(made.status());
+        }
+        NoteOwnName(core, made.status(), made->name);
+        if (core.rev2() && made->name != given) {
+          AppendListLine(&core.out(), "", made->name, given, true);
         }
         core.Ok("[MAILBOXID (" + MailboxIdText(made->ref.id) + ")] CREATE completed");
       }));
@@ -68,16 +122,13 @@ std::unique_ptr<Task> Run(Core& core, const cmd::Create& command) {
 
 std::unique_ptr<Task> Run(Core& core, const cmd::Delete& command) {
   auto task = std::make_unique<DeleteTask>(core);
-  task->Begin(NormalName(command.mailbox));
+  task->Begin(command.mailbox);
   return task;
 }
 
 std::unique_ptr<Task> Run(Core& core, const cmd::Rename& command) {
-  auto task = std::make_unique<Task>(core);
-  core.store().RenameMailbox(core.user().id, NormalName(command.from), NormalName(command.to),
-                             task->Then<Unit>([&core](const Result<Unit>& result) {
-                               core.FinishWith(result.status(), "RENAME completed");
-                             }));
+  auto task = std::make_unique<RenameTask>(core, command);
+  task->Begin();
   return task;
 }
 
@@ -85,7 +136,8 @@ std::unique_ptr<Task> Run(Core& core, const cmd::Subscribe& command) {
   auto task = std::make_unique<Task>(core);
   const char* done = command.subscribed ? "SUBSCRIBE completed" : "UNSUBSCRIBE completed";
   core.store().Subscribe(core.user().id, NormalName(command.mailbox), command.subscribed,
-                         task->Then<Unit>([&core, done](const Result<Unit>& result) {
+                         task->Then<Unit>([&core, done, command](const Result<Unit>& result) {
+                           NoteOwnName(core, result.status(), NormalName(command.mailbox));
                            core.FinishWith(result.status(), done);
                          }));
   return task;

@@ -26,6 +26,7 @@ class MetadataTask : public Task {
                                    return core().Fail(state.status());
                                  }
                                  name_ = state->name;
+                                 use_ = state->use;
                                  Go(state->ref);
                                }));
   }
@@ -33,9 +34,11 @@ class MetadataTask : public Task {
  protected:
   virtual void Go(const MailboxRef& mailbox) = 0;
   const std::string& name() const { return name_; }
+  SpecialUse use() const { return use_; }
 
  private:
   std::string name_;
+  SpecialUse use_ = 0;
 };
 
 class GetTask : public MetadataTask {
@@ -47,13 +50,14 @@ class GetTask : public MetadataTask {
   void Go(const MailboxRef& mailbox) override {
     core().store().GetAnnotations(
         mailbox, Then<std::vector<Annotation>>(
-                     [this](const Result<std::vector<Annotation>>& all) { Tell(all); }));
+                     [this](Result<std::vector<Annotation>> all) { Tell(std::move(all)); }));
   }
 
-  void Tell(const Result<std::vector<Annotation>>& all) {
+  void Tell(Result<std::vector<Annotation>> all) {
     if (!all.ok()) {
       return core().Fail(all.status());
     }
+    AddSpecialUse(use(), &*all);
     const MetadataAnswer answer =
         SelectMetadata(*all, command_.entries, command_.depth, command_.size_max);
     AppendMetadata(&core().out(), name(), core().utf8(), answer.entries);
@@ -78,23 +82,57 @@ class SetTask : public MetadataTask {
     const bool admin =
         std::any_of(command_.changes.begin(), command_.changes.end(),
                     [](auto& change) { return change.entry.starts_with("/shared/"); });
-    const bool use =
-        std::any_of(command_.changes.begin(), command_.changes.end(),
-                    [](auto& change) { return change.entry == "/private/specialuse"; });
-    if (use) {
-      // RFC 6154 §4 ties it to the mailbox's special use, which is given when it is made.
-      return core().No("[CANNOT] A special use is given by CREATE with USE here");
-    }
     if (mailbox.id.nil() && admin) {
       return core().No("[NOPERM] Shared entries of the server are the administrator's");
     }
-    core().store().SetAnnotations(
-        mailbox, std::move(command_.changes), Then<Unit>([this](const Result<Unit>& done) {
-          if (done.status().Is(Code::kLimit)) {
-            return core().No("[METADATA TOOMANY] " + std::string(done.status().message()));
-          }
-          core().FinishWith(done.status(), "SETMETADATA completed");
-        }));
+    std::vector<std::string> entries;
+    for (const Annotation& change : command_.changes) {
+      entries.push_back(change.entry);
+    }
+    auto done = Then<Unit>([this, mailbox, entries](const Result<Unit>& result) {
+      if (result.ok() && core().notifier() != nullptr) {
+        for (const std::string& entry : entries) {
+          core().notifier()->OwnEntry(mailbox.id, entry);
+        }
+      }
+      Finish(result.status());
+    });
+    const std::optional<std::string> use = TakeUse();
+    if (!use) {
+      return core().store().SetAnnotations(core().user().id, mailbox, std::move(command_.changes),
+                                           std::move(done));
+    }
+    const std::optional<SpecialUse> uses = ReadSpecialUse(*use);
+    if (!mailbox.own()) {
+      return core().No("[NOPERM] What a mailbox is used for is its owner's to say");
+    }
+    if (!uses || mailbox.id.nil()) {
+      return core().No(
+          "[USEATTR] A mailbox may be \\All \\Archive \\Drafts \\Flagged \\Junk "
+          "\\Sent \\Trash");
+    }
+    core().store().SetSpecialUse(core().user().id, mailbox.id, *uses, std::move(command_.changes),
+                                 std::move(done));
+  }
+
+  /// Takes the special use off the changes: its text, the last one counts. Nothing: it stays.
+  std::optional<std::string> TakeUse() {
+    std::optional<std::string> use;
+    std::erase_if(command_.changes, [&](const Annotation& change) {
+      const bool is = change.entry == kSpecialUseEntry;
+      if (is) {
+        use = change.value.value_or("");
+      }
+      return is;
+    });
+    return use;
+  }
+
+  void Finish(const Status& status) {
+    if (status.Is(Code::kLimit)) {
+      return core().No("[METADATA TOOMANY] " + std::string(status.message()));
+    }
+    core().FinishWith(status, "SETMETADATA completed");
   }
 
   cmd::SetMetadata command_;

@@ -1,5 +1,5 @@
 // SEARCH and UID SEARCH (RFC 3501 §6.4.4), ESEARCH (RFC 4731), MODSEQ (RFC 7162 §3.1.5),
-// SAVE (RFC 5182), PARTIAL (RFC 9394).
+// SAVE (RFC 5182), PARTIAL (RFC 9394), UPDATE and CANCELUPDATE (RFC 5267).
 #include <algorithm>
 #include <utility>
 
@@ -15,7 +15,8 @@ class SearchTask : public Task {
  public:
   SearchTask(Core& core, cmd::Search command, SearchProgram program)
       : Task(core),
-        command_(std::move(command)),
+        command_(command.update ? FixedSearch(std::move(command), *core.view())
+                                : std::move(command)),
         scan_(*this, core, *core.view(), std::move(program)) {}
 
   void Begin() {
@@ -48,6 +49,9 @@ class SearchTask : public Task {
     } else if (command_.returns != kReturnSave) {
       AppendEsearch(&core().out(), core().tag(), command_, answer);
     }
+    if (command_.update && found.failure.ok()) {
+      AddContext(core(), command_, {}, found.uids, {});
+    }
   }
 
   /// Of the messages that the answer names (RFC 4731 §3.2).
@@ -71,6 +75,12 @@ class SearchTask : public Task {
 }  // namespace
 
 std::optional<SearchProgram> PrepareSearch(Core& core, const cmd::Search& command) {
+  const auto& contexts = core.contexts();
+  if (command.update && std::any_of(contexts.begin(), contexts.end(),
+                                    [&](auto& context) { return context.tag == core.tag(); })) {
+    core.Bad("This tag names another search that is kept up to date");  // RFC 5267 §4.3
+    return std::nullopt;
+  }
   if (core.uid_only() && NamesNumbers(command.program)) {
     core.Bad("[UIDREQUIRED] This session names messages by UID");
     return std::nullopt;
@@ -92,6 +102,22 @@ std::optional<SearchProgram> PrepareSearch(Core& core, const cmd::Search& comman
     core.EnableCondstore();
   }
   return std::move(*program);
+}
+
+std::unique_ptr<Task> Run(Core& core, const cmd::CancelUpdate& command) {
+  std::vector<SearchContext>& contexts = core.contexts();
+  for (const std::string& tag : command.tags) {
+    const auto of_tag = [&](const SearchContext& context) { return context.tag == tag; };
+    if (std::none_of(contexts.begin(), contexts.end(), of_tag)) {
+      core.Bad("No search that is kept up to date has this tag");
+      return nullptr;
+    }
+  }
+  std::erase_if(contexts, [&](const SearchContext& context) {
+    return std::find(command.tags.begin(), command.tags.end(), context.tag) != command.tags.end();
+  });
+  core.Ok("CANCELUPDATE completed");
+  return nullptr;
 }
 
 std::unique_ptr<Task> Run(Core& core, cmd::Search command) {

@@ -45,13 +45,9 @@ class SelectTask : public Task {
     AppendNumber(&out, view_->exists());
     out += core().rev2() ? " EXISTS\r\n" : " EXISTS\r\n* 0 RECENT\r\n";
     if (core().rev2()) {
-      AppendMailbox(&(out += "* LIST () \"/\" "), state.name, true);
-      if (state.name != command_.mailbox) {
-        // It has another name than the client gave it (RFC 9051 §6.3.9.7).
-        AppendMailbox(&(out += " (\"OLDNAME\" ("), command_.mailbox, true);
-        out += "))";
-      }
-      out += "\r\n";
+      // The name that the client gave it, where that is another (RFC 9051 §6.3.9.7).
+      AppendListLine(&out, "", state.name, state.name == command_.mailbox ? "" : command_.mailbox,
+                     true);
     }
     if (loader_.first_unseen() != 0 && !core().rev2() && !core().uid_only()) {
       AppendNumber(&(out += "* OK [UNSEEN "), loader_.first_unseen());

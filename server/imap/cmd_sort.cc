@@ -20,7 +20,8 @@ class ArrangeTask : public Task {
  public:
   ArrangeTask(Core& core, cmd::Search command, SearchProgram program)
       : Task(core),
-        command_(std::move(command)),
+        command_(command.update ? FixedSearch(std::move(command), *core.view())
+                                : std::move(command)),
         scan_(*this, core, *core.view(), std::move(program)),
         reader_(*this, core, core.view()->ref()) {}
 
@@ -126,6 +127,9 @@ class SortTask : public ArrangeTask {
       AppendSearch(&core().out(), answer, "SORT");
     } else if (command().returns != kReturnSave) {
       AppendEsearch(&core().out(), core().tag(), command(), answer);
+    }
+    if (command().update && sound()) {
+      AddContext(core(), command(), criteria_, found(), Uids(answer.sorted));
     }
     Finish("SORT completed");
   }

@@ -82,6 +82,7 @@ struct Section {
   std::vector<std::uint32_t> part;  // "1.2.3"; empty: the message itself
   SectionText text = SectionText::kAll;
   std::vector<std::string> fields;  // names as the client spelled them, for the answer
+  bool operator==(const Section&) const = default;
 };
 
 /// "<offset.length>"; length > 0.
@@ -118,6 +119,7 @@ struct FetchItem {
   Section section;
   bool peek = false;
   std::optional<Partial> partial;
+  bool operator==(const FetchItem&) const = default;
 };
 
 // --- SEARCH --------------------------------------------------------------------------------------
@@ -220,6 +222,22 @@ enum class SearchScope {
 struct SearchSource {
   SearchScope scope = SearchScope::kSelected;
   std::vector<std::string> mailboxes;  // of the last three
+};
+
+/// Events of NOTIFY (RFC 5465 §5), as bits. What comes and what goes are told both or neither.
+using NotifyEvents = std::uint8_t;
+inline constexpr NotifyEvents kNotifyMessageNew = 1;
+inline constexpr NotifyEvents kNotifyMessageExpunge = 2;
+inline constexpr NotifyEvents kNotifyFlagChange = 4;
+inline constexpr NotifyEvents kNotifyMailboxName = 8;
+inline constexpr NotifyEvents kNotifySubscriptionChange = 16;
+inline constexpr NotifyEvents kNotifyMailboxMetadata = 32;
+inline constexpr NotifyEvents kNotifyServerMetadata = 64;
+struct NotifyGroup {
+  SearchSource which;
+  bool delayed = false;  // SELECTED-DELAYED
+  NotifyEvents events = 0;
+  std::vector<FetchItem> items;  // of new messages
 };
 
 /// How far below the entries asked for GETMETADATA looks (RFC 5464 §4.2.2).
@@ -397,6 +415,10 @@ struct Search {
   std::optional<PartialRange> partial;  // there with kReturnPartial
   std::string charset;                  // upper case; "" when not given
   SearchKey program;                    // kAnd over the keys, even for one
+  /// RETURN (UPDATE): changes of the result are to be told (RFC 5267); of new messages in it also
+  /// these items (RFC 5465 §7).
+  bool update = false;
+  std::vector<FetchItem> update_items;
 };
 /// ESEARCH (RFC 7377). UIDs are answered, whatever `search.uid` says.
 struct MultiSearch {
@@ -412,6 +434,16 @@ struct Sort {
 struct Thread {
   ThreadAlgorithm algorithm = ThreadAlgorithm::kReferences;
   Search search;
+};
+/// RFC 5267 §4.3.5.
+struct CancelUpdate {
+  std::vector<std::string> tags;  // one at least
+};
+/// RFC 5465. No groups: NONE.
+struct Notify {
+  bool status = false;
+  std::vector<NotifyGroup> groups;
+  bool unknown_event = false;  // one that is not kept here was among them
 };
 struct Fetch {
   bool uid = false;
@@ -449,8 +481,8 @@ struct Command {
                cmd::SetMetadata, cmd::SetAcl, cmd::GetAcl, cmd::ListRights, cmd::MyRights,
                cmd::GetQuota, cmd::GetQuotaRoot, cmd::SetQuota, cmd::Unauthenticate, cmd::Compress,
                cmd::Status, cmd::Idle, cmd::Check, cmd::Close, cmd::Unselect, cmd::Expunge,
-               cmd::Search, cmd::MultiSearch, cmd::Sort, cmd::Thread, cmd::Fetch, cmd::Store,
-               cmd::Copy>
+               cmd::Search, cmd::MultiSearch, cmd::Sort, cmd::Thread, cmd::CancelUpdate,
+               cmd::Notify, cmd::Fetch, cmd::Store, cmd::Copy>
       body;
 };
 

@@ -1,8 +1,6 @@
 // The loop of the session: events in, one command at a time, news and tagged lines out.
 #include "server/imap/core.h"
 
-#include <atomic>
-
 #include "server/imap/tasks.h"
 
 namespace twinspool::imap {
@@ -13,8 +11,6 @@ constexpr std::size_t kFlushBytes = 64u << 10;
 
 /// A buffer for output is kept between commands up to this size.
 constexpr std::size_t kIdleBufferBytes = 1u << 10;
-
-constexpr std::string_view kUnavailableCode = "UNAVAILABLE";
 
 }  // namespace
 
@@ -134,6 +130,9 @@ bool Core::PumpOnce() {
   if (busy_ && !hungry) {
     return false;
   }
+  if (!busy_ && syncer_) {
+    return false;  // telling news: the next command waits for the end of it
+  }
   if (out_.size() >= kFlushBytes) {
     FlushAndCheckBlocked();
   }
@@ -142,7 +141,7 @@ bool Core::PumpOnce() {
   }
   std::optional<Event> event = reader_.Next();
   if (!event) {
-    return false;
+    return TellUnasked();
   }
   Handle(std::move(*event));
   return true;
@@ -241,10 +240,6 @@ void Core::BalanceInput() {
 
 // --- ending a command
 
-bool Core::ShouldSync() const {
-  return view_ != nullptr && !skip_sync_ && (news_ || traits_.always_sync);
-}
-
 void Core::EndCommand() {
   if (!ShouldSync()) {
     return WriteTagged();
@@ -253,33 +248,14 @@ void Core::EndCommand() {
   SyncNow([](const Status&) {});
 }
 
-void Core::SyncNow(std::function<void(const Status&)> done) {
-  news_ = false;
-  signalled_->store(false);
-  syncer_ = StartSync(*this, std::move(style_), !traits_.holds_numbers,
-                      [this, done = std::move(done)](const Status& status) {
-                        sync_done_ = [this, status, done]() {
-                          if (status.Is(Code::kNotFound)) {
-                            Bye("", "The selected mailbox was deleted");
-                          } else if (status.Is(Code::kPermissionDenied)) {
-                            Bye("", "The right to read the selected mailbox was taken back");
-                          } else if (status.Is(Code::kFenced)) {
-                            Bye(kUnavailableCode, status.message());
-                          } else {
-                            news_ = news_ || !status.ok();
-                            done(status);
-                          }
-                        };
-                      });
-  style_ = SyncStyle();
-}
-
 void Core::WriteTagged() {
   const auto [condition, text] = std::move(*reply_);
   reply_.reset();
   task_.reset();
   busy_ = false;
   skip_sync_ = false;
+  sync_asked_ = false;
+  user_news_ = user_news_ || std::exchange(user_news_missed_, false);
   style_ = SyncStyle();
   AppendReply(condition, late_text_ ? late_text_() : text);
   late_text_ = nullptr;
@@ -368,7 +344,7 @@ void Core::Untagged(std::string_view text) {
 
 void Core::TellProgress(std::uint64_t done, std::uint64_t total) {
   const Instant now = clock_.Now();
-  if (now.MsSince(progress_told_) < limits::kProgressMs) {
+  if (!busy_ || now.MsSince(progress_told_) < limits::kProgressMs) {
     return;
   }
   progress_told_ = now;
@@ -406,6 +382,8 @@ void Core::LoggedIn(UserRef user) {
 
 void Core::LoggedOut() {
   Unselect();
+  notifier_.reset();
+  user_news_ = false;
   user_ = UserRef();
   state_ = State::kNotAuthenticated;
   condstore_ = qresync_ = utf8_ = rev2_ = uid_only_ = false;
@@ -444,33 +422,14 @@ void Core::Select(std::unique_ptr<SelectedView> view) {
   state_ = State::kSelected;
 }
 
-void Core::StartWatch(const MailboxRef& mailbox) {
-  news_ = false;
-  signalled_ = std::make_shared<std::atomic<bool>>(false);
-  watch_ = store_.WatchMailbox(mailbox, [post = post_, core = this, signalled = signalled_]() {
-    // One wake-up is on its way or unheeded until the next sync: more would say nothing new.
-    if (!signalled->exchange(true)) {
-      post([core, signalled]() {
-        if (core->signalled_ == signalled) {
-          core->Step([core]() { core->OnNews(); });
-        }
-      });
-    }
-  });
-}
-
-void Core::OnNews() {
-  news_ = true;
-  if (task_ && !syncer_) {
-    task_->OnNews();
-  }
-}
-
 void Core::Unselect() {
   watch_.reset();
   signalled_ = std::make_shared<std::atomic<bool>>(false);
   view_.reset();
+  contexts_.clear();
+  own_ = UidSet();
   news_ = false;
+  due_ = false;
   if (state_ == State::kSelected) {
     state_ = State::kAuthenticated;
   }

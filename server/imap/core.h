@@ -21,8 +21,10 @@
 #include "server/imap/command.h"
 #include "server/imap/events.h"
 #include "server/imap/fetch_message.h"
+#include "server/imap/notify.h"
 #include "server/imap/reader.h"
 #include "server/imap/response.h"
+#include "server/imap/search_context.h"
 #include "server/imap/selected.h"
 #include "server/imap/session.h"
 #include "server/imap/sync.h"
@@ -30,6 +32,9 @@
 namespace twinspool::imap {
 
 class Core;
+
+/// Response code of RFC 5530.
+inline constexpr std::string_view kUnavailableCode = "UNAVAILABLE";
 
 /// RFC 3501 §3. Logout is a Core that is closing.
 enum class State { kNotAuthenticated, kAuthenticated, kSelected };
@@ -138,6 +143,18 @@ class Core : public net::Session {
   void EnableUidOnly() { uid_only_ = true; }
   /// The mailbox has changed since it was last synced, as far as we were woken.
   bool news() const { return news_; }
+  /// Searches of the selected mailbox that are kept up to date (RFC 5267).
+  std::vector<SearchContext>& contexts() { return contexts_; }
+  /// What NOTIFY asked for; null until it is given.
+  Notifier* notifier() { return notifier_.get(); }
+  void SetNotifier(std::unique_ptr<Notifier> notifier);
+  const SelectedEvents& selected_events() const;
+  /// Messages that this session itself has stored in `mailbox`.
+  void NoteOwn(const MailboxRef& mailbox, const UidSet& uids);
+  /// Of them, those in the selected mailbox which no sync has met yet; forgets them.
+  UidSet TakeOwn() { return std::exchange(own_, UidSet()); }
+  /// Something of the user's has changed.
+  void OnUserNews();
   /// Of the large message whose parts were fetched last.
   KnownStructure* known_structure() { return &known_structure_; }
   /// HIGHESTMODSEQ of a mailbox as this session may say it: of the selected one not more than told.
@@ -160,7 +177,7 @@ class Core : public net::Session {
   /// The client does not take its output; OnDrained follows.
   bool Blocked() const { return host_.output_pending() > limits::kOutputHighBytes; }
   /// Has the sync before the tagged answer happen although no news was signalled.
-  void RequestSyncIf(bool wanted) { news_ = news_ || wanted; }
+  void RequestSyncIf(bool wanted) { sync_asked_ = sync_asked_ || wanted; }
   /// Ends the command: "tag OK text" and the like. `text` may begin with a "[CODE] ".
   void Finish(Condition condition, std::string text);
   void Ok(std::string text) { Finish(Condition::kOk, std::move(text)); }
@@ -190,6 +207,11 @@ class Core : public net::Session {
   /// Tells news now (IDLE). `done` runs on the session's thread when all is written; not OK: some
   /// could not be read, news() stays and the next sync tells them.
   void SyncNow(std::function<void(const Status&)> done);
+  /// Tells all that the client wants to hear of unasked: of the selected mailbox, and by NOTIFY of
+  /// others. As SyncNow.
+  void TellNews(std::function<void(const Status&)> done);
+  /// There is something for TellNews since it was last called.
+  bool news_due() const;
   const std::string& tag() const { return tag_; }
 
  private:
@@ -211,6 +233,10 @@ class Core : public net::Session {
   void Flush();
   void OnNews();
   bool ShouldSync() const;
+  /// Between two commands, to a client of NOTIFY; whether there was anything to tell.
+  bool TellUnasked();
+  void TellUserNews(std::function<void(const Status&)> done);
+  void OnOverflow();
 
   net::SessionHost& host_;
   MailStore& store_;
@@ -223,11 +249,18 @@ class Core : public net::Session {
   State state_ = State::kNotAuthenticated;
   UserRef user_;
   std::unique_ptr<SelectedView> view_;
+  std::vector<SearchContext> contexts_;
+  UidSet own_;
   std::unique_ptr<Watch> watch_;
   /// Shared with the watch: a wake-up is on its way. A new one for each selection, so that wake-ups
   /// of an earlier one are told apart.
   std::shared_ptr<std::atomic<bool>> signalled_ = std::make_shared<std::atomic<bool>>(false);
   bool news_ = false;
+  bool due_ = false;         // news_ came since TellNews began last
+  bool sync_asked_ = false;  // by the command at work
+  std::unique_ptr<Notifier> notifier_;
+  bool user_news_ = false;
+  bool user_news_missed_ = false;  // could not be read: the next command looks again
   bool condstore_ = false;
   bool qresync_ = false;
   bool utf8_ = false;

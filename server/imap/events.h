@@ -33,8 +33,8 @@ struct ReplaceTarget {
 };
 
 /// APPEND (RFC 3501 §6.3.11, MULTIAPPEND RFC 3502), or REPLACE of one message. Directly followed by
-/// its first AppendMessageBegin. The command ends with AppendEnd, or is broken off by BadLine or
-/// LiteralTooBig: then nothing is to be stored.
+/// its first AppendMessageBegin. A NeedContinuation that comes later is for an URL. The command
+/// ends with AppendEnd, or is broken off by BadLine or LiteralTooBig: then nothing is to be stored.
 struct AppendBegin {
   std::string tag;
   std::string mailbox;
@@ -44,12 +44,27 @@ struct AppendBegin {
 /// A message follows as exactly `size` octets of AppendData (none when 0); then comes the next
 /// AppendMessageBegin, or AppendEnd. When `sync`, write "+ …" first; or answer NO and call
 /// RefuseLiteral in place of it. Once octets are on their way, DiscardCommand gives the APPEND up.
+/// With `catenate` no octets follow but CatenateUrl and CatenateText, in the order of the message's
+/// pieces.
 struct AppendMessageBegin {
   FlagList flags;
   std::optional<DateTime> date;
   std::uint64_t size = 0;
   bool sync = false;
-  bool binary = false;  // literal8, "~{…}": may hold NUL (RFC 3516)
+  bool binary = false;    // literal8, "~{…}": may hold NUL (RFC 3516)
+  bool catenate = false;  // RFC 4469
+};
+
+/// The next piece of a message are octets of another one.
+struct CatenateUrl {
+  std::string url;  // as the client wrote it
+};
+
+/// The next piece of a message follows as octets, as those of AppendMessageBegin do.
+struct CatenateText {
+  std::uint64_t size = 0;
+  bool sync = false;
+  bool binary = false;
 };
 
 /// Octets of the message, any cut; the view is good until the reader's next call.
@@ -87,7 +102,8 @@ struct Fatal {
   std::string text;
 };
 
-using Event = std::variant<NeedContinuation, CommandReady, AppendBegin, AppendMessageBegin,
-                           AppendData, AppendEnd, LiteralTooBig, RawLine, BadLine, Fatal>;
+using Event =
+    std::variant<NeedContinuation, CommandReady, AppendBegin, AppendMessageBegin, CatenateUrl,
+                 CatenateText, AppendData, AppendEnd, LiteralTooBig, RawLine, BadLine, Fatal>;
 
 }  // namespace twinspool::imap

@@ -97,7 +97,7 @@ void AppendSectionName(std::string* out, const FetchItem& item) {
   }
 }
 
-void FetchMessage::Begin(std::string* out, std::uint32_t number, FetchedMessage message) {
+void FetchMessage::Reset(FetchedMessage message) {
   message_ = std::move(message);
   item_ = 0;
   first_ = true;
@@ -108,6 +108,15 @@ void FetchMessage::Begin(std::string* out, std::uint32_t number, FetchedMessage 
   decoding_.reset();
   need_ = 0;
   streaming_ = false;
+}
+
+void FetchMessage::BeginOctets(FetchedMessage message) {
+  Reset(std::move(message));
+  bare_ = true;
+}
+
+void FetchMessage::Begin(std::string* out, std::uint32_t number, FetchedMessage message) {
+  Reset(std::move(message));
   AppendFetchHead(out, number, message_.uid, plan_.by_uid);
   if (plan_.uid) {
     out->append("UID ");
@@ -144,7 +153,7 @@ std::optional<FetchMessage::Wanted> FetchMessage::Write(std::string* out) {
     }
     ++item_;
   }
-  out->append(")\r\n");
+  out->append(bare_ ? "" : ")\r\n");
   return std::nullopt;
 }
 
@@ -226,10 +235,6 @@ bool FetchMessage::WriteItem(std::string* out, const FetchItem& item) {
       Separate(out);
       *out += "EMAILID (" + EmailIdText(message_.record.guid) + ")";
       return true;
-    case FetchAttribute::kThreadId:
-      Separate(out);
-      *out += "THREADID NIL";
-      return true;
     case FetchAttribute::kSaveDate:
       Separate(out);
       AppendInternalDate(&(*out += "SAVEDATE "), message_.record.save_date, 0);
@@ -238,6 +243,7 @@ bool FetchMessage::WriteItem(std::string* out, const FetchItem& item) {
     case FetchAttribute::kBody:
     case FetchAttribute::kBodyStructure:
     case FetchAttribute::kPreview:
+    case FetchAttribute::kThreadId:
       return WriteSummaryItem(out, item);
     case FetchAttribute::kBinary:
     case FetchAttribute::kBinarySize:
@@ -269,6 +275,8 @@ bool FetchMessage::WriteSummaryItem(std::string* out, const FetchItem& item) {
     *out += summary_->body;
   } else if (item.attribute == FetchAttribute::kPreview) {
     AppendString(&(*out += "PREVIEW "), summary_->preview);
+  } else if (item.attribute == FetchAttribute::kThreadId) {
+    *out += "THREADID (" + ThreadIdText(message_.record.guid, summary_->sort) + ")";
   } else {
     *out += "BODYSTRUCTURE ";
     *out += summary_->body_structure;
@@ -296,9 +304,11 @@ bool FetchMessage::WriteSection(std::string* out, const FetchItem& item) {
   if (!found) {
     return false;
   }
-  Separate(out);
-  *out += name;
-  *out += ' ';
+  if (!bare_) {
+    Separate(out);
+    *out += name;
+    *out += ' ';
+  }
   WriteSource(out, std::move(source), item.partial);
   return true;
 }
@@ -306,7 +316,8 @@ bool FetchMessage::WriteSection(std::string* out, const FetchItem& item) {
 void FetchMessage::WriteSource(std::string* out, Source source,
                                const std::optional<Partial>& partial, bool binary) {
   if (source.nil) {
-    *out += "NIL";
+    missing_ = true;
+    *out += bare_ ? "" : "NIL";
     return;
   }
   if (source.composed) {
@@ -317,8 +328,10 @@ void FetchMessage::WriteSource(std::string* out, Source source,
     source.begin = std::min<std::uint64_t>(source.begin + partial->offset, source.end);
     source.end = std::min<std::uint64_t>(source.begin + partial->length, source.end);
   }
-  *out += binary ? "~" : "";
-  AppendLiteralHead(out, source.end - source.begin);
+  if (!bare_) {
+    *out += binary ? "~" : "";
+    AppendLiteralHead(out, source.end - source.begin);
+  }
   if (source.composed) {
     out->append(*source.composed, static_cast<std::size_t>(source.begin),
                 static_cast<std::size_t>(source.end - source.begin));

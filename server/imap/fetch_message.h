@@ -54,6 +54,11 @@ class FetchMessage {
 
   /// Begins the response of the next message.
   void Begin(std::string* out, std::uint32_t number, FetchedMessage message);
+  /// In place of Begin when there is one item, BODY[…]: its octets alone are written, without
+  /// anything around them.
+  void BeginOctets(FetchedMessage message);
+  /// There is no such part: BeginOctets led to nothing.
+  bool missing() const { return missing_; }
 
   /// Writes as far as it can. Nothing: the response is complete. Otherwise what it needs; when
   /// reading fails in the middle of a literal, only closing the connection is left.
@@ -87,6 +92,7 @@ class FetchMessage {
     std::uint64_t left = 0;  // and those that are
   };
 
+  void Reset(FetchedMessage message);
   bool WriteItem(std::string* out, const FetchItem& item);
   bool WriteSummaryItem(std::string* out, const FetchItem& item);
   bool WriteSection(std::string* out, const FetchItem& item);
@@ -120,6 +126,8 @@ class FetchMessage {
   FetchedMessage message_;
   std::size_t item_ = 0;
   bool first_ = true;
+  bool bare_ = false;  // see BeginOctets
+  bool missing_ = false;
   bool unknown_encoding_ = false;
   std::optional<mime::Summary> summary_;
   std::shared_ptr<const mime::Structure> structure_;

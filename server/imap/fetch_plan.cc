@@ -39,6 +39,7 @@ void AddItem(const FetchItem& item, FetchPlan* plan) {
     case FetchAttribute::kBody:
     case FetchAttribute::kBodyStructure:
     case FetchAttribute::kPreview:
+    case FetchAttribute::kThreadId:
       plan->summary = true;
       break;
     case FetchAttribute::kBinarySize:
@@ -60,7 +61,6 @@ void AddItem(const FetchItem& item, FetchPlan* plan) {
     case FetchAttribute::kInternalDate:
     case FetchAttribute::kRfc822Size:
     case FetchAttribute::kEmailId:
-    case FetchAttribute::kThreadId:
     case FetchAttribute::kSaveDate:
       break;
   }

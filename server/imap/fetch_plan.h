@@ -19,7 +19,7 @@ struct FetchPlan {
   bool by_uid = false;
   /// Some item sets \Seen (BODY[…] without PEEK, RFC822, RFC822.TEXT).
   bool sets_seen = false;
-  /// ENVELOPE, BODY, BODYSTRUCTURE or PREVIEW: the summary is needed.
+  /// ENVELOPE, BODY, BODYSTRUCTURE, PREVIEW or THREADID: the summary is needed.
   bool summary = false;
   /// FetchRequest::body_bytes: from the start of each body what the items are likely to need.
   std::uint64_t body_bytes = 0;

@@ -47,6 +47,18 @@ MetadataAnswer SelectMetadata(const std::vector<Annotation>& all,
   return answer;
 }
 
+void AddSpecialUse(SpecialUse use, std::vector<Annotation>* all) {
+  if (use == 0) {
+    return;
+  }
+  Annotation entry{std::string(kSpecialUseEntry), std::string()};
+  AppendSpecialUse(&*entry.value, use);
+  const auto place =
+      std::lower_bound(all->begin(), all->end(), entry,
+                       [](const Annotation& a, const Annotation& b) { return a.entry < b.entry; });
+  all->insert(place, std::move(entry));
+}
+
 void AppendMetadata(std::string* out, std::string_view name, bool utf8_names,
                     const std::vector<Annotation>& entries) {
   if (entries.empty()) {

@@ -25,6 +25,11 @@ MetadataAnswer SelectMetadata(const std::vector<Annotation>& all,
                               const std::vector<std::string>& entries, MetadataDepth depth,
                               std::optional<std::uint32_t> size_max);
 
+/// The entry that is the special use of a mailbox (RFC 6154 §4), and no annotation of its own.
+inline constexpr std::string_view kSpecialUseEntry = "/private/specialuse";
+/// Adds that entry to all that a mailbox has, in its place.
+void AddSpecialUse(SpecialUse use, std::vector<Annotation>* all);
+
 /// "* METADATA name (entry value …)" CRLF; nothing when there are no entries. An empty name is the
 /// server.
 void AppendMetadata(std::string* out, std::string_view name, bool utf8_names,

@@ -181,24 +181,21 @@ bool TryMacro(Cursor* in, std::vector<FetchItem>* items) {
   return count > 0;
 }
 
+Status AddItem(Cursor* in, std::vector<FetchItem>* items) {
+  if (items->size() == limits::kFetchItemsMax) {
+    return InvalidArgument("FETCH takes at most " + std::to_string(limits::kFetchItemsMax) +
+                           " items");
+  }
+  ASSIGN_OR_RETURN(FetchItem item, ParseItem(in));
+  items->push_back(std::move(item));
+  return OkStatus();
+}
+
 Status ParseItems(Cursor* in, std::vector<FetchItem>* items) {
   if (TryMacro(in, items)) {
     return OkStatus();
   }
-  const auto one = [&]() -> Status {
-    if (items->size() == limits::kFetchItemsMax) {
-      return InvalidArgument("FETCH takes at most " + std::to_string(limits::kFetchItemsMax) +
-                             " items");
-    }
-    ASSIGN_OR_RETURN(FetchItem item, ParseItem(in));
-    items->push_back(std::move(item));
-    return OkStatus();
-  };
-  if (in->Peek() != '(') {
-    return one();
-  }
-  TRY(ParseParenthesised(in, one));
-  return items->empty() ? in->Expected("at least one FETCH item") : OkStatus();
+  return in->Peek() == '(' ? ParseFetchItems(in, items) : AddItem(in, items);
 }
 
 Status ParseModifier(Cursor* in, cmd::Fetch* fetch) {
@@ -220,6 +217,15 @@ Status ParseModifier(Cursor* in, cmd::Fetch* fetch) {
 }
 
 }  // namespace
+
+Status ParseFetchItems(Cursor* in, std::vector<FetchItem>* items) {
+  TRY(ParseParenthesised(in, [&] { return AddItem(in, items); }));
+  return items->empty() ? in->Expected("at least one FETCH item") : OkStatus();
+}
+
+Result<Section> ParseSection(Cursor* in) {
+  return ParseSection(in, false);
+}
 
 Result<CommandBody> ParseFetch(Cursor* in, bool uid) {
   cmd::Fetch fetch;

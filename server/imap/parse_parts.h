@@ -46,6 +46,14 @@ Status ParseParenthesised(Cursor* in, Item&& item) {
 Status ParseMetadataEntries(Cursor* in, std::vector<std::string>* entries);
 Status ParseMetadataOptions(Cursor* in, cmd::GetMetadata* get);
 
+/// "(" fetch-att *(SP fetch-att) ")": no macros.
+Status ParseFetchItems(Cursor* in, std::vector<FetchItem>* items);
+/// Which mailboxes: of ESEARCH, or, without SUBTREE-ONE, of NOTIFY. At most `names_max` names.
+Status ParseSearchSource(Cursor* in, std::size_t names_max, SearchSource* source);
+
+/// The inside of BODY[…] up to its ']', which is taken, too.
+Result<Section> ParseSection(Cursor* in);
+
 // --- commands
 
 // parse_session.cc
@@ -87,6 +95,9 @@ Result<CommandBody> ParseLsub(Cursor* in);
 Result<CommandBody> ParseFetch(Cursor* in, bool uid);
 Result<CommandBody> ParseSearch(Cursor* in, bool uid);
 Result<CommandBody> ParseMultiSearch(Cursor* in);
+Result<CommandBody> ParseCancelUpdate(Cursor* in);
+// parse_notify.cc
+Result<CommandBody> ParseNotify(Cursor* in);
 Result<CommandBody> ParseSort(Cursor* in, bool uid);
 Result<CommandBody> ParseThread(Cursor* in, bool uid);
 Result<CommandBody> ParseStore(Cursor* in, bool uid);

@@ -248,11 +248,30 @@ constexpr ReturnName kReturnNames[] = {{"MIN", kReturnMin},   {"MAX", kReturnMax
                                        {"ALL", kReturnAll},   {"COUNT", kReturnCount},
                                        {"SAVE", kReturnSave}, {"PARTIAL", kReturnPartial}};
 
+/// UPDATE [SP items], or CONTEXT, which is a hint only (RFC 5267, RFC 5465 §7).
+Status ParseContextOption(Cursor* in, cmd::Search* search) {
+  if (in->TryWord("CONTEXT")) {
+    return OkStatus();
+  }
+  if (!in->TryWord("UPDATE")) {
+    return in->Expected("MIN, MAX, ALL, COUNT, SAVE, PARTIAL, UPDATE or CONTEXT");
+  }
+  if (search->update) {
+    return InvalidArgument("UPDATE is given once");
+  }
+  search->update = true;
+  if (!in->Follows(" (")) {
+    return OkStatus();
+  }
+  TRY(in->Space());
+  return ParseFetchItems(in, &search->update_items);
+}
+
 Status ParseReturnOption(Cursor* in, cmd::Search* search) {
   const auto* option = std::find_if(std::begin(kReturnNames), std::end(kReturnNames),
                                     [in](const ReturnName& one) { return in->TryWord(one.name); });
   if (option == std::end(kReturnNames)) {
-    return in->Expected("MIN, MAX, ALL, COUNT, SAVE or PARTIAL");
+    return ParseContextOption(in, search);
   }
   search->returns = static_cast<SearchReturn>(search->returns | option->bit);
   if (option->bit != kReturnPartial) {
@@ -273,7 +292,7 @@ Status ParseReturn(Cursor* in, cmd::Search* search) {
   if (search->partial && (search->returns & kReturnAll) != 0) {
     return InvalidArgument("PARTIAL and ALL exclude each other");
   }
-  if (search->returns == 0) {
+  if (search->returns == 0 && !search->update) {
     search->returns = kReturnAll;
   }
   return in->Space();
@@ -296,9 +315,9 @@ constexpr ScopeName kScopeNames[] = {
     {"SUBTREE", SearchScope::kSubtree},       {"SUBTREE-ONE", SearchScope::kSubtreeOne}};
 
 /// mailbox, or "(" mailbox *(SP mailbox) ")"
-Status ParseMailboxes(Cursor* in, std::vector<std::string>* mailboxes) {
+Status ParseMailboxes(Cursor* in, std::size_t names_max, std::vector<std::string>* mailboxes) {
   const auto one = [&]() -> Status {
-    if (mailboxes->size() == limits::kListPatternsMax) {
+    if (mailboxes->size() == names_max) {
       return InvalidArgument("too many mailboxes in one command");
     }
     ASSIGN_OR_RETURN(mailboxes->emplace_back(), in->Mailbox());
@@ -315,20 +334,7 @@ Status ParseSource(Cursor* in, std::vector<SearchSource>* sources) {
   if (sources->size() == limits::kListPatternsMax) {
     return InvalidArgument("too many sources in one command");
   }
-  const Status unknown = in->Expected("which mailboxes to search");
-  ASSIGN_OR_RETURN(const std::string name, in->Word());
-  const auto* known = std::find_if(std::begin(kScopeNames), std::end(kScopeNames),
-                                   [&](const ScopeName& one) { return one.name == name; });
-  if (known == std::end(kScopeNames)) {
-    return unknown;
-  }
-  SearchSource& source = sources->emplace_back();
-  source.scope = known->scope;
-  if (source.scope < SearchScope::kMailboxes) {
-    return OkStatus();
-  }
-  TRY(in->Space());
-  return ParseMailboxes(in, &source.mailboxes);
+  return ParseSearchSource(in, limits::kListPatternsMax, &sources->emplace_back());
 }
 
 /// [IN (source *(SP source)) SP]
@@ -389,6 +395,22 @@ Status ParseCriteria(Cursor* in, std::vector<SortCriterion>* criteria) {
 
 }  // namespace
 
+Status ParseSearchSource(Cursor* in, std::size_t names_max, SearchSource* source) {
+  const Status unknown = in->Expected("which mailboxes");
+  ASSIGN_OR_RETURN(const std::string name, in->Word());
+  const auto* known = std::find_if(std::begin(kScopeNames), std::end(kScopeNames),
+                                   [&](const ScopeName& one) { return one.name == name; });
+  if (known == std::end(kScopeNames)) {
+    return unknown;
+  }
+  source->scope = known->scope;
+  if (source->scope < SearchScope::kMailboxes) {
+    return OkStatus();
+  }
+  TRY(in->Space());
+  return ParseMailboxes(in, names_max, &source->mailboxes);
+}
+
 Result<CommandBody> ParseSearch(Cursor* in, bool uid) {
   cmd::Search search;
   search.uid = uid;
@@ -414,6 +436,9 @@ Result<CommandBody> ParseMultiSearch(Cursor* in) {
   if (in->TryWord("RETURN")) {
     multi.search.returns = 0;
     TRY(ParseReturn(in, &multi.search));
+    if (multi.search.update) {
+      return InvalidArgument("UPDATE is for SEARCH and SORT");
+    }
   }
   if (in->TryWord("CHARSET")) {
     TRY(in->Space());
@@ -452,6 +477,15 @@ Result<CommandBody> ParseThread(Cursor* in, bool uid) {
   TRY(ParseCharset(in, &thread.search));
   ASSIGN_OR_RETURN(thread.search.program, ProgramParser(in).Keys(1));
   return CommandBody(std::move(thread));
+}
+
+Result<CommandBody> ParseCancelUpdate(Cursor* in) {
+  cmd::CancelUpdate cancel;
+  do {
+    TRY(in->Space());
+    ASSIGN_OR_RETURN(cancel.tags.emplace_back(), in->String());
+  } while (in->Peek() == ' ');
+  return CommandBody(std::move(cancel));
 }
 
 }  // namespace twinspool::imap

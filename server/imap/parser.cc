@@ -1,10 +1,9 @@
-// The table of commands, and APPEND's arguments.
+// The table of commands.
 #include "server/imap/parser.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "server/imap/date.h"
 #include "server/imap/parse_parts.h"
 
 namespace twinspool::imap {
@@ -45,6 +44,8 @@ constexpr PlainEntry kPlainCommands[] = {
     {"UNAUTHENTICATE", NoArguments<cmd::Unauthenticate>},
     {"COMPRESS", ParseCompress},
     {"ESEARCH", ParseMultiSearch},
+    {"CANCELUPDATE", ParseCancelUpdate},
+    {"NOTIFY", ParseNotify},
     {"GETMETADATA", ParseGetMetadata},
     {"SETMETADATA", ParseSetMetadata},
     {"SETACL", ParseSetAcl},
@@ -121,52 +122,6 @@ Result<CommandBody> ParseBody(Cursor* in, std::string_view verb) {
   return ParseMessageCommand(in, uid_verb, true);
 }
 
-// "APPEND SP", or "[UID SP] REPLACE SP number SP" behind the tag.
-Status SkipToMailbox(Cursor* in, std::string_view line, std::optional<ReplaceTarget>* target) {
-  ASSIGN_OR_RETURN(CommandHead head, ParseHead(line));
-  in->Skip(head.arguments_at);
-  TRY(in->Space());
-  const bool uid = head.verb == "UID";
-  if (uid) {
-    ASSIGN_OR_RETURN(head.verb, in->Word());
-    TRY(in->Space());
-  }
-  if (head.verb == "APPEND" && !uid) {
-    return OkStatus();
-  }
-  if (head.verb != "REPLACE") {
-    return UnknownCommand();
-  }
-  target->emplace().uid = uid;
-  if (!in->TryChar('*')) {
-    ASSIGN_OR_RETURN((*target)->number, in->NzNumber());
-  }
-  return in->Space();
-}
-
-// "[(flags) SP] ["date" SP]" up to the end.
-Status ParseAppendOptions(Cursor* in, AppendPrefix* prefix) {
-  if (in->Peek() == '(') {
-    ASSIGN_OR_RETURN(prefix->flags, ParseFlagList(in));
-    TRY(in->Space());
-  }
-  if (in->Peek() == '"') {
-    Status expected = in->Expected("a date-time such as \"17-Jul-1996 02:44:25 -0700\"");
-    ASSIGN_OR_RETURN(const std::string text, in->String());
-    prefix->date = ParseDateTime(text);
-    if (!prefix->date) {
-      return expected;
-    }
-    TRY(in->Space());
-  }
-  prefix->utf8 = in->TryWord("UTF8");
-  if (prefix->utf8) {
-    TRY(in->Space());
-    TRY(in->Expect('('));
-  }
-  return in->AtEnd() ? OkStatus() : in->Expected("flags, a date or the message as a literal");
-}
-
 }  // namespace
 
 std::string TagOf(std::string_view line) {
@@ -204,31 +159,6 @@ Result<Command> ParseCommand(const CommandText& text, bool utf8_names) {
   ASSIGN_OR_RETURN(CommandBody body, ParseBody(&in, head.verb));
   TRY(in.End());
   return Command{std::move(head.tag), std::move(body)};
-}
-
-std::optional<std::size_t> AppendMailboxAt(std::string_view line) {
-  const CommandText text{std::string(line), {}};
-  Cursor in(text, false);
-  std::optional<ReplaceTarget> target;
-  return SkipToMailbox(&in, line, &target).ok() ? std::optional(in.position()) : std::nullopt;
-}
-
-Result<AppendPrefix> ParseFirstAppend(const CommandText& text, bool utf8_names) {
-  AppendPrefix prefix;
-  Cursor in(text, utf8_names);
-  TRY(SkipToMailbox(&in, text.line, &prefix.replaces));
-  ASSIGN_OR_RETURN(prefix.mailbox, in.Mailbox());
-  TRY(in.Space());
-  TRY(ParseAppendOptions(&in, &prefix));
-  return prefix;
-}
-
-Result<AppendPrefix> ParseNextAppend(const CommandText& text) {
-  AppendPrefix prefix;
-  Cursor in(text, false);
-  TRY(in.Space());
-  TRY(ParseAppendOptions(&in, &prefix));
-  return prefix;
 }
 
 }  // namespace twinspool::imap

@@ -31,24 +31,4 @@ Result<CommandHead> ParseHead(std::string_view line);
 /// Any command but APPEND, complete. With `utf8_names`, names are UTF-8 on the wire (RFC 6855).
 Result<Command> ParseCommand(const CommandText& text, bool utf8_names);
 
-/// Where the mailbox begins in `line`, the (first part of a) command APPEND, REPLACE or UID
-/// REPLACE: what literals stand behind it are messages. Nothing: it is another command, or that
-/// part of it is wrong.
-std::optional<std::size_t> AppendMailboxAt(std::string_view line);
-
-/// What stands before a message literal of APPEND or REPLACE.
-struct AppendPrefix {
-  std::string mailbox;                    // of the first message only
-  std::optional<ReplaceTarget> replaces;  // likewise
-  FlagList flags;
-  std::optional<DateTime> date;
-  bool utf8 = false;  // as "UTF8 (" literal ")" (RFC 6855 §4)
-};
-
-/// "[number] mailbox [(flags)] ["date"] " up to the end of the text, where the literal was
-/// announced (its "{…}" already taken off). For a text of which AppendMailboxAt knows the place.
-Result<AppendPrefix> ParseFirstAppend(const CommandText& text, bool utf8_names);
-/// " [(flags)] ["date"] " of the messages after the first (MULTIAPPEND, RFC 3502).
-Result<AppendPrefix> ParseNextAppend(const CommandText& text);
-
 }  // namespace twinspool::imap

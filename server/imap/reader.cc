@@ -26,6 +26,12 @@ bool EndsInsideQuotes(std::string_view line) {
   return quoted;
 }
 
+std::ptrdiff_t MessagesIn(const AppendStretch& stretch) {
+  return std::count_if(stretch.steps.begin(), stretch.steps.end(), [](const auto& step) {
+    return std::holds_alternative<AppendMessageBegin>(step);
+  });
+}
+
 }  // namespace
 
 void CommandReader::Feed(std::string_view bytes) {
@@ -162,14 +168,11 @@ void CommandReader::OnCommandEnd() {
     BeginCommand();
     return;
   }
-  if (in_append_ && TakeClosing() && text_.line.empty()) {
-    Emit(AppendEnd{append_tag_});
-    BeginCommand();
-    return;
-  }
   if (in_append_) {
-    EmitBad(InvalidArgument("expected the end of APPEND or another message"), nullptr);
-    return;
+    return OnAppendEnd();
+  }
+  if (const auto at = AppendMailboxAt(text_.line); at && *at < text_.line.size()) {
+    return OnAppendEnd();
   }
   Result<Command> command = ParseCommand(text_, utf8_names_);
   if (command.ok()) {
@@ -178,6 +181,27 @@ void CommandReader::OnCommandEnd() {
   } else {
     EmitBad(command.status(), nullptr);
   }
+}
+
+Result<AppendStretch> CommandReader::NextStretch(bool literal_follows) {
+  ASSIGN_OR_RETURN(AppendStretch stretch,
+                   ParseAppendStretch(text_, place_, literal_follows, utf8_names_));
+  const bool replacing = replacing_ || stretch.replaces;
+  if (replacing && MessagesIn(stretch) + (in_append_ ? 1 : 0) > 1) {
+    return InvalidArgument("REPLACE takes one message");
+  }
+  return stretch;
+}
+
+void CommandReader::OnAppendEnd() {
+  const std::string tag = TagOfCommand();
+  Result<AppendStretch> stretch = NextStretch(false);
+  if (!stretch.ok()) {
+    return EmitBad(stretch.status(), nullptr);
+  }
+  EmitStretch(std::move(*stretch), nullptr);
+  Emit(AppendEnd{tag});
+  BeginCommand();
 }
 
 // --- literals
@@ -202,14 +226,14 @@ void CommandReader::OnAnnouncement(const Announcement& announced) {
   }
   sync_ = announced.sync;
   binary_ = announced.binary;
-  if (AnnouncesMessage(announced)) {
-    OnMessageLiteral(announced);
+  if (InAppend(announced)) {
+    OnAppendLiteral(announced);
   } else {
     OnLiteral(announced);
   }
 }
 
-bool CommandReader::AnnouncesMessage(const Announcement& announced) {
+bool CommandReader::InAppend(const Announcement& announced) {
   if (in_append_) {
     return true;
   }
@@ -218,14 +242,6 @@ bool CommandReader::AnnouncesMessage(const Announcement& announced) {
   }
   // Directly after "tag APPEND " stands the mailbox, a literal like any other.
   return *mailbox_at_ && announced.begin > **mailbox_at_;
-}
-
-bool CommandReader::TakeClosing() {
-  const bool good = !closing_ || text_.line.starts_with(')');
-  if (std::exchange(closing_, false) && good) {
-    text_.line.erase(0, 1);
-  }
-  return good;
 }
 
 void CommandReader::OnLiteral(const Announcement& announced) {
@@ -248,38 +264,46 @@ void CommandReader::OnLiteral(const Announcement& announced) {
   BeginOctets(State::kLiteral, announced.size);
 }
 
-void CommandReader::OnMessageLiteral(const Announcement& announced) {
+void CommandReader::OnAppendLiteral(const Announcement& announced) {
+  const std::string announcement = text_.line.substr(announced.begin);
   text_.line.resize(announced.begin);
-  const std::string tag = TagOfCommand();
-  const bool closed = TakeClosing();
-  Result<AppendPrefix> prefix =
-      in_append_ ? ParseNextAppend(text_) : ParseFirstAppend(text_, utf8_names_);
-  if (!closed) {
-    prefix = InvalidArgument("expected ')' behind a message sent as UTF8");
+  Result<AppendStretch> stretch = NextStretch(true);
+  if (!stretch.ok()) {
+    return EmitBad(stretch.status(), &announced);
   }
-  if (in_append_ && replacing_) {
-    prefix = InvalidArgument("REPLACE takes one message");
-  }
-  if (!prefix.ok()) {
-    EmitBad(prefix.status(), &announced);
-    return;
+  if (stretch->literal == AppendLiteral::kUrl) {
+    text_.line += announcement;
+    return OnLiteral(announced);
   }
   if (announced.size > message_bytes_max()) {
-    Emit(LiteralTooBig{tag, announced.size, announced.sync, true});
-    SkipAfter(announced);
-    return;
+    Emit(LiteralTooBig{TagOfCommand(), announced.size, announced.sync, true});
+    return SkipAfter(announced);
   }
-  if (!in_append_) {
-    replacing_ = prefix->replaces.has_value();
-    Emit(AppendBegin{tag, std::move(prefix->mailbox), prefix->replaces});
-    in_append_ = true;
-    append_tag_ = tag;
-  }
-  closing_ = prefix->utf8;
-  Emit(AppendMessageBegin{std::move(prefix->flags), prefix->date, announced.size, announced.sync,
-                          announced.binary});
+  EmitStretch(std::move(*stretch), &announced);
   text_.Clear();
   BeginOctets(State::kMessage, announced.size);
+}
+
+void CommandReader::EmitStretch(AppendStretch stretch, const Announcement* announced) {
+  if (!in_append_) {
+    append_tag_ = TagOfCommand();
+    in_append_ = true;
+    replacing_ = stretch.replaces.has_value();
+    Emit(AppendBegin{append_tag_, std::move(stretch.mailbox), stretch.replaces});
+  }
+  if (announced != nullptr && stretch.literal == AppendLiteral::kMessage) {
+    auto& message = std::get<AppendMessageBegin>(stretch.steps.back());
+    message.size = announced->size;
+    message.sync = announced->sync;
+    message.binary = announced->binary;
+  }
+  for (auto& step : stretch.steps) {
+    std::visit([this](auto& one) { Emit(std::move(one)); }, step);
+  }
+  if (announced != nullptr && stretch.literal == AppendLiteral::kText) {
+    Emit(CatenateText{announced->size, announced->sync, announced->binary});
+  }
+  place_ = stretch.place;
 }
 
 void CommandReader::BeginOctets(State state, std::uint64_t size) {
@@ -395,7 +419,8 @@ void CommandReader::BeginCommand() {
   state_ = State::kLine;
   discarding_ = false;
   in_append_ = false;
-  closing_ = false;
+  replacing_ = false;
+  place_ = AppendPlace::kStart;
   mailbox_at_.reset();
   literal_bytes_ = 0;
   remaining_ = 0;

@@ -20,6 +20,7 @@
 #include "server/imap/command.h"
 #include "server/imap/command_text.h"
 #include "server/imap/events.h"
+#include "server/imap/parse_append.h"
 #include "server/imap/parser.h"
 
 namespace twinspool::imap {
@@ -63,7 +64,8 @@ class CommandReader {
   /// One line per call. Call between two commands only, i.e. after CommandReady or RawLine.
   void ReadRawLine() { raw_line_ = true; }
 
-  /// Refuses the literal just announced by NeedContinuation, AppendBegin or AppendMessageBegin:
+  /// Refuses the literal just announced by NeedContinuation, AppendBegin, AppendMessageBegin or
+  /// CatenateText:
   /// called before Next is called again and in place of writing "+". The command is over, the
   /// caller answers it. Octets of a non-synchronizing literal are skipped.
   void RefuseLiteral();
@@ -100,13 +102,15 @@ class CommandReader {
   void OnLine(std::string line);
   void OnAnnouncement(const Announcement& announced);
   void OnLiteral(const Announcement& announced);
-  void OnMessageLiteral(const Announcement& announced);
+  void OnAppendLiteral(const Announcement& announced);
+  void OnAppendEnd();
+  Result<AppendStretch> NextStretch(bool literal_follows);
+  /// Hands out what an APPEND says up to its next literal, or its end.
+  void EmitStretch(AppendStretch stretch, const Announcement* announced);
   void OnCommandEnd();
   std::optional<Announcement> FindAnnouncement(std::size_t line_begin) const;
-  /// Whether the literal announced at the end of text_ is a message of APPEND.
-  bool AnnouncesMessage(const Announcement& announced);
-  /// Takes the ')' behind a message that was sent as UTF8; false: it is missing.
-  bool TakeClosing();
+  /// Whether the literal announced at the end of text_ stands behind the mailbox of an APPEND.
+  bool InAppend(const Announcement& announced);
 
   void Emit(Event event) { events_.push_back(std::move(event)); }
   void EmitFatal(std::string text);
@@ -142,11 +146,11 @@ class CommandReader {
   CommandText text_;        // the command, or of an APPEND what follows the last message
   bool in_append_ = false;  // AppendBegin was handed out
   bool replacing_ = false;  // for REPLACE
-  bool closing_ = false;    // a ')' is to follow the message: it was sent as UTF8 (RFC 6855 §4)
+  AppendPlace place_ = AppendPlace::kStart;
   /// AppendMailboxAt of the command, once a literal made it matter.
   std::optional<std::optional<std::size_t>> mailbox_at_;
   std::string append_tag_;
-  std::deque<Event> events_;  // at most a few
+  std::deque<Event> events_;  // at most a few, or the pieces that one line names
 };
 
 }  // namespace twinspool::imap

@@ -216,6 +216,34 @@ void AppendSpecialUse(std::string* out, SpecialUse use) {
   }
 }
 
+std::optional<SpecialUse> ReadSpecialUse(std::string_view text) {
+  SpecialUse uses = 0;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    const std::string_view word = text.substr(0, end);
+    const auto* known =
+        std::find_if(std::begin(kUseNames), std::end(kUseNames),
+                     [&](const BitName& one) { return EqualsIgnoreCase(one.name, word); });
+    if (known == std::end(kUseNames) && !word.empty()) {
+      return std::nullopt;
+    }
+    uses = static_cast<SpecialUse>(word.empty() ? uses : uses | known->bit);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return uses;
+}
+
+void AppendListLine(std::string* out, std::string_view attributes, std::string_view name,
+                    std::string_view old_name, bool utf8_names) {
+  ((*out += "* LIST (") += attributes) += ") \"/\" ";
+  AppendMailbox(out, name, utf8_names);
+  if (!old_name.empty()) {
+    AppendMailbox(&(*out += " (\"OLDNAME\" ("), old_name, utf8_names);
+    *out += "))";
+  }
+  *out += "\r\n";
+}
+
 void AppendSet(std::string* out, const UidSet& set) {
   bool first = true;
   for (const UidRange& range : set.ranges()) {
@@ -244,6 +272,12 @@ void AppendInternalDate(std::string* out, std::int64_t seconds, std::int16_t zon
   out->push_back('"');
   AppendDateTime(out, {seconds, zone_minutes});
   out->push_back('"');
+}
+
+std::string TooManyMessages() {
+  std::string text = "[MESSAGELIMIT ";
+  AppendNumber(&text, limits::kAtomicMessagesMax);
+  return text + "] Too many messages for one command; nothing was done";
 }
 
 void AppendStatusLine(std::string* out, std::string_view tag, Condition condition,

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,11 @@ void AppendPermanentFlags(std::string* out, const std::vector<std::string>& keyw
                           Rights rights);
 /// "\Sent" and the like, separated by spaces, nothing around.
 void AppendSpecialUse(std::string* out, SpecialUse use);
+/// What AppendSpecialUse writes, in any case and order; nothing: there is another word in it.
+std::optional<SpecialUse> ReadSpecialUse(std::string_view text);
+/// "* LIST (attributes) "/" name" CRLF, with the OLDNAME of RFC 9051 §6.3.9.7 unless it is empty.
+void AppendListLine(std::string* out, std::string_view attributes, std::string_view name,
+                    std::string_view old_name, bool utf8_names);
 
 /// "1:3,7"; nothing for the empty set.
 void AppendSet(std::string* out, const UidSet& set);
@@ -61,6 +67,10 @@ enum class Condition { kOk, kNo, kBad, kBye };
 /// text is made safe: other than printable ASCII becomes '?', its length is bounded.
 void AppendStatusLine(std::string* out, std::string_view tag, Condition condition,
                       std::string_view code, std::string_view text);
+
+/// "[MESSAGELIMIT n] " and why: a command that is all or nothing names more messages than it may
+/// (RFC 9738).
+std::string TooManyMessages();
 
 /// What kNotFound means to the command at hand.
 enum class Missing {

@@ -29,6 +29,7 @@ int CostOf(SearchOp op) {
     case SearchOp::kLarger:
     case SearchOp::kSmaller:
     case SearchOp::kEmailId:
+    case SearchOp::kThreadId:
     case SearchOp::kSavedBefore:
     case SearchOp::kSavedOn:
     case SearchOp::kSavedSince:
@@ -89,6 +90,7 @@ Result<SearchProgram> SearchProgram::Prepare(const cmd::Search& command, const S
 void SearchProgram::Note(SearchOp op) {
   needs_record_ = needs_record_ || CostOf(op) == kRecordCost;
   needs_text_ = needs_text_ || CostOf(op) == kTextCost;
+  needs_thread_ = needs_thread_ || op == SearchOp::kThreadId;
   uses_modseq_ = uses_modseq_ || op == SearchOp::kModseq;
 }
 
@@ -188,8 +190,7 @@ Truth SearchProgram::JudgeIndex(const Node& node, const IndexEntry& entry) {
       return Of(entry.modseq.value() >= node.number);
     case SearchOp::kNew:
     case SearchOp::kRecent:
-    case SearchOp::kThreadId:
-      return Truth::kFalse;  // \Recent is not kept, threads have no ids
+      return Truth::kFalse;  // \Recent is not kept
     default:
       return Truth::kTrue;  // ALL, OLD
   }
@@ -225,6 +226,8 @@ Truth SearchProgram::JudgeRecord(const Node& node, const SearchFacts& facts) {
       return Of(record.size > node.number);
     case SearchOp::kSmaller:
       return Of(record.size < node.number);
+    case SearchOp::kThreadId:
+      return Of(facts.thread_id == node.key);
     default:
       return Of(EmailIdText(record.guid) == node.key);
   }

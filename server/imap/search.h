@@ -27,6 +27,8 @@ struct SearchFacts {
   const MessageRecord* record = nullptr;
   /// The Date: field; `record` there and this empty: the message has none that can be read.
   std::optional<mime::Date> sent;
+  /// THREADID; good with `record` when the program needs_thread().
+  std::string thread_id;
   /// The header at least; the whole message when the program needs_text().
   const std::string* octets = nullptr;
   /// Made from the octets when first needed.
@@ -45,10 +47,14 @@ class SearchProgram {
   /// Some key asks for the record or the Date: field; for the text.
   bool needs_record() const { return needs_record_; }
   bool needs_text() const { return needs_text_; }
+  /// THREADID is among the keys.
+  bool needs_thread() const { return needs_thread_; }
   /// MODSEQ is among the keys: the answer carries the highest one (RFC 7162 §3.1.5).
   bool uses_modseq() const { return uses_modseq_; }
   /// Only these UIDs can match.
   const UidSet& scope() const { return scope_; }
+  /// Only those of `uids` are to be judged.
+  void Restrict(const UidSet& uids) { scope_ = scope_.Intersect(uids); }
 
  private:
   struct Node {
@@ -79,6 +85,7 @@ class SearchProgram {
   UidSet scope_;
   bool needs_record_ = false;
   bool needs_text_ = false;
+  bool needs_thread_ = false;
   bool uses_modseq_ = false;
 };
 

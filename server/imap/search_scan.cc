@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "server/imap/answers.h"
 #include "server/mime/header.h"
 #include "server/mime/summary.h"
 #include "server/mime/text.h"
@@ -96,6 +97,9 @@ void SearchScan::OnRecords(const Result<FetchBatch>& batch) {
     if (summary.ok()) {
       facts.record = &message.record;
       facts.sent = summary->date;
+      if (program_.needs_thread()) {
+        facts.thread_id = ThreadIdText(message.record.guid, summary->sort);
+      }
       Weigh(facts, &unread_);
     } else {
       unread_.Add(message.uid);
@@ -227,6 +231,9 @@ void SearchScan::JudgeMessage(const FetchedMessage& message) {
   const std::string_view header = octets.substr(0, mime::HeaderBlockLength(octets));
   if (const std::optional<mime::HeaderField> date = mime::FindField(header, "Date")) {
     facts.sent = mime::ParseDate(mime::Unfold(date->value));
+  }
+  if (program_.needs_thread()) {
+    facts.thread_id = ThreadIdText(message.record.guid, mime::ReadSortFields(header));
   }
   UidSet never_open;
   Weigh(facts, &never_open);

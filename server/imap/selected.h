@@ -12,6 +12,7 @@
 // Thread-compatible.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -89,6 +90,8 @@ class SelectedView {
     return TakeRest(batch);
   }
 
+  /// Changes of flags were taken and not told: their modseqs are not announced either.
+  void HoldModseq(Modseq before) { held_modseq_ = held_modseq_ ? held_modseq_ : before; }
   /// Expunges to tell now, in a place where the protocol allows it; they leave the picture.
   ExpungeNews TakeExpunges();
   /// The number for an EXISTS response, when it is not the one told before.
@@ -105,7 +108,10 @@ class SelectedView {
   /// Everything up to this modseq was seen by this session's syncs.
   Modseq view_modseq() const { return seen_modseq_; }
   /// Highest modseq that may be announced: everything up to it has been told.
-  Modseq told_modseq() const { return gone_.empty() ? seen_modseq_ : told_modseq_; }
+  Modseq told_modseq() const {
+    const Modseq told = gone_.empty() ? seen_modseq_ : told_modseq_;
+    return held_modseq_ ? std::min(told, *held_modseq_) : told;
+  }
 
  private:
   void Learn(Uid uid);
@@ -124,6 +130,7 @@ class SelectedView {
   std::uint32_t newest_ = 0;  // largest UID ever seen here
   UidSet gone_;               // subset of known_
   Modseq seen_modseq_;
+  std::optional<Modseq> held_modseq_;
   Modseq told_modseq_;  // while gone_ is not empty: what was told before its first member
   /// A sync under way: where it goes on, and what its first batch said.
   Uid sync_from_{1};

@@ -26,6 +26,8 @@ struct SyncStyle {
   std::vector<std::pair<UidSet, Modseq>> own;
   /// .SILENT: flags of own changes are not told; their MODSEQ still is once CONDSTORE is in use.
   bool own_silent = false;
+  /// Flags that others changed are told, too.
+  bool flags = true;
 };
 
 /// Tells a keyword table that has grown, as FLAGS and PERMANENTFLAGS: a keyword is named before a

@@ -68,6 +68,9 @@ std::unique_ptr<Task> Run(Core& core, cmd::Copy command);
 std::unique_ptr<Task> Run(Core& core, cmd::Expunge command);
 // cmd_search.cc
 std::unique_ptr<Task> Run(Core& core, cmd::Search command);
+std::unique_ptr<Task> Run(Core& core, const cmd::CancelUpdate& command);
+// cmd_notify.cc
+std::unique_ptr<Task> Run(Core& core, cmd::Notify command);
 // cmd_multisearch.cc
 std::unique_ptr<Task> Run(Core& core, cmd::MultiSearch command);
 // cmd_sort.cc

@@ -138,6 +138,12 @@ CommandTraits Of(const cmd::Sort& command) {
 CommandTraits Of(const cmd::Thread& command) {
   return Selected(command.search.uid ? "UID THREAD" : "THREAD", !command.search.uid, false);
 }
+CommandTraits Of(const cmd::CancelUpdate&) {
+  return Selected("CANCELUPDATE", false, false);
+}
+CommandTraits Of(const cmd::Notify&) {
+  return Syncing(AfterLogin("NOTIFY"));
+}
 CommandTraits Of(const cmd::Fetch& command) {
   return Selected(command.uid ? "UID FETCH" : "FETCH", !command.uid, false);
 }

@@ -128,9 +128,8 @@ Result<bool> HasOwnSeen(const MailboxRef& mailbox, const MiscGetter& get) {
   if (mailbox.own()) {
     return false;
   }
-  ASSIGN_OR_RETURN(const auto row,
-                   get(MiscKey(mailbox.owner, proto::MiscItem::ANNOTATION,
-                               AnnotationKey(mailbox.id, limits::kSharedSeenEntry))));
+  ASSIGN_OR_RETURN(const auto row, get(MiscKey(mailbox.owner, proto::MiscItem::ANNOTATION,
+                                               AnnotationKey(mailbox.id, kSharedSeenEntry))));
   if (!row) {
     return true;
   }

@@ -75,7 +75,7 @@ Rights RightToSet(std::string_view entry) {
   if (entry.starts_with(kPrivate)) {
     return kRightRead;
   }
-  const bool settles = entry == limits::kSharedSeenEntry || entry == kNoExpireEntry;
+  const bool settles = entry == kSharedSeenEntry || entry == kNoExpireEntry;
   return settles ? kRightAdminister : kRightWrite;
 }
 

@@ -18,10 +18,6 @@ namespace twinspool::store {
 
 class Engine;
 
-/// With the value "true" a mailbox keeps what was expunged in it, and itself when it is deleted,
-/// whatever the retention says. Takes kRightAdminister.
-inline constexpr char kNoExpireEntry[] = "/shared/vendor/twinspool/no-expire";
-
 /// Key of a row of misc, without user and kind; `stored` as StoredEntry has it.
 std::string AnnotationKey(MailboxId mailbox, std::string_view stored);
 /// The name under which an entry is kept: private ones of a viewer who is not the owner carry his
@@ -31,7 +27,7 @@ std::string StoredEntry(const MailboxRef& mailbox, std::string_view entry);
 std::optional<std::string> VisibleEntry(const MailboxRef& mailbox, std::string_view stored);
 
 /// Sets and (without a value) removes entries, all or none; what changes nothing writes nothing.
-/// Shared entries take kRightWrite (limits::kSharedSeenEntry kRightAdminister), private ones
+/// Shared entries take kRightWrite (kSharedSeenEntry kRightAdminister), private ones
 /// kRightRead. kNotFound: no such mailbox; kLimit: more than limits::kAnnotationsPerMailboxMax
 /// entries.
 Status SetAnnotations(StoreTxn& txn, const MailboxRef& mailbox,

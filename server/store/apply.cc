@@ -283,10 +283,7 @@ Status Applier::ApplyToken(const proto::TokenItem& item) {
 
 // --- digests of a frame
 
-namespace {
-
-/// The mailbox that an item touches; nil: the user's own part.
-MailboxId TouchedMailbox(const proto::ChangeItem& item) {
+MailboxId ItemMailbox(const proto::ChangeItem& item) {
   switch (item.kind_case()) {
     case proto::ChangeItem::kMailbox:
       return MailboxId::FromBytes(item.mailbox().mailbox_id());
@@ -303,8 +300,6 @@ MailboxId TouchedMailbox(const proto::ChangeItem& item) {
   }
 }
 
-}  // namespace
-
 void TouchedOrder::Add(const TouchedDigest& touched) {
   const bool added = touched.mailbox.nil()
                          ? users_.try_emplace(touched.user, order_.size()).second
@@ -316,12 +311,12 @@ void TouchedOrder::Add(const TouchedDigest& touched) {
 
 void TouchedOrder::Add(const proto::UserChanges& changes) {
   const UserId user = UserId::FromBytes(changes.user_id());
-  const auto own = [](const proto::ChangeItem& item) { return TouchedMailbox(item).nil(); };
+  const auto own = [](const proto::ChangeItem& item) { return ItemMailbox(item).nil(); };
   if (std::any_of(changes.items().begin(), changes.items().end(), own)) {
     Add({user, MailboxId()});
   }
   for (const proto::ChangeItem& item : changes.items()) {
-    if (const MailboxId mailbox = TouchedMailbox(item); !mailbox.nil()) {
+    if (const MailboxId mailbox = ItemMailbox(item); !mailbox.nil()) {
       Add({user, mailbox});
     }
   }

@@ -57,6 +57,9 @@ Status Apply(const proto::UserChanges& changes, const ApplyOptions& options, Hea
 /// deleted mailboxes are.
 bool OnlyHeaderLeft(const HeadUser& user);
 
+/// The mailbox that an item touches; nil: the user's own part.
+MailboxId ItemMailbox(const proto::ChangeItem& item);
+
 /// A digest that a frame carries: a mailbox's, or with a nil mailbox the user's own part.
 struct TouchedDigest {
   UserId user;

@@ -207,13 +207,7 @@ void CommitPipeline::Commit(std::vector<Waiting> group) {
   for (Waiting& waiting : group) {
     durable.users.push_back(waiting.txn.user);
     durable.bytes += waiting.txn.bytes();
-    for (const auto& [object, digest] : waiting.txn.digests) {
-      if (!object.mailbox.nil()) {
-        durable.touched.push_back(object.mailbox);
-      }
-    }
-    durable.touched.insert(durable.touched.end(), waiting.txn.woken.begin(),
-                           waiting.txn.woken.end());
+    durable.news.Append(std::move(waiting.txn.news));
     std::move(waiting.txn.pages.begin(), waiting.txn.pages.end(),
               std::back_inserter(durable.pages));
     rows.Append(std::move(waiting.txn.rows));

@@ -22,6 +22,7 @@
 #include "replica/ports.h"
 #include "server/store/apply.h"
 #include "server/store/changed_pages.h"
+#include "server/store/commit_news.h"
 #include "server/store/row_batch.h"
 #include "server/store/visibility.h"
 
@@ -38,7 +39,7 @@ struct QueuedTxn {
   /// Digests after, in the order of Frame.digests.
   std::vector<std::pair<TouchedDigest, DigestBytes>> digests;
   std::vector<PageChange> pages;
-  std::vector<MailboxId> woken;  // mailboxes that changed for some viewers alone
+  CommitNews news;
   std::uint32_t items = 0;
   UserId user;
 

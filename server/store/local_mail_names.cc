@@ -74,10 +74,9 @@ void LocalMailStore::DeleteMailbox(UserId user, std::string name, Done<Unit> don
     if (!place.ok()) {
       return end(place.status());
     }
-    NamesTxn<Unit>(path_, place->owner, place->viewer, end,
-                   [&](MailboxWriter& writer) {
-                     return ToUnit(writer.Delete(place->name, options_.delete_with_children));
-                   });
+    NamesTxn<Unit>(path_, place->owner, place->viewer, end, [&](MailboxWriter& writer) {
+      return ToUnit(writer.Delete(place->name, options_.delete_with_children));
+    });
   });
 }
 
@@ -131,6 +130,18 @@ void LocalMailStore::SetAnnotations(MailboxRef mailbox, std::vector<Annotation> 
                       return ToUnit(store::SetAnnotations(txn, mailbox, changes));
                     });
                   });
+}
+
+void LocalMailStore::SetSpecialUse(UserId user, MailboxId mailbox, SpecialUse use,
+                                   std::vector<Annotation> changes, Done<Unit> done) {
+  PostWrite<Unit>(std::move(done), [this, user, mailbox, use,
+                                    changes = std::move(changes)](const Done<Unit>& end) {
+    RunTxn<Unit>(path_, user, Admission::kSmall, end, [&](StoreTxn& txn) -> Result<Unit> {
+      TRY(store::SetAnnotations(txn, {user, mailbox}, changes));
+      TRY(MailboxWriter(txn, path_.random, user).SetUse(mailbox, use));
+      return Unit{};
+    });
+  });
 }
 
 void LocalMailStore::GetAcl(MailboxRef mailbox, Done<std::vector<AclEntry>> done) {

@@ -152,4 +152,8 @@ std::unique_ptr<Watch> LocalMailStore::WatchMailbox(MailboxRef mailbox,
   return path_.visibility.watchers().Add(mailbox.id, std::move(wake));
 }
 
+std::unique_ptr<UserWatch> LocalMailStore::WatchUser(UserId user, std::function<void()> wake) {
+  return path_.visibility.watchers().AddUser(user, std::move(wake));
+}
+
 }  // namespace twinspool::store

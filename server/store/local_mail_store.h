@@ -68,6 +68,8 @@ class LocalMailStore final : public MailStore {
   void SetAcl(MailboxRef mailbox, std::string identifier, RightsChange change, Rights rights,
               Done<Unit> done) override;
   void GetQuota(UserId owner, Done<QuotaState> done) override;
+  void SetSpecialUse(UserId user, MailboxId mailbox, SpecialUse use,
+                     std::vector<Annotation> changes, Done<Unit> done) override;
   void ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexBatch> done) override;
   void ReadUids(MailboxRef mailbox, Uid from, Done<UidBatch> done) override;
   void Fetch(MailboxRef mailbox, FetchRequest request, Done<FetchBatch> done) override;
@@ -84,6 +86,7 @@ class LocalMailStore final : public MailStore {
   void Move(MailboxRef from, UidSet uids, MailboxRef to, Done<CopyResult> done) override;
   void Deliver(DeliverRequest request, Done<DeliverResult> done) override;
   std::unique_ptr<Watch> WatchMailbox(MailboxRef mailbox, std::function<void()> wake) override;
+  std::unique_ptr<UserWatch> WatchUser(UserId user, std::function<void()> wake) override;
   Status Serving() override;
   std::uint64_t message_bytes_max() const override { return options_.message_bytes_max; }
 

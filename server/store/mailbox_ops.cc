@@ -250,7 +250,8 @@ Result<std::vector<MailboxWriter::Moving>> MailboxWriter::Subtree(const std::str
   return moving;
 }
 
-Status MailboxWriter::MoveOne(MailboxId id, const std::string& target) {
+Status MailboxWriter::MoveOne(MailboxId id, const std::string& target,
+                              std::optional<SpecialUse> use) {
   ASSIGN_OR_RETURN(const HeadMailbox* mailbox, txn_.edit().Mailbox(user_, id));
   ASSIGN_OR_RETURN(const Modseq modseq, txn_.NextModseq(user_));
   proto::MailboxHeader header = mailbox->header->decoded;
@@ -261,6 +262,7 @@ Status MailboxWriter::MoveOne(MailboxId id, const std::string& target) {
     header.mutable_name_history()->erase(header.name_history().begin());
   }
   header.set_name(target);
+  header.set_special_use(use.value_or(static_cast<SpecialUse>(header.special_use())));
   AddMailboxItem(txn_, user_, id, modseq, header);
   return OkStatus();
 }
@@ -302,6 +304,18 @@ Result<MailboxId> MailboxWriter::RenewInbox() {
   item->set_modseq(modseq.value());
   item->set_header(header.SerializeAsString());
   return inbox.ref.id;
+}
+
+Status MailboxWriter::SetUse(MailboxId id, SpecialUse use) {
+  ASSIGN_OR_RETURN(const HeadMailbox* mailbox, LiveMailbox(txn_, {user_, id}));
+  if (mailbox->header->decoded.special_use() == use) {
+    return OkStatus();
+  }
+  ASSIGN_OR_RETURN(const Modseq modseq, txn_.NextModseq(user_));
+  proto::MailboxHeader header = mailbox->header->decoded;
+  header.set_special_use(use);
+  AddMailboxItem(txn_, user_, id, modseq, header);
+  return OkStatus();
 }
 
 Status MailboxWriter::Subscribe(const std::string& name, bool subscribed) {

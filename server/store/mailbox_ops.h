@@ -47,6 +47,8 @@ class MailboxWriter {
   /// may not rename INBOX.
   Status Rename(const std::string& from, const std::string& to);
   Status Subscribe(const std::string& name, bool subscribed);
+  /// kNotFound: no such mailbox.
+  Status SetUse(MailboxId mailbox, SpecialUse use);
   /// Adds one mailbox without looking at names, e.g. for a user who is being made. `first_validity`
   /// is the lowest UIDVALIDITY to give.
   Result<MailboxState> Make(const std::string& name, SpecialUse use, std::uint32_t first_validity);
@@ -55,8 +57,8 @@ class MailboxWriter {
   Status Undelete(MailboxId id, const std::string& name);
   /// Tombstones a mailbox.
   Status MakeTombstone(const HeadMailbox& mailbox);
-  /// Gives one mailbox another name, without looking at names.
-  Status MoveOne(MailboxId id, const std::string& target);
+  /// Gives one mailbox another name, without looking at names, and a special use if one is given.
+  Status MoveOne(MailboxId id, const std::string& target, std::optional<SpecialUse> use = {});
   /// A new, empty INBOX, the old one having another name now.
   Result<MailboxId> RenewInbox();
   /// kLimit unless the user may have so many mailboxes more.

@@ -119,7 +119,7 @@ Result<std::vector<ExpungedMessage>> Recovery::ListExpunged(const MailboxRef& ma
       Family::kIndex,
       {PageKey(mailbox.id, from.value() >> kPageBits), PrefixEnd(mailbox.id.bytes())},
       view->snapshot.get());
-  for (it.SeekToFirst(); it.Valid() && found.size() < kExpungedListedMax; it.Next()) {
+  for (it.SeekToFirst(); it.Valid() && found.size() < limits::kExpungedListedMax; it.Next()) {
     const std::uint32_t page = PageOfPageKey(it.key()).value_or(0);
     PageScanner scanner(it.value());
     EntryView entry;

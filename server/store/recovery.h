@@ -17,9 +17,6 @@
 
 namespace twinspool::store {
 
-/// Messages that one call lists.
-inline constexpr std::size_t kExpungedListedMax = 10'000;
-
 struct ExpungedMessage {
   Uid uid;
   std::int64_t expunged_s = 0;  // seconds since 1970
@@ -38,7 +35,7 @@ class Recovery {
  public:
   explicit Recovery(const WritePath& path) : path_(path) {}
 
-  /// Rising; at most kExpungedListedMax, from `from` on.
+  /// Rising; at most limits::kExpungedListedMax, from `from` on.
   Result<std::vector<ExpungedMessage>> ListExpunged(const MailboxRef& mailbox, Uid from);
   /// Those of `uids` (nothing: all) that are expunged and not purged yet. Answers how many. A
   /// message whose octets are in the mailbox already stays away.

@@ -47,6 +47,13 @@ class MailboxReturn {
     }
     bool made() const { return item.base_header().empty(); }
     bool deleted() const { return after.deleted_modseq() != 0; }
+    bool renamed() const { return before.name() != after.name(); }
+    /// The special use to give to the mailbox as it is now; nothing: it stays.
+    std::optional<SpecialUse> UseFor(const HeadMailbox& mailbox) const {
+      const bool ours = before.special_use() != after.special_use() &&
+                        mailbox.header->decoded.special_use() == before.special_use();
+      return ours ? std::optional(static_cast<SpecialUse>(after.special_use())) : std::nullopt;
+    }
 
     const proto::GiveBack& item;
     const MailboxId id;
@@ -58,7 +65,7 @@ class MailboxReturn {
   Status FreeOldName(const proto::GiveBack& item) {
     const Change change(item);
     ASSIGN_OR_RETURN(const auto known, memory_.Recall(item.token()));
-    if (known || !change.whole || change.made() || change.deleted()) {
+    if (known || !change.whole || change.made() || change.deleted() || !change.renamed()) {
       return OkStatus();
     }
     ASSIGN_OR_RETURN(const HeadMailbox* mailbox, txn_.edit().Mailbox(user_, change.id));
@@ -80,7 +87,8 @@ class MailboxReturn {
     }
     ASSIGN_OR_RETURN(proto::GivenBack outcome, change.made()      ? Make(change)
                                                : change.deleted() ? Delete(change)
-                                                                  : Rename(change));
+                                               : change.renamed() ? Rename(change)
+                                                                  : Reuse(change));
     TRY(memory_.Remember(outcome));
     return outcome;
   }
@@ -129,6 +137,23 @@ class MailboxReturn {
     return outcome;
   }
 
+  /// Its special use alone was changed.
+  Result<proto::GivenBack> Reuse(const Change& change) {
+    ASSIGN_OR_RETURN(const HeadMailbox* mailbox, txn_.edit().Mailbox(user_, change.id));
+    if (!mailbox->exists()) {
+      return MakeOutcome(change.item, "the mailbox is gone");
+    }
+    const std::optional<SpecialUse> use = change.UseFor(*mailbox);
+    if (!use) {
+      return MakeOutcome(change.item, "its special use was changed meanwhile", true);
+    }
+    TRY(writer_.SetUse(change.id, *use));
+    proto::GivenBack outcome = MakeOutcome(change.item, "its special use was set");
+    outcome.set_stored(true);
+    outcome.set_mailbox_id(std::string(change.id.bytes()));
+    return outcome;
+  }
+
   Result<proto::GivenBack> Rename(const Change& change) {
     ASSIGN_OR_RETURN(const HeadMailbox* mailbox, txn_.edit().Mailbox(user_, change.id));
     if (!mailbox->exists()) {
@@ -159,7 +184,8 @@ class MailboxReturn {
     ASSIGN_OR_RETURN(const HeadUser* user, txn_.edit().User(user_));
     const bool inbox = user->header->decoded.inbox_id() == change.id.bytes();
     TRY(MakeParents(target));
-    TRY(writer_.MoveOne(change.id, target));
+    ASSIGN_OR_RETURN(const HeadMailbox* mailbox, txn_.edit().Mailbox(user_, change.id));
+    TRY(writer_.MoveOne(change.id, target, change.UseFor(*mailbox)));
     names_[target] = change.id;
     if (inbox) {
       ASSIGN_OR_RETURN(names_["INBOX"], writer_.RenewInbox());

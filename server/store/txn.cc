@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "common/limits.h"
-#include "server/store/access.h"
 #include "server/store/commit_pipeline.h"
 #include "server/store/visibility.h"
 
@@ -96,6 +95,7 @@ Status StoreTxn::ApplyAll(QueuedTxn* queued) {
   for (const proto::UserChanges& changes : changes_) {
     TRY(Apply(changes, options, edit_, &result));
     order.Add(changes);
+    queued->news.Add(changes);
     queued->changes.push_back(serving_->keep_outbox ? changes.SerializeAsString() : "");
   }
   for (const TouchedDigest& touched : order.order()) {
@@ -105,20 +105,6 @@ Status StoreTxn::ApplyAll(QueuedTxn* queued) {
   queued->outbox_items = std::move(result.outbox_items);
   queued->items = result.item_count;
   return OkStatus();
-}
-
-std::vector<UserId> StoreTxn::NoteSmallRows(QueuedTxn* queued) const {
-  std::vector<UserId> granting;
-  for (const proto::UserChanges& changes : changes_) {
-    for (const proto::ChangeItem& item : changes.items()) {
-      if (item.misc().kind() == proto::MiscItem::ACL) {
-        granting.push_back(UserId::FromBytes(changes.user_id()));
-      } else if (item.misc().kind() == proto::MiscItem::SEEN_PAGE) {
-        queued->woken.push_back(MailboxOfMiscKey(item.misc().key()).value_or(MailboxId()));
-      }
-    }
-  }
-  return granting;
 }
 
 Result<Ticket> StoreTxn::Commit() {
@@ -138,7 +124,7 @@ Result<Ticket> StoreTxn::Commit() {
   TRY(ApplyAll(&queued));
   edit_.AppendRows(&queued.rows);
   queued.pages = edit_.PageChanges();
-  const std::vector<UserId> granting = NoteSmallRows(&queued);
+  const std::vector<UserId> granting = std::move(queued.news.granting);
   path_.visibility.AddPending(user_, queued.bytes());
   const Ticket ticket = path_.pipeline.Enqueue(std::move(queued));
   for (const UserId owner : granting) {

@@ -103,8 +103,6 @@ class StoreTxn {
 
  private:
   Status ApplyAll(QueuedTxn* queued);
-  /// What others must be told of beside the digests: seen marks and rights.
-  std::vector<UserId> NoteSmallRows(QueuedTxn* queued) const;
 
   const WritePath& path_;
   const Effort effort_;

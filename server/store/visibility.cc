@@ -107,7 +107,7 @@ void VisibilityControl::TakeWaitersLocked(Ticket ticket, const Status& status, F
 
 void VisibilityControl::AdvanceTo(CommitSeq seq) {
   Functions functions;
-  std::vector<MailboxId> touched;
+  CommitNews news;
   SnapshotPtr old;  // released outside the lock
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -116,7 +116,7 @@ void VisibilityControl::AdvanceTo(CommitSeq seq) {
     while (!unacked_.empty() && unacked_.front().seq <= seq) {
       DurableGroup& group = unacked_.front();
       next = std::make_shared<View>(View{std::move(group.snapshot), group.seq, group.last_ticket});
-      touched.insert(touched.end(), group.touched.begin(), group.touched.end());
+      news.Append(std::move(group.news));
       ReleaseLocked(group);
       unacked_.pop_front();
     }
@@ -127,9 +127,7 @@ void VisibilityControl::AdvanceTo(CommitSeq seq) {
       old = view_->snapshot;
     }
     view_ = next;
-    std::sort(touched.begin(), touched.end());
-    touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
-    functions.push_back([this, mailboxes = std::move(touched)] { watchers_.Wake(mailboxes); });
+    functions.push_back([this, news = std::move(news)] { watchers_.Wake(news); });
     TakeWaitersLocked(next->ticket, OkStatus(), &functions);
   }
   runner_.Run(std::move(functions));

@@ -22,6 +22,7 @@
 #include "common/status.h"
 #include "common/types.h"
 #include "server/store/changed_pages.h"
+#include "server/store/commit_news.h"
 #include "server/store/grants.h"
 #include "server/store/head.h"
 #include "server/store/serial_runner.h"
@@ -44,7 +45,7 @@ struct DurableGroup {
   CommitSeq seq;
   Ticket last_ticket;
   SnapshotPtr snapshot;
-  std::vector<MailboxId> touched;
+  CommitNews news;
   std::vector<PageChange> pages;
   /// Writes of this group, for the bounds on what is pending.
   std::vector<UserId> users;

@@ -1,4 +1,4 @@
-// Watchers: who wants to hear of which mailbox.
+// Watchers: who wants to hear of which mailbox, and of which user's mail altogether.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 
 #include "common/types.h"
 #include "server/mail_store.h"
+#include "server/store/commit_news.h"
 
 namespace twinspool::store {
 
@@ -19,18 +20,25 @@ class Watchers {
   Watchers() : table_(std::make_shared<Table>()) {}
 
   std::unique_ptr<Watch> Add(MailboxId mailbox, std::function<void()> wake);
-  /// Calls everyone who watches one of these, with no lock held.
-  void Wake(const std::vector<MailboxId>& mailboxes);
+  std::unique_ptr<UserWatch> AddUser(UserId user, std::function<void()> wake);
+  /// Calls everyone whom this concerns, each at most once, with no lock held.
+  void Wake(const CommitNews& news);
   void WakeAll();
 
  private:
   using WakePtr = std::shared_ptr<const std::function<void()>>;
+  class Gathered;
   struct Table {
     std::mutex mutex;
     std::uint64_t next = 1;
     std::unordered_map<MailboxId, std::unordered_map<std::uint64_t, WakePtr>> by_mailbox;
+    std::unordered_map<UserId, std::unordered_map<std::uint64_t, std::shared_ptr<Gathered>>>
+        by_user;
   };
   class Registration;
+  class UserRegistration;
+
+  void GatherLocked(const CommitNews& news, std::vector<WakePtr>* wakes);
 
   std::shared_ptr<Table> table_;
 };

@@ -1,4 +1,5 @@
-"""Real clients across a failover: curl, imaplib, mbsync (isync), imapflow with QRESYNC."""
+"""Real clients across a failover: curl, imaplib (NOTIFY and CATENATE by hand), mbsync (isync),
+imapflow with QRESYNC."""
 import json
 import os
 import pathlib
@@ -83,6 +84,47 @@ SyncState *
         (home / "mail").mkdir(exist_ok=True)
         result = subprocess.run(["mbsync", "-c", str(home / "rc"), "all"], capture_output=True, text=True, check=False, timeout=120)
         self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_notify_and_catenate_before_and_after_a_switchover(self):
+        threads = self.watch_and_catenate("a", "b")
+        self.pair.ctl("a", "switchover")
+        self.pair.wait("b", "primary")
+        self.assertEqual(self.threads("b"), threads, "a thread has another id on the other node")
+        self.watch_and_catenate("b", "c")
+
+    def watch_and_catenate(self, node, name):
+        """What a session hears of another one, and a message made of parts of others."""
+        watcher = harness.login(self.pair, node)
+        watcher.sock.settimeout(30)
+        watcher.select("INBOX")
+        watcher.xatom("NOTIFY", "SET (selected (MessageNew (UID) MessageExpunge)) "
+                                "(personal (MessageNew MessageExpunge MailboxName))")
+        other = harness.login(self.pair, node)
+        box = f"News-{name}"
+        other.create(box)
+        self.assertEqual(watcher.readline(), f'* LIST (\\HasNoChildren) "/" {box}\r\n'.encode())
+        harness.append(other, "one", box)
+        self.assertEqual(watcher.readline(), f"* STATUS {box} (MESSAGES 1 UIDNEXT 2)\r\n".encode())
+        exists = int(other.select("INBOX")[1][0])
+        typ, data = other.xatom("APPEND", f'INBOX CATENATE (URL "/{box}/;UID=1" URL "/{box}/;UID=1/;SECTION=TEXT")')
+        self.assertEqual(typ, "OK", data)
+        self.assertEqual(watcher.readline(), f"* {exists + 1} EXISTS\r\n".encode())
+        self.assertRegex(watcher.readline(), rb"^\* \d+ FETCH \(UID \d+\)\r\n$")
+        octets = other.fetch(str(exists + 1), "(BODY.PEEK[])")[1][0][1]
+        self.assertEqual(octets, b"Subject: one\r\n\r\nbody of one\r\nbody of one\r\n")
+        typ, data = other.xatom("APPEND", f'INBOX CATENATE (URL "/{box}/;UID=2")')
+        self.assertEqual(typ, "NO")
+        self.assertIn(b"[BADURL", data[0])
+        other.logout()
+        watcher.logout()
+        return self.threads(node)
+
+    def threads(self, node):
+        client = harness.login(self.pair, node)
+        client.select("INBOX", readonly=True)
+        found = sorted(client.uid("FETCH", "1:30", "(THREADID)")[1])
+        client.logout()
+        return found
 
     def test_imapflow_resumes_with_qresync(self):
         node = shutil.which("node")

@@ -9,6 +9,7 @@
 #include "common/check.h"
 #include "common/utf8.h"
 #include "server/imap/date.h"
+#include "server/imap/imap_url.h"
 #include "server/imap/list_match.h"
 #include "server/imap/mutf7.h"
 #include "tests/imap/transcript.h"
@@ -47,6 +48,9 @@ void CheckTexts(std::string_view text) {
   const std::size_t half = text.size() / 2;
   const twinspool::imap::ListPattern pattern(text.substr(0, half));
   (void)pattern.Matches(text.substr(half));
+  const std::string_view line = text.substr(0, text.find('\n'));
+  (void)twinspool::imap::ParseImapUrl(line, std::nullopt);
+  (void)twinspool::imap::ParseImapUrl(line, "a/b");
   (void)twinspool::imap::ParseDate(text.substr(0, 11));
   (void)twinspool::imap::ParseDateTime(text.substr(0, 26));
 }

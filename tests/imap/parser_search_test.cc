@@ -56,7 +56,7 @@ TEST(ParserSearch, SaveAndPartial) {
             "a SEARCH esearch returns=32 partial=-1:100 program=(and (all))");
   for (const std::string options :
        {"PARTIAL", "PARTIAL 0:1", "PARTIAL 1", "PARTIAL 1:-1", "PARTIAL -1:1", "PARTIAL 1:2 ALL",
-        "PARTIAL 1:2 PARTIAL 1:2", "PARTIAL 1:*", "UPDATE", "SAVED"}) {
+        "PARTIAL 1:2 PARTIAL 1:2", "PARTIAL 1:*", "UPDATES", "SAVED"}) {
     EXPECT_TRUE(IsBad("a SEARCH RETURN (" + options + ") ALL")) << options;
   }
 }

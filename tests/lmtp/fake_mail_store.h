@@ -100,6 +100,10 @@ class FakeMailStore final : public MailStore {
   void GetAcl(MailboxRef, Done<std::vector<AclEntry>> d) override { d(None()); }
   void SetAcl(MailboxRef, std::string, RightsChange, Rights, Done<Unit> d) override { d(None()); }
   void GetQuota(UserId, Done<QuotaState> d) override { d(None()); }
+  void SetSpecialUse(UserId, MailboxId, SpecialUse, std::vector<Annotation>,
+                     Done<Unit> d) override {
+    d(None());
+  }
   void ReadIndex(MailboxRef, IndexQuery, Done<IndexBatch> d) override { d(None()); }
   void ReadUids(MailboxRef, Uid, Done<UidBatch> d) override { d(None()); }
   void Fetch(MailboxRef, FetchRequest, Done<FetchBatch> d) override { d(None()); }
@@ -117,6 +121,7 @@ class FakeMailStore final : public MailStore {
   std::unique_ptr<Watch> WatchMailbox(MailboxRef, std::function<void()>) override {
     return nullptr;
   }
+  std::unique_ptr<UserWatch> WatchUser(UserId, std::function<void()>) override { return nullptr; }
 
  private:
   struct Stage final : BodyStage {

@@ -136,6 +136,24 @@ TEST_F(GiveBackMailboxes, R12MarksOfViewersAreMergedAndR19RightsComeBack) {
   EXPECT_EQ((*acl)[0].identifier, "anyone");
 }
 
+TEST_F(GiveBackMailboxes, R15ASpecialUseIsSetAgainUnlessItWasChangedMeanwhile) {
+  const auto set = [&](StoreBox& box, MailboxId mailbox, SpecialUse use) {
+    return Await<Unit>(
+               [&](Done<Unit> done) { box.mail().SetSpecialUse(ann_.id, mailbox, use, {}, done); })
+        .ok();
+  };
+  const MailboxId c = old_.Create(ann_, "C")->ref.id;
+  Part();
+  ASSERT_TRUE(set(old_, a_.id, kUseFlagged) && set(old_, b_.id, kUseFlagged));
+  ASSERT_TRUE(set(old_, c, kUseAll) && old_.Rename(ann_, "C", "D").ok());
+  ASSERT_TRUE(set(now_, b_.id, kUseAll));
+  Return();
+  EXPECT_EQ(now_.Find(ann_, "A").use, kUseFlagged);
+  EXPECT_EQ(now_.Find(ann_, "B").use, kUseAll);
+  EXPECT_EQ(now_.Find(ann_, "D").use, kUseAll);
+  EXPECT_EQ(conflicts(), 1u);
+}
+
 TEST_F(GiveBackMailboxes, R15ARenameIsMadeAgain) {
   Part();
   ASSERT_TRUE(old_.Rename(ann_, "A", "Top/A2").ok());

@@ -284,7 +284,7 @@ class Shared {
     if (!Both(AnyUser(), AnyName(), &ours, &theirs)) {
       return;
     }
-    static const char* const kEntries[] = {"/private/a", "/shared/a", limits::kSharedSeenEntry};
+    static const char* const kEntries[] = {"/private/a", "/shared/a", kSharedSeenEntry};
     const std::vector<Annotation> changes = {
         {kEntries[random_() % 3], random_() % 2 == 0 ? std::optional("true") : std::nullopt}};
     const auto set = [&](const Side& side, const MailboxRef& ref) {

@@ -401,21 +401,6 @@ TEST_F(WriteRules, LongStoresAreCutAndReportEachPartsModseq) {
   EXPECT_EQ(box_->State(inbox_).exists, 0u);
 }
 
-TEST_F(WriteRules, WatchersWakeAfterTheChangeIsVisible) {
-  Start();
-  std::promise<int> seen;
-  std::atomic<bool> told{false};
-  const auto watch = box_->mail().WatchMailbox(inbox_, [&] {
-    if (!told.exchange(true)) {
-      const auto view = box_->path().visibility.view();
-      seen.set_value(static_cast<int>(view->seq.value()));
-    }
-  });
-  const CommitSeq before = box_->path().visibility.view()->seq;
-  ASSERT_TRUE(box_->Append(inbox_, "one").ok());
-  EXPECT_GT(seen.get_future().get(), static_cast<int>(before.value()));
-}
-
 TEST_F(WriteRules, SingleModeNumbersCommitsWithoutEntriesOrFrames) {
   BoxOptions options;
   options.keep_outbox = false;

@@ -207,6 +207,7 @@ MemoryMailStore::Mailbox& MemoryMailStore::Make(User& user, const std::string& n
   mailbox.keywords = std::make_shared<const std::vector<std::string>>();
   NextModseq(user, mailbox);
   user.names[name] = mailbox.id;
+  TellListing(user.ref.id);
   return user.mailboxes[mailbox.id] = std::move(mailbox);
 }
 
@@ -329,7 +330,8 @@ void MemoryMailStore::DeleteMailbox(UserId id, std::string name, Done<Unit> done
   const MailboxId mailbox = place->mailbox->id;
   place->user->names.erase(place->mailbox->name);
   place->user->mailboxes.erase(mailbox);
-  Wake(mailbox);
+  Wake(place->user->ref.id, mailbox);
+  TellListing(place->user->ref.id);
   Complete<Unit>(done, Unit{});
 }
 
@@ -375,8 +377,9 @@ Result<Unit> MemoryMailStore::Rename(UserId id, const std::string& from_name,
     const std::string target = to + name.substr(from.size());
     user->mailboxes.at(mailbox).name = target;
     user->names[target] = mailbox;
-    Wake(mailbox);
+    Wake(user->ref.id, mailbox);
   }
+  TellListing(user->ref.id);
   MakeParents(*user, to);
   if (from == "INBOX" && !user->names.contains("INBOX")) {
     Make(*user, "INBOX", 0);
@@ -412,6 +415,7 @@ void MemoryMailStore::Subscribe(UserId id, std::string name, bool subscribed, Do
   } else {
     (*user)->subscriptions.erase(name);
   }
+  TellListing(id);
   Complete<Unit>(done, Unit{});
 }
 

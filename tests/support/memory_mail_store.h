@@ -86,6 +86,8 @@ class MemoryMailStore : public MailStore {
   void SetAcl(MailboxRef mailbox, std::string identifier, RightsChange change, Rights rights,
               Done<Unit> done) override;
   void GetQuota(UserId owner, Done<QuotaState> done) override;
+  void SetSpecialUse(UserId user, MailboxId mailbox, SpecialUse use,
+                     std::vector<Annotation> changes, Done<Unit> done) override;
   void ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexBatch> done) override;
   void ReadUids(MailboxRef mailbox, Uid from, Done<UidBatch> done) override;
   void Fetch(MailboxRef mailbox, FetchRequest request, Done<FetchBatch> done) override;
@@ -102,6 +104,7 @@ class MemoryMailStore : public MailStore {
   void Move(MailboxRef from, UidSet uids, MailboxRef to, Done<CopyResult> done) override;
   void Deliver(DeliverRequest request, Done<DeliverResult> done) override;
   std::unique_ptr<Watch> WatchMailbox(MailboxRef mailbox, std::function<void()> wake) override;
+  std::unique_ptr<UserWatch> WatchUser(UserId user, std::function<void()> wake) override;
   Status Serving() override { return serving_; }
   std::uint64_t message_bytes_max() const override { return message_bytes_max_; }
 
@@ -142,6 +145,7 @@ class MemoryMailStore : public MailStore {
   enum class NewName { kSkip, kAdd, kAddWhileRoom };
   struct Watcher;
   class MemoryWatch;
+  class MemoryUserWatch;
   class MemoryStage;
 
   /// A user and one of his mailboxes, or why there is none; who looks at it, and what he may do.
@@ -187,8 +191,14 @@ class MemoryMailStore : public MailStore {
   void MakeParents(User& user, const std::string& name);
   MailboxState StateOf(const Place& place) const;
   Modseq NextModseq(User& user, Mailbox& mailbox);
-  void Wake(MailboxId id);
+  void Wake(UserId user, MailboxId id);
+  /// Has every watch of the user hear of what `add` adds to his news.
+  void TellUser(UserId user, const std::function<void(UserNews*)>& add);
+  void TellListing(UserId user) {
+    TellUser(user, [](UserNews* news) { news->listing = true; });
+  }
 
+  Result<Unit> Annotate(MailboxRef ref, std::vector<Annotation>& changes);
   Result<Unit> Rename(UserId id, const std::string& from, const std::string& to);
   Result<StoreResult> StoreNow(MailboxRef ref, const StoreRequest& request);
   Result<CopyResult> CopyNow(MailboxRef from, const UidSet& uids, MailboxRef to, bool move);
@@ -218,6 +228,7 @@ class MemoryMailStore : public MailStore {
   Status writes_blocked_;
   Status serving_;
   std::vector<std::weak_ptr<Watcher>> watchers_;
+  std::vector<MemoryUserWatch*> user_watches_;
   /// (mailbox, GUID, sender, recipient) -> UID and when, in seconds.
   std::map<std::tuple<MailboxId, Guid, std::string, std::string>, std::pair<Uid, std::int64_t>>
       deliveries_;

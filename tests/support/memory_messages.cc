@@ -1,4 +1,4 @@
-// Messages of the model: reading, writing, staging, watching.
+// Messages of the model: writing and staging.
 #include <algorithm>
 
 #include "tests/support/memory_mail_store.h"
@@ -52,19 +52,6 @@ class MemoryMailStore::MemoryStage : public BodyStage {
  private:
   MemoryMailStore& store_;
   std::string octets_;
-};
-
-struct MemoryMailStore::Watcher {
-  MailboxId mailbox;
-  std::function<void()> wake;
-};
-
-class MemoryMailStore::MemoryWatch : public Watch {
- public:
-  explicit MemoryWatch(std::shared_ptr<Watcher> watcher) : watcher_(std::move(watcher)) {}
-
- private:
-  std::shared_ptr<Watcher> watcher_;
 };
 
 // --- pieces
@@ -127,156 +114,12 @@ void MemoryMailStore::ExpungeOne(Mailbox& mailbox, std::uint32_t uid, Modseq mod
   entry.modseq = modseq;
 }
 
-void MemoryMailStore::Wake(MailboxId id) {
-  std::erase_if(watchers_, [](const std::weak_ptr<Watcher>& weak) { return weak.expired(); });
-  const std::vector<std::weak_ptr<Watcher>> watchers = watchers_;
-  for (const std::weak_ptr<Watcher>& weak : watchers) {
-    if (const std::shared_ptr<Watcher> watcher = weak.lock(); watcher && watcher->mailbox == id) {
-      watcher->wake();
-    }
-  }
-}
-
 void MemoryMailStore::Purge(MailboxRef ref) {
   const Result<Place> place = Find(ref);
   TWINSPOOL_CHECK(place.ok(), "purge of a mailbox that is not there");
   std::erase_if(place->mailbox->messages,
                 [](const auto& item) { return item.second.entry.expunged; });
   place->mailbox->purge_floor = place->mailbox->highest;
-}
-
-// --- reading
-
-void MemoryMailStore::AddLine(const IndexEntry& entry, const IndexQuery& query, IndexBatch* batch) {
-  if (query.since.value() > 0 && entry.modseq <= query.since) {
-    return;
-  }
-  if (!entry.expunged) {
-    batch->entries.push_back(entry);
-  } else if (query.since.value() > 0) {
-    batch->vanished.Add(entry.uid);
-  }
-}
-
-Result<IndexBatch> MemoryMailStore::IndexNow(MailboxRef ref, const IndexQuery& query) {
-  ASSIGN_OR_RETURN(const Place place, Find(ref));
-  IndexBatch batch;
-  batch.state = StateOf(place);
-  const bool forgot = query.since.value() > 0 && query.since < place.mailbox->purge_floor;
-  std::uint64_t next = query.from.value();
-  UidSet present;
-  for (auto it = place.mailbox->messages.lower_bound(query.from.value());
-       it != place.mailbox->messages.end(); ++it) {
-    if (batch.entries.size() >= query.limit) {
-      batch.next = Uid(it->first);
-      break;
-    }
-    if (!it->second.entry.expunged) {
-      present.Add(it->first);
-    }
-    if (!query.uids || query.uids->Contains(it->first)) {
-      AddLine(Viewed(place, it->second.entry), query, &batch);
-    }
-  }
-  const std::uint64_t end = batch.next ? batch.next->value() : place.mailbox->uid_next.value();
-  if (forgot && next < end) {
-    const UidSet range =
-        UidSet::Of(static_cast<std::uint32_t>(next), static_cast<std::uint32_t>(end - 1));
-    const UidSet absent = range.Minus(present);
-    batch.vanished = query.uids ? absent.Intersect(*query.uids) : absent;
-  }
-  return batch;
-}
-
-void MemoryMailStore::ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexBatch> done) {
-  if (Status status = Enter("ReadIndex"); !status.ok()) {
-    return Complete<IndexBatch>(done, status);
-  }
-  Complete<IndexBatch>(done, IndexNow(mailbox, query));
-}
-
-void MemoryMailStore::ReadUids(MailboxRef mailbox, Uid from, Done<UidBatch> done) {
-  if (Status status = Enter("ReadUids"); !status.ok()) {
-    return Complete<UidBatch>(done, status);
-  }
-  IndexQuery query;
-  query.from = from;
-  const Result<IndexBatch> index = IndexNow(mailbox, query);
-  if (!index.ok()) {
-    return Complete<UidBatch>(done, index.status());
-  }
-  UidBatch batch;
-  batch.state = index->state;
-  batch.next = index->next;
-  for (const IndexEntry& entry : index->entries) {
-    batch.uids.Add(entry.uid);
-    if (batch.first_unseen == Uid() && (entry.flags & kSeen) == 0) {
-      batch.first_unseen = entry.uid;
-    }
-  }
-  Complete<UidBatch>(done, std::move(batch));
-}
-
-FetchedMessage MemoryMailStore::FetchOne(const Place& place, const Message& message,
-                                         const FetchRequest& request) {
-  FetchedMessage out;
-  out.uid = message.entry.uid;
-  out.entry = Viewed(place, message.entry);
-  out.record = message.record;
-  const bool bodies = (request.parts & kFetchSummary) != 0 || request.body_bytes > 0;
-  if (bodies && damaged_.contains(message.record.body)) {
-    out.failure = DataLoss("the body is damaged");
-    return out;
-  }
-  const std::string& octets = place.user->bodies.at(message.record.body);
-  if ((request.parts & kFetchSummary) != 0 && summarise_) {
-    out.summary = summarise_(octets);
-  }
-  const std::uint64_t count = std::min<std::uint64_t>(request.body_bytes, limits::kFetchBatchBytes);
-  out.octets = octets.substr(0, static_cast<std::size_t>(count));
-  return out;
-}
-
-Result<FetchBatch> MemoryMailStore::FetchNow(MailboxRef ref, const FetchRequest& request) {
-  ASSIGN_OR_RETURN(const Place place, Find(ref));
-  FetchBatch batch;
-  batch.keywords = place.mailbox->keywords;
-  std::size_t bytes = 0;
-  for (auto it = place.mailbox->messages.lower_bound(request.uids.Min());
-       it != place.mailbox->messages.end() && it->first <= request.uids.Max(); ++it) {
-    if (!request.uids.Contains(it->first)) {
-      continue;
-    }
-    if (!batch.messages.empty() &&
-        (bytes >= request.batch_bytes || batch.messages.size() >= limits::kFetchBatchMessages)) {
-      batch.rest = request.uids.Minus(UidSet::Of(1, it->first - 1));
-      break;
-    }
-    batch.messages.push_back(FetchOne(place, it->second, request));
-    bytes += batch.messages.back().octets.size() + batch.messages.back().summary.size();
-  }
-  return batch;
-}
-
-void MemoryMailStore::Fetch(MailboxRef mailbox, FetchRequest request, Done<FetchBatch> done) {
-  if (Status status = Enter("Fetch"); !status.ok()) {
-    return Complete<FetchBatch>(done, status);
-  }
-  Complete<FetchBatch>(done, FetchNow(mailbox, request));
-}
-
-void MemoryMailStore::ReadBody(UserId owner, BodyNo body, std::uint64_t offset, std::size_t length,
-                               Done<std::string> done) {
-  if (Status status = Enter("ReadBody"); !status.ok()) {
-    return Complete<std::string>(done, status);
-  }
-  const Result<User*> user = FindUser(owner);
-  if (!user.ok() || !(*user)->bodies.contains(body) || damaged_.contains(body)) {
-    return Complete<std::string>(done, NotFound("no such body"));
-  }
-  const std::string& octets = (*user)->bodies.at(body);
-  const std::size_t from = static_cast<std::size_t>(std::min<std::uint64_t>(offset, octets.size()));
-  Complete<std::string>(done, octets.substr(from, length));
 }
 
 // --- writing
@@ -318,7 +161,7 @@ Result<AppendResult> MemoryMailStore::AppendNow(MailboxRef ref,
     result.uids.Add(Add(*place.mailbox, modseq, record, flags, bits[i]));
     result.modseq = modseq;
   }
-  Wake(ref.id);
+  Wake(ref.owner, ref.id);
   return result;
 }
 
@@ -357,7 +200,7 @@ void MemoryMailStore::Replace(MailboxRef to, AppendMessage message, MailboxRef f
   Result<AppendResult> result = AppendNow(to, one);
   if (result.ok()) {
     ExpungeOne(*source->mailbox, old.value(), NextModseq(*source->user, *source->mailbox));
-    Wake(from.id);
+    Wake(from.owner, from.id);
   }
   Complete<AppendResult>(done, std::move(result));
 }
@@ -412,7 +255,7 @@ Result<StoreResult> MemoryMailStore::StoreNow(MailboxRef ref, const StoreRequest
   }
   if (!changed.empty()) {
     result.changed.emplace_back(changed, modseq);
-    Wake(ref.id);
+    Wake(ref.owner, ref.id);
   }
   return result;
 }
@@ -446,7 +289,7 @@ void MemoryMailStore::Expunge(MailboxRef ref, std::optional<UidSet> uids,
     ExpungeOne(*place->mailbox, uid, result.modseq);
   }
   if (!result.expunged.empty()) {
-    Wake(ref.id);
+    Wake(ref.owner, ref.id);
   }
   Complete<ExpungeResult>(done, result);
 }
@@ -493,7 +336,7 @@ Result<CopyResult> MemoryMailStore::CopyNow(MailboxRef from, const UidSet& uids,
     result.pairs.emplace_back(message.entry.uid, Add(*target.mailbox, modseq, record, kept, bits));
   }
   if (!copied.empty()) {
-    Wake(to.id);
+    Wake(to.owner, to.id);
   }
   return result;
 }
@@ -520,7 +363,7 @@ void MemoryMailStore::Move(MailboxRef from, UidSet uids, MailboxRef to, Done<Cop
     for (const auto& [old_uid, new_uid] : result->pairs) {
       ExpungeOne(*source.mailbox, old_uid.value(), modseq);
     }
-    Wake(from.id);
+    Wake(from.owner, from.id);
   }
   Complete<CopyResult>(done, std::move(result));
 }
@@ -544,7 +387,7 @@ Result<DeliverResult> MemoryMailStore::DeliverNow(DeliverRequest& request) {
   record.internal_date = now;
   const Uid uid = Add(*inbox.mailbox, modseq, record, 0, {});
   deliveries_[key] = {uid, now};
-  Wake(inbox.mailbox->id);
+  Wake(inbox.user->ref.id, inbox.mailbox->id);
   return DeliverResult{uid, false};
 }
 
@@ -553,13 +396,6 @@ void MemoryMailStore::Deliver(DeliverRequest request, Done<DeliverResult> done) 
     return Complete<DeliverResult>(done, status);
   }
   Complete<DeliverResult>(done, DeliverNow(request));
-}
-
-std::unique_ptr<Watch> MemoryMailStore::WatchMailbox(MailboxRef mailbox,
-                                                     std::function<void()> wake) {
-  auto watcher = std::make_shared<Watcher>(Watcher{mailbox.id, std::move(wake)});
-  watchers_.push_back(watcher);
-  return std::make_unique<MemoryWatch>(std::move(watcher));
 }
 
 }  // namespace twinspool::testing

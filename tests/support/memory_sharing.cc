@@ -84,7 +84,7 @@ Result<MemoryMailStore::Place> MemoryMailStore::Find(MailboxRef ref, Rights need
   place.mailbox = &it->second;
   if (!ref.own()) {
     const auto& entries = user->annotations[ref.id];
-    const auto all = entries.find(limits::kSharedSeenEntry);
+    const auto all = entries.find(kSharedSeenEntry);
     place.viewer = ref.viewer;
     place.rights = RightsOf(it->second, ref.viewer);
     place.own_seen = all == entries.end() || all->second != "true";
@@ -214,29 +214,60 @@ void MemoryMailStore::SetAnnotations(MailboxRef ref, std::vector<Annotation> cha
   if (Status status = EnterWrite("SetAnnotations"); !status.ok()) {
     return Complete<Unit>(done, status);
   }
-  const Result<User*> user = FindUser(ref.owner);
-  if (!user.ok()) {
-    return Complete<Unit>(done, user.status());
-  }
-  auto next = (*user)->annotations[ref.id];
+  Complete<Unit>(done, Annotate(ref, changes));
+}
+
+Result<Unit> MemoryMailStore::Annotate(MailboxRef ref, std::vector<Annotation>& changes) {
+  ASSIGN_OR_RETURN(User * user, FindUser(ref.owner));
+  auto next = user->annotations[ref.id];
+  UserNews changed;
   for (Annotation& change : changes) {
-    const Rights needed = change.entry.starts_with(kPrivate)         ? kRightRead
-                          : change.entry == limits::kSharedSeenEntry ? kRightAdminister
-                                                                     : kRightWrite;
-    if (const Status may = ref.id.nil() ? OkStatus() : Find(ref, needed).status(); !may.ok()) {
-      return Complete<Unit>(done, may);
+    const Rights needed = change.entry.starts_with(kPrivate) ? kRightRead
+                          : change.entry == kSharedSeenEntry ? kRightAdminister
+                                                             : kRightWrite;
+    TRY(ref.id.nil() ? OkStatus() : Find(ref, needed).status());
+    const std::string stored = StoredEntry(ref, change.entry);
+    const auto at = next.find(stored);
+    if (at == next.end() ? !change.value : change.value == at->second) {
+      continue;
+    }
+    if (stored == change.entry) {
+      changed.annotations.emplace_back(ref.id, change.entry);
     }
     if (change.value) {
-      next[StoredEntry(ref, change.entry)] = std::move(*change.value);
+      next[stored] = std::move(*change.value);
     } else {
-      next.erase(StoredEntry(ref, change.entry));
+      next.erase(stored);
     }
   }
   if (next.size() > limits::kAnnotationsPerMailboxMax) {
-    return Complete<Unit>(done, LimitExceeded("There are too many annotations"));
+    return LimitExceeded("There are too many annotations");
   }
-  (*user)->annotations[ref.id] = std::move(next);
-  Complete<Unit>(done, Unit{});
+  user->annotations[ref.id] = std::move(next);
+  if (!changed.annotations.empty()) {
+    TellUser(ref.owner, [&](UserNews* news) {
+      news->annotations.insert(news->annotations.end(), changed.annotations.begin(),
+                               changed.annotations.end());
+    });
+  }
+  return Unit{};
+}
+
+void MemoryMailStore::SetSpecialUse(UserId id, MailboxId mailbox, SpecialUse use,
+                                    std::vector<Annotation> changes, Done<Unit> done) {
+  if (Status status = EnterWrite("SetSpecialUse"); !status.ok()) {
+    return Complete<Unit>(done, status);
+  }
+  const Result<Place> place = Find({id, mailbox});
+  if (!place.ok()) {
+    return Complete<Unit>(done, place.status());
+  }
+  const Result<Unit> annotated = Annotate({id, mailbox}, changes);
+  if (annotated.ok() && place->mailbox->use != use) {
+    place->mailbox->use = use;
+    TellListing(id);
+  }
+  Complete<Unit>(done, annotated);
 }
 
 void MemoryMailStore::GetAcl(MailboxRef ref, Done<std::vector<AclEntry>> done) {
