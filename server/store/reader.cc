@@ -168,7 +168,8 @@ Result<std::optional<Uid>> StoreReader::AddPage(std::string_view octets, std::ui
     return std::optional<Uid>();
   }
   EntryView view;
-  while (scanner.Next(&view)) {
+  const bool only_live = query.since == Modseq() && present == nullptr;
+  while (only_live ? scanner.NextLive(query.with, query.without, &view) : scanner.Next(&view)) {
     const Uid uid(page << kPageBits | view.uid_low);
     if (uid < query.from) {
       continue;
@@ -249,7 +250,7 @@ Result<IndexBatch> StoreReader::ReadIndex(MailboxRef mailbox, const IndexQuery& 
   if (lost) {
     query.since = Modseq();
   }
-  if (query.since == Modseq() && !query.uids) {
+  if (query.since == Modseq() && !query.uids && (query.with | query.without) == 0) {
     batch.entries.reserve(std::min<std::size_t>(batch.state.exists, query.limit));
   }
   UidSet present;

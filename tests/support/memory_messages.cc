@@ -1,6 +1,7 @@
 // Messages of the model: reading, writing, staging, watching.
 #include <algorithm>
 
+#include "server/mime/text.h"
 #include "tests/support/memory_mail_store.h"
 #include "tests/support/memory_mail_store_inl.h"
 
@@ -152,7 +153,9 @@ void MemoryMailStore::AddLine(const Message& message, const IndexQuery& query, I
     return;
   }
   if (!message.entry.expunged) {
-    batch->entries.push_back(message.entry);
+    if ((message.entry.flags & (query.with | query.without)) == query.with) {
+      batch->entries.push_back(message.entry);
+    }
   } else if (query.since.value() > 0) {
     batch->vanished.Add(message.entry.uid);
   }
@@ -223,13 +226,14 @@ FetchedMessage MemoryMailStore::FetchOne(User& user, const Message& message,
   out.uid = message.entry.uid;
   out.entry = message.entry;
   out.record = message.record;
-  const bool bodies = (request.parts & kFetchSummary) != 0 || request.body_bytes > 0;
+  const bool summary = (request.parts & (kFetchSummary | kFetchSort)) != 0;
+  const bool bodies = summary || request.body_bytes > 0;
   if (bodies && damaged_.contains(message.record.body)) {
     out.failure = DataLoss("the body is damaged");
     return out;
   }
   const std::string& octets = user.bodies.at(message.record.body);
-  if ((request.parts & kFetchSummary) != 0 && summarise_) {
+  if (summary && summarise_) {
     out.summary = summarise_(octets);
   }
   const std::uint64_t count = std::min<std::uint64_t>(request.body_bytes, limits::kFetchBatchBytes);
@@ -263,6 +267,57 @@ void MemoryMailStore::Fetch(MailboxRef mailbox, FetchRequest request, Done<Fetch
     return Complete<FetchBatch>(done, status);
   }
   Complete<FetchBatch>(done, FetchNow(mailbox, request));
+}
+
+namespace {
+
+bool Holds(const std::string& folded, const TextKey& key) {
+  switch (key.in) {
+    case TextKey::In::kHeader:
+      return mime::FoldedHeaderContains(folded, key.field, key.folded);
+    case TextKey::In::kBody:
+      return mime::FoldedBodyContains(folded, key.folded);
+    default:
+      return mime::FoldedTextContains(folded, key.folded);
+  }
+}
+
+}  // namespace
+
+Result<TextBatch> MemoryMailStore::SearchNow(MailboxRef ref, const TextQuery& query) {
+  constexpr std::size_t kMessages = 10;  // little, so that searches have several batches
+  ASSIGN_OR_RETURN(const Place place, Find(ref));
+  TextBatch batch;
+  batch.found.resize(query.keys.size());
+  for (const auto& [uid, message] : place.mailbox->messages) {
+    if (!query.uids.Contains(uid)) {
+      continue;
+    }
+    if (batch.judged.Count() + batch.open.Count() == kMessages) {
+      batch.rest = query.uids.Intersect(UidSet::Of(uid, UINT32_MAX));
+      break;
+    }
+    const std::string& octets = place.user->bodies.at(message.record.body);
+    if (damaged_.contains(message.record.body) || octets.size() > text_bytes_max_) {
+      batch.open.Add(uid);
+      continue;
+    }
+    batch.judged.Add(uid);
+    const std::string folded = mime::FoldedText(octets);
+    for (std::size_t i = 0; i < query.keys.size(); ++i) {
+      if (Holds(folded, query.keys[i])) {
+        batch.found[i].Add(uid);
+      }
+    }
+  }
+  return batch;
+}
+
+void MemoryMailStore::SearchText(MailboxRef mailbox, TextQuery query, Done<TextBatch> done) {
+  if (Status status = Enter("SearchText"); !status.ok()) {
+    return Complete<TextBatch>(done, status);
+  }
+  Complete<TextBatch>(done, SearchNow(mailbox, query));
 }
 
 void MemoryMailStore::ReadBody(UserId owner, BodyNo body, std::uint64_t offset, std::size_t length,
@@ -492,7 +547,7 @@ Result<DeliverResult> MemoryMailStore::DeliverNow(DeliverRequest& request) {
   const std::int64_t now = clock_.WallSeconds();
   if (const auto it = deliveries_.find(key);
       it != deliveries_.end() && now - it->second.second <= limits::kDeliveryMemorySeconds) {
-    return DeliverResult{it->second.first, true};
+    return DeliverResult{it->second.first, true, {}};
   }
   const Modseq modseq = NextModseq(*inbox.user, *inbox.mailbox);
   record.body = KeepBody(*inbox.user, modseq, std::move(octets), &record.guid);
@@ -500,7 +555,7 @@ Result<DeliverResult> MemoryMailStore::DeliverNow(DeliverRequest& request) {
   const Uid uid = Add(*inbox.mailbox, modseq, record, 0, {});
   deliveries_[key] = {uid, now};
   Wake(inbox.mailbox->id);
-  return DeliverResult{uid, false};
+  return DeliverResult{uid, false, {}};
 }
 
 void MemoryMailStore::Deliver(DeliverRequest request, Done<DeliverResult> done) {
