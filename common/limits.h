@@ -95,6 +95,23 @@ inline constexpr std::size_t kIndexBatchEntries = 1'000'000;
 /// Index pages that one read of UIDs looks at: a million messages.
 inline constexpr std::size_t kUidBatchPages = 4096;
 
+// --- texts kept for SEARCH
+// --------------------------------------------------------------------------------------------
+/// What one batch of a search looks through, and octets of messages that it folds itself, where
+/// their texts are not ready. Other reads wait no longer than that takes.
+inline constexpr std::size_t kSearchBatchBytes = 4u << 20;
+inline constexpr std::size_t kSearchFoldBytes = 1u << 20;
+/// Of messages that are tried one by one, out of pages.
+inline constexpr std::size_t kSearchLooseStep = 64;
+/// Longer texts are not packed with those of their neighbours.
+inline constexpr std::size_t kPackedTextBytesMax = 64u << 10;
+/// Complete pages of texts before the newest one that the arrival of a message has packed.
+inline constexpr std::uint32_t kTextPagesPerArrival = 4;
+/// Bodies and pages that wait for summaries and texts; beyond, these are made when asked for.
+inline constexpr std::size_t kDerivedWaitingMax = 10'000;
+/// A SEARCH, SORT or THREAD that takes longer is cut off.
+inline constexpr std::int64_t kSearchMs = 10 * 60'000;
+
 // --- replication
 // --------------------------------------------------------------------------------------
 inline constexpr std::size_t kFramePartBytes = 1u << 20;

@@ -194,6 +194,10 @@ struct IndexQuery {
   /// Go on here (IndexBatch::next of the batch before).
   Uid from{1};
   std::size_t limit = limits::kIndexBatchEntries;
+  /// With since 0: only entries with all of the first and none of the second flags. Far cheaper
+  /// than reading all and choosing.
+  SystemFlags with = 0;
+  SystemFlags without = 0;
 };
 
 /// `state` and `entries` come from one snapshot. When since > 0, `vanished` holds expunged UIDs
@@ -220,6 +224,8 @@ inline constexpr FetchParts kFetchIndex = 1;   // flags, modseq (as of this batc
 inline constexpr FetchParts kFetchRecord = 2;  // GUID, size, dates
 inline constexpr FetchParts kFetchSummary =
     4;  // cached envelope and structure (opaque to the store)
+inline constexpr FetchParts kFetchSort =
+    8;  // the summary, or at least the head of it that SORT and THREAD need: cheaper
 
 struct FetchRequest {
   UidSet uids;
@@ -233,7 +239,7 @@ struct FetchedMessage {
   Uid uid;
   IndexEntry entry;      // kFetchIndex
   MessageRecord record;  // always there when anything but kFetchIndex is asked
-  std::string summary;   // kFetchSummary
+  std::string summary;   // kFetchSummary, kFetchSort
   std::string octets;    // body_bytes > 0
   /// Not OK (kDataLoss, kIo): what was asked for is damaged here; only uid and entry may be used.
   Status failure;
@@ -245,6 +251,38 @@ struct FetchBatch {
   std::shared_ptr<const std::vector<std::string>> keywords;
   /// UIDs of the request not yet answered; empty: done. Hand it back as the next request's uids.
   UidSet rest;
+};
+
+// --- searching
+// ------------------------------------------------------------------------------------------------
+
+/// Something to be found in the text of a message. What the text of a message is, decoded and
+/// folded, says server/mime/text.h.
+struct TextKey {
+  enum class In {
+    kHeader,  // the value of a field of this name
+    kBody,    // the texts and headers of the parts inside
+    kText,    // the header or the body
+  };
+  In in = In::kText;
+  std::string field;   // kHeader: compared without regard to ASCII case
+  std::string folded;  // what to find, as mime::Fold makes it; empty: is there such a field or text
+};
+
+struct TextQuery {
+  UidSet uids;
+  std::vector<TextKey> keys;
+};
+
+/// Every UID of the query is in exactly one of `judged`, `open` and `rest`, but those that are not
+/// there are in none.
+struct TextBatch {
+  std::vector<UidSet> found;  // by key: which of `judged` hold it
+  UidSet judged;
+  /// Messages whose text is not at hand and takes long to be made, or cannot be read: fetch their
+  /// octets.
+  UidSet open;
+  UidSet rest;  // hand it back as the next query's uids; empty: done
 };
 
 // --- writing
@@ -323,6 +361,7 @@ struct DeliverRequest {
 struct DeliverResult {
   Uid uid;
   bool duplicate = false;  // a retry of a delivery that is stored already
+  BodyNo body;             // where the store says so
 };
 
 /// Keeps a watch alive; destroying it ends it (a wake-up already under way may still arrive).
@@ -408,6 +447,10 @@ class MailStore {
   /// ReadIndex: a page of messages that all live is not looked into.
   virtual void ReadUids(MailboxRef mailbox, Uid from, Done<UidBatch> done) = 0;
   virtual void Fetch(MailboxRef mailbox, FetchRequest request, Done<FetchBatch> done) = 0;
+  /// One bounded piece of a search through texts, exact whether or not they are ready; searches of
+  /// all sessions take turns and leave room for other reads. Messages in UID order, expunged ones
+  /// too.
+  virtual void SearchText(MailboxRef mailbox, TextQuery query, Done<TextBatch> done) = 0;
   /// Octets [offset, offset + length) of a body; shorter at its end.
   virtual void ReadBody(UserId owner, BodyNo body, std::uint64_t offset, std::size_t length,
                         Done<std::string> done) = 0;

@@ -47,9 +47,11 @@ void AppendMyRights(std::string* out, std::string_view mailbox, Rights rights, b
   *out += "\r\n";
 }
 
-std::string ThreadIdText(const Guid& guid, const mime::SortFields& fields) {
-  const mime::MessageIdHash& root =
-      fields.references.empty() ? fields.message_id : fields.references.front();
+std::string ThreadIdText(const Guid& guid, const mime::SortFieldsView& fields) {
+  mime::MessageIdHash root = fields.message_id;
+  if (fields.references.size() >= root.size()) {
+    std::copy_n(fields.references.begin(), root.size(), root.begin());
+  }
   using ThreadId = Id<struct ThreadIdTag, std::tuple_size_v<mime::MessageIdHash>>;
   const std::string_view octets = mime::IsNone(root) ? guid.bytes().substr(0, ThreadId::kSize)
                                                      : std::string_view(root.data(), root.size());

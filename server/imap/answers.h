@@ -26,7 +26,7 @@ std::string MailboxIdText(const MailboxId& id);
 std::string EmailIdText(const Guid& guid);
 /// THREADID: of the thread's root, which is what the message refers to first, or else itself. Made
 /// of the message alone, so that it is the same everywhere and always (ARCHITECTURE.md, Decisions).
-std::string ThreadIdText(const Guid& guid, const mime::SortFields& fields);
+std::string ThreadIdText(const Guid& guid, const mime::SortFieldsView& fields);
 
 /// "* MYRIGHTS name rights" CRLF (RFC 4314 §3.8).
 void AppendMyRights(std::string* out, std::string_view mailbox, Rights rights, bool utf8_names);

@@ -32,8 +32,8 @@ class ArrangeTask : public Task {
       }
       reader_.Begin(
           scan_.found().uids, NeedsSummaries(),
-          [this](const FetchedMessage& message, mime::SortSummary summary) {
-            Take(Named(message.uid), message, std::move(summary));
+          [this](const FetchedMessage& message, const mime::SortSummaryView& summary) {
+            Take(Named(message.uid), message, summary);
           },
           [this](const Status& read) { OnRead(read); });
     });
@@ -42,7 +42,7 @@ class ArrangeTask : public Task {
  protected:
   virtual bool NeedsSummaries() const = 0;
   virtual void Take(std::uint32_t number, const FetchedMessage& message,
-                    mime::SortSummary summary) = 0;
+                    const mime::SortSummaryView& summary) = 0;
   /// All is taken: arrange it, then Tell.
   virtual void Arrange() = 0;
 
@@ -97,21 +97,19 @@ class SortTask : public ArrangeTask {
  public:
   SortTask(Core& core, cmd::Sort command, SearchProgram program)
       : ArrangeTask(core, std::move(command.search), std::move(program)),
-        criteria_(std::move(command.criteria)) {}
+        table_(std::make_shared<SortTable>(std::move(command.criteria))) {}
 
  private:
-  bool NeedsSummaries() const override { return NeedsSummary(criteria_); }
+  bool NeedsSummaries() const override { return NeedsSummary(table_->criteria()); }
 
   void Take(std::uint32_t number, const FetchedMessage& message,
-            mime::SortSummary summary) override {
-    rows_.push_back(MakeSortRow(criteria_, number, message.record, summary));
+            const mime::SortSummaryView& summary) override {
+    table_->Add(number, message.record, summary);
   }
 
   void Arrange() override {
     ArrangeBy<std::vector<std::uint32_t>>(
-        [criteria = criteria_, rows = std::make_shared<std::vector<SortRow>>(std::move(rows_))] {
-          return Sorted(criteria, *rows);
-        },
+        [table = table_] { return table->Sorted(); },
         [this](Result<std::vector<std::uint32_t>> sorted) { Tell(std::move(*sorted)); });
   }
 
@@ -141,8 +139,7 @@ class SortTask : public ArrangeTask {
     return numbers;
   }
 
-  std::vector<SortCriterion> criteria_;
-  std::vector<SortRow> rows_;
+  std::shared_ptr<SortTable> table_;
 };
 
 class ThreadTask : public ArrangeTask {
@@ -155,15 +152,15 @@ class ThreadTask : public ArrangeTask {
   bool NeedsSummaries() const override { return true; }
 
   void Take(std::uint32_t number, const FetchedMessage& message,
-            mime::SortSummary summary) override {
+            const mime::SortSummaryView& summary) override {
     ThreadMessage& line = messages_.emplace_back();
     line.number = number;
-    line.sent = SentSeconds(message.record, summary);
+    line.sent = SentSeconds(message.record, summary.date);
     line.arrived = message.record.internal_date;
-    line.subject = std::move(summary.sort.subject);
+    line.subject = summary.sort.subject;
     line.reply = summary.sort.reply;
     line.id = summary.sort.message_id;
-    line.references = std::move(summary.sort.references);
+    line.references = summary.sort.References();
   }
 
   void Arrange() override {

@@ -276,7 +276,7 @@ bool FetchMessage::WriteSummaryItem(std::string* out, const FetchItem& item) {
   } else if (item.attribute == FetchAttribute::kPreview) {
     AppendString(&(*out += "PREVIEW "), summary_->preview);
   } else if (item.attribute == FetchAttribute::kThreadId) {
-    *out += "THREADID (" + ThreadIdText(message_.record.guid, summary_->sort) + ")";
+    *out += "THREADID (" + ThreadIdText(message_.record.guid, mime::ViewOf(summary_->sort)) + ")";
   } else {
     *out += "BODYSTRUCTURE ";
     *out += summary_->body_structure;

@@ -2,12 +2,12 @@
 #include "server/imap/search.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "server/imap/answers.h"
 #include "server/imap/cursor.h"
 #include "server/imap/messages.h"
 #include "server/mime/charset.h"
-#include "server/mime/header.h"
 #include "server/mime/text.h"
 
 namespace twinspool::imap {
@@ -44,6 +44,10 @@ int CostOf(SearchOp op) {
   }
 }
 
+bool IsText(SearchOp op) {
+  return op == SearchOp::kHeader || op == SearchOp::kBody || op == SearchOp::kText;
+}
+
 Truth Of(bool is) {
   return is ? Truth::kTrue : Truth::kFalse;
 }
@@ -69,6 +73,13 @@ std::optional<std::size_t> KeywordBit(const std::vector<std::string>& table,
 
 }  // namespace
 
+Truth TextTruths::Of(std::size_t key, Uid uid) const {
+  if (found[key].Contains(uid)) {
+    return Truth::kTrue;
+  }
+  return judged[key].Contains(uid) ? Truth::kFalse : Truth::kUnknown;
+}
+
 Result<SearchProgram> SearchProgram::Prepare(const cmd::Search& command, const SelectedView& view,
                                              std::int64_t now) {
   if (!command.charset.empty() && !mime::KnownCharset(command.charset)) {
@@ -77,14 +88,41 @@ Result<SearchProgram> SearchProgram::Prepare(const cmd::Search& command, const S
   SearchProgram program;
   ASSIGN_OR_RETURN(program.root_, program.PrepareNode(command.program, command.charset, view, now));
   program.scope_ = view.ToldUids();
+  program.NoteFlags(program.root_);
   if (program.root_.op == SearchOp::kAnd) {
     for (const Node& node : program.root_.children) {
+      program.NoteFlags(node);
       if (node.op == SearchOp::kUid) {
         program.scope_ = program.scope_.Intersect(node.uids);
       }
     }
   }
   return program;
+}
+
+/// Takes in what a key that every match fulfils says of flags.
+void SearchProgram::NoteFlags(const Node& node) {
+  const bool denied = node.op == SearchOp::kNot;
+  const Node& key = denied ? node.children.front() : node;
+  // That not all of several flags are there says nothing of one.
+  const bool plain = !denied || std::has_single_bit(key.flags);
+  if (plain && (key.op == SearchOp::kFlag || key.op == SearchOp::kNoFlag)) {
+    ((key.op == SearchOp::kFlag) != denied ? with_ : without_) |= key.flags;
+  }
+}
+
+std::vector<std::size_t> SearchProgram::FirstTexts() const {
+  const std::vector<Node> alone = {root_};
+  std::vector<std::size_t> keys;
+  for (const Node& node : root_.op == SearchOp::kAnd ? root_.children : alone) {
+    if (node.cost < kHeaderCost && node.op != SearchOp::kUid && node.op != SearchOp::kAll) {
+      return {};
+    }
+    if (IsText(node.op)) {
+      keys.push_back(node.text_key);
+    }
+  }
+  return keys;
 }
 
 void SearchProgram::Note(SearchOp op) {
@@ -100,7 +138,6 @@ Result<SearchProgram::Node> SearchProgram::PrepareNode(const SearchKey& key,
   Node node;
   node.op = key.op;
   node.flags = key.flags;
-  node.field = key.field;
   node.number = key.number;
   node.day = key.day;
   node.cost = CostOf(key.op);
@@ -117,7 +154,7 @@ Result<SearchProgram::Node> SearchProgram::PrepareNode(const SearchKey& key,
   } else if (key.op == SearchOp::kOlder || key.op == SearchOp::kYounger) {
     node.day = now - static_cast<std::int64_t>(key.number);
   } else {
-    TRY(PrepareText(key, charset, &node));
+    PrepareText(key, charset, &node);
   }
   for (const SearchKey& child : key.children) {
     ASSIGN_OR_RETURN(Node prepared, PrepareNode(child, charset, view, now));
@@ -129,18 +166,24 @@ Result<SearchProgram::Node> SearchProgram::PrepareNode(const SearchKey& key,
   return node;
 }
 
-Status SearchProgram::PrepareText(const SearchKey& key, const std::string& charset, Node* node) {
-  if (CostOf(key.op) >= kHeaderCost) {
-    node->key = mime::Fold(mime::ToUtf8(charset.empty() ? "UTF-8" : charset, key.text));
-  } else {
-    node->key = key.text;
+void SearchProgram::PrepareText(const SearchKey& key, const std::string& charset, Node* node) {
+  if (!IsText(key.op)) {
+    node->text = key.text;
+    return;
   }
-  return {};
+  TextKey text;
+  text.in = key.op == SearchOp::kHeader ? TextKey::In::kHeader
+            : key.op == SearchOp::kBody ? TextKey::In::kBody
+                                        : TextKey::In::kText;
+  text.field = key.field;
+  text.folded = mime::Fold(mime::ToUtf8(charset.empty() ? "UTF-8" : charset, key.text));
+  node->text_key = text_keys_.size();
+  text_keys_.push_back(std::move(text));
 }
 
 // --- judging
 
-Truth SearchProgram::Judge(const Node& node, const SearchFacts& facts) {
+Truth SearchProgram::Judge(const Node& node, const SearchFacts& facts) const {
   switch (node.op) {
     case SearchOp::kAnd:
       return JudgeAll(node, facts, Truth::kFalse);
@@ -157,12 +200,12 @@ Truth SearchProgram::Judge(const Node& node, const SearchFacts& facts) {
     case kRecordCost:
       return facts.record == nullptr ? Truth::kUnknown : JudgeRecord(node, facts);
     default:
-      return facts.octets == nullptr ? Truth::kUnknown : JudgeOctets(node, facts);
+      return JudgeText(node, facts);
   }
 }
 
 /// One child of the truth `decisive` settles it; children come cheapest first.
-Truth SearchProgram::JudgeAll(const Node& node, const SearchFacts& facts, Truth decisive) {
+Truth SearchProgram::JudgeAll(const Node& node, const SearchFacts& facts, Truth decisive) const {
   bool unknown = false;
   for (const Node& child : node.children) {
     const Truth truth = Judge(child, facts);
@@ -229,21 +272,24 @@ Truth SearchProgram::JudgeRecord(const Node& node, const SearchFacts& facts) {
     case SearchOp::kThreadId:
       return Of(facts.thread_id == node.key);
     default:
-      return Of(EmailIdText(record.guid) == node.key);
+      return Of(EmailIdText(record.guid) == node.text);
   }
 }
 
-Truth SearchProgram::JudgeOctets(const Node& node, const SearchFacts& facts) {
-  const std::string_view octets = *facts.octets;
-  if (node.op == SearchOp::kHeader) {
-    const std::string_view header = octets.substr(0, mime::HeaderBlockLength(octets));
-    return Of(mime::HeaderContains(header, node.field, node.key));
+Truth SearchProgram::JudgeText(const Node& node, const SearchFacts& facts) const {
+  const TextKey& key = text_keys_[node.text_key];
+  if (facts.folded == nullptr) {
+    return facts.texts == nullptr ? Truth::kUnknown
+                                  : facts.texts->Of(node.text_key, facts.entry.uid);
   }
-  if (!facts.folded) {
-    facts.folded = mime::FoldedText(octets);
+  switch (key.in) {
+    case TextKey::In::kHeader:
+      return Of(mime::FoldedHeaderContains(*facts.folded, key.field, key.folded));
+    case TextKey::In::kBody:
+      return Of(mime::FoldedBodyContains(*facts.folded, key.folded));
+    default:
+      return Of(mime::FoldedTextContains(*facts.folded, key.folded));
   }
-  return Of(node.op == SearchOp::kBody ? mime::FoldedBodyContains(*facts.folded, node.key)
-                                       : mime::FoldedTextContains(*facts.folded, node.key));
 }
 
 }  // namespace twinspool::imap

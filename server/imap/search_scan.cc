@@ -1,4 +1,4 @@
-// Index, records, octets: a slice of each at a time.
+// Index, records, texts, octets: a slice of each at a time.
 #include "server/imap/search_scan.h"
 
 #include <algorithm>
@@ -14,17 +14,59 @@ namespace twinspool::imap {
 
 void SearchScan::Begin(std::function<void(const Status&)> done) {
   done_ = std::move(done);
-  total_ = program_.scope().Count();
-  ReadIndex(Uid(1));
+  begun_at_ = core_.clock().Now();
+  candidates_ = program_.scope();
+  total_ = candidates_.Count();
+  texts_.found.resize(program_.text_keys().size());
+  texts_.judged.resize(program_.text_keys().size());
+  Narrow(TextKey::In::kHeader);
+}
+
+/// Keeps of the candidates those that hold what every match holds in its texts: in headers, which
+/// are short, before all else.
+void SearchScan::Narrow(TextKey::In most) {
+  const bool headers = most == TextKey::In::kHeader;
+  std::vector<std::size_t> keys;
+  for (const std::size_t key : program_.FirstTexts()) {
+    if ((program_.text_keys()[key].in == TextKey::In::kHeader) == headers) {
+      keys.push_back(key);
+    }
+  }
+  AskTexts(candidates_, keys, [this, keys, headers] {
+    for (const std::size_t key : keys) {
+      UidSet kept = candidates_.Intersect(texts_.found[key]);
+      kept.Add(candidates_.Intersect(untold_));
+      candidates_ = std::move(kept);
+    }
+    headers ? Narrow(TextKey::In::kText) : ReadIndex(Uid(1));
+  });
+}
+
+bool SearchScan::Overdue() {
+  if (core_.clock().Now().MsSince(begun_at_) < limits::kSearchMs) {
+    return false;
+  }
+  done_(LimitExceeded("the search took too long; look through fewer messages at a time"));
+  return true;
+}
+
+/// `waiting`: how many of the messages of this slice are still to be judged.
+void SearchScan::TellProgress(std::uint64_t waiting) {
+  core_.TellProgress(begun_ - std::min(begun_, waiting), total_);
 }
 
 // --- by the index
 
 void SearchScan::ReadIndex(Uid from) {
+  if (candidates_.empty()) {
+    return done_(OkStatus());
+  }
   IndexQuery query;
-  query.uids = program_.scope();
+  query.uids = candidates_;
   query.from = from;
   query.limit = limits::kIndexSliceEntries;
+  query.with = program_.with();
+  query.without = program_.without();
   core_.store().ReadIndex(
       view_.ref(), std::move(query),
       task_.Then<IndexBatch>([this](const Result<IndexBatch>& batch) { OnIndex(batch); }));
@@ -37,23 +79,21 @@ void SearchScan::OnIndex(const Result<IndexBatch>& batch) {
   next_ = batch->next;
   begun_ += batch->entries.size();
   SearchFacts facts;
+  facts.texts = &texts_;
   for (const IndexEntry& entry : batch->entries) {
     facts.entry = entry;
-    Weigh(facts, &open_);
+    if (Weigh(facts) == Truth::kUnknown) {
+      open_.push_back({entry, std::nullopt, std::nullopt, ""});
+    }
   }
   ByRecord();
 }
 
-/// Takes a message in, or notes it in `open` when more must be known.
-void SearchScan::Weigh(const SearchFacts& facts, UidSet* open) {
+/// Takes a message in if it matches.
+Truth SearchScan::Weigh(const SearchFacts& facts) {
   const Truth truth = program_.Judge(facts);
-  if (truth == Truth::kUnknown) {
-    open->Add(facts.entry.uid);
-    return;
-  }
-  const std::uint32_t number = view_.NumberOf(facts.entry.uid);
-  if (truth == Truth::kFalse || number == 0) {
-    return;
+  if (truth != Truth::kTrue || view_.NumberOf(facts.entry.uid) == 0) {
+    return truth;
   }
   found_.uids.Add(facts.entry.uid);
   found_.highest = std::max(found_.highest, facts.entry.modseq);
@@ -63,21 +103,46 @@ void SearchScan::Weigh(const SearchFacts& facts, UidSet* open) {
   if (facts.entry.uid > found_.last.uid) {
     found_.last = facts.entry;
   }
+  return truth;
+}
+
+/// Judges what is open once more, now that more is known.
+void SearchScan::WeighOpen() {
+  SearchFacts facts;
+  facts.texts = &texts_;
+  std::erase_if(open_, [&](const Open& message) {
+    facts.entry = message.entry;
+    facts.record = message.record ? &*message.record : nullptr;
+    facts.sent = message.sent;
+    facts.thread_id = message.thread_id;
+    return Weigh(facts) != Truth::kUnknown;
+  });
+}
+
+UidSet SearchScan::OpenUids() const {
+  UidSet uids;
+  for (const Open& message : open_) {
+    uids.Add(message.entry.uid);
+  }
+  return uids;
 }
 
 // --- by records and Date: fields
 
 void SearchScan::ByRecord() {
-  if (open_.empty()) {
-    return NextSlice();
-  }
-  if (!program_.needs_record()) {
-    left_ = open_.Count();
-    return ByOctets();
+  rest_ = program_.needs_record() ? OpenUids() : UidSet();
+  at_ = 0;
+  ReadRecords();
+}
+
+void SearchScan::ReadRecords() {
+  if (rest_.empty()) {
+    WeighOpen();
+    return ByTexts(true);
   }
   FetchRequest request;
-  request.uids = open_;
-  request.parts = kFetchIndex | kFetchRecord | kFetchSummary;
+  request.uids = std::move(rest_);
+  request.parts = kFetchIndex | kFetchRecord | kFetchSort;
   core_.store().Fetch(
       view_.ref(), std::move(request),
       task_.Then<FetchBatch>([this](const Result<FetchBatch>& batch) { OnRecords(batch); }));
@@ -87,41 +152,105 @@ void SearchScan::OnRecords(const Result<FetchBatch>& batch) {
   if (!batch.ok()) {
     return done_(batch.status());
   }
+  // The next batch is read while this one is taken in.
+  rest_ = batch->rest;
+  const bool more = !rest_.empty();
+  if (more) {
+    ReadRecords();
+  }
   for (const FetchedMessage& message : batch->messages) {
-    if (message.entry.expunged || Unreadable(message)) {
+    while (open_[at_].entry.uid < message.uid) {
+      ++at_;  // it has gone meanwhile; its octets will tell
+    }
+    if (Unreadable(message)) {
       continue;
     }
-    SearchFacts facts;
-    facts.entry = message.entry;
-    const Result<mime::SortSummary> summary = mime::ParseSortSummary(message.summary);
-    if (summary.ok()) {
-      facts.record = &message.record;
-      facts.sent = summary->date;
+    if (const auto summary = mime::ViewSortSummary(message.summary); summary.ok()) {
+      open_[at_].record = message.record;
+      open_[at_].sent = summary->date;
       if (program_.needs_thread()) {
-        facts.thread_id = ThreadIdText(message.record.guid, summary->sort);
+        open_[at_].thread_id = ThreadIdText(message.record.guid, summary->sort);
       }
-      Weigh(facts, &unread_);
-    } else {
-      unread_.Add(message.uid);
     }
   }
-  open_ = batch->rest;
-  if (!open_.empty()) {
-    return ByRecord();
+  if (!more) {
+    ReadRecords();
   }
-  open_ = std::exchange(unread_, UidSet());
-  left_ = open_.Count();
-  ByOctets();
+}
+
+// --- by texts that the store keeps
+
+void SearchScan::ByTexts(bool headers) {
+  std::vector<std::size_t> keys;
+  for (std::size_t i = 0; i < program_.text_keys().size(); ++i) {
+    if ((program_.text_keys()[i].in == TextKey::In::kHeader) == headers) {
+      keys.push_back(i);
+    }
+  }
+  AskTexts(OpenUids().Minus(untold_), std::move(keys), [this, headers] {
+    WeighOpen();
+    headers ? ByTexts(false) : ByOctets();
+  });
+}
+
+/// Has the store look for these keys in these messages, then goes on.
+void SearchScan::AskTexts(UidSet uids, std::vector<std::size_t> keys, std::function<void()> then) {
+  if (keys.empty() || uids.empty()) {
+    return then();
+  }
+  rest_ = std::move(uids);
+  keys_ = std::move(keys);
+  then_ = std::move(then);
+  ReadTexts();
+}
+
+void SearchScan::ReadTexts() {
+  TextQuery query;
+  query.uids = std::move(rest_);
+  for (const std::size_t key : keys_) {
+    query.keys.push_back(program_.text_keys()[key]);
+  }
+  core_.store().SearchText(
+      view_.ref(), std::move(query),
+      task_.Then<TextBatch>([this](const Result<TextBatch>& batch) { OnTexts(batch); }));
+}
+
+void SearchScan::OnTexts(const Result<TextBatch>& batch) {
+  if (!batch.ok()) {
+    return done_(batch.status());
+  }
+  for (std::size_t i = 0; i < keys_.size(); ++i) {
+    texts_.found[keys_[i]].Add(batch->found[i]);
+    texts_.judged[keys_[i]].Add(batch->judged);
+  }
+  untold_.Add(batch->open);
+  rest_ = batch->rest;
+  // Before the first slice, the candidates themselves are gone through.
+  const std::uint64_t left = rest_.Count();
+  begun_ == 0 ? core_.TellProgress(total_ - left, total_) : TellProgress(left);
+  if (rest_.empty()) {
+    return std::exchange(then_, nullptr)();
+  }
+  if (!Overdue()) {
+    ReadTexts();
+  }
 }
 
 // --- by octets
 
 void SearchScan::ByOctets() {
-  if (open_.empty()) {
+  left_ = open_.size();
+  rest_ = OpenUids();
+  open_.clear();
+  ReadOctets();
+}
+
+void SearchScan::ReadOctets() {
+  if (rest_.empty()) {
     return NextSlice();
   }
   FetchRequest request;
-  request.uids = open_;
+  request.uids = std::move(rest_);
   request.parts = kFetchIndex | kFetchRecord;
   request.body_bytes = program_.needs_text() ? limits::kFetchBatchBytes : limits::kFetchHeaderBytes;
   core_.store().Fetch(
@@ -164,7 +293,7 @@ void SearchScan::NextMessage() {
       return FoldAside(&message);
     }
     JudgeMessage(message);
-    core_.TellProgress(begun_ - left_--, total_);
+    TellProgress(left_--);
     std::string().swap(message.octets);
     if (std::exchange(place_, nullptr) != nullptr) {
       // Others wait for its place, and on this thread.
@@ -172,9 +301,11 @@ void SearchScan::NextMessage() {
       return task_.Then<Unit>([this](const Result<Unit>&) { NextMessage(); })(Unit{});
     }
   }
-  open_ = std::move(batch_.rest);
+  rest_ = std::move(batch_.rest);
   batch_ = FetchBatch();
-  ByOctets();
+  if (!Overdue()) {
+    ReadOctets();
+  }
 }
 
 /// Notes a message that is damaged here: it matches nothing, and the answer will be NO.
@@ -222,21 +353,24 @@ void SearchScan::FoldAside(FetchedMessage* message) {
 }
 
 void SearchScan::JudgeMessage(const FetchedMessage& message) {
-  SearchFacts facts;
-  facts.folded = std::exchange(folded_, std::nullopt);
-  facts.entry = message.entry;
-  facts.record = &message.record;
-  facts.octets = &message.octets;
   const std::string_view octets = message.octets;
   const std::string_view header = octets.substr(0, mime::HeaderBlockLength(octets));
+  if (!folded_) {
+    folded_ = mime::FoldedText(program_.needs_text() ? octets : header);
+  }
+  SearchFacts facts;
+  facts.folded = &*folded_;
+  facts.entry = message.entry;
+  facts.record = &message.record;
   if (const std::optional<mime::HeaderField> date = mime::FindField(header, "Date")) {
     facts.sent = mime::ParseDate(mime::Unfold(date->value));
   }
   if (program_.needs_thread()) {
-    facts.thread_id = ThreadIdText(message.record.guid, mime::ReadSortFields(header));
+    const mime::SortFields fields = mime::ReadSortFields(header);
+    facts.thread_id = ThreadIdText(message.record.guid, mime::ViewOf(fields));
   }
-  UidSet never_open;
-  Weigh(facts, &never_open);
+  Weigh(facts);
+  folded_.reset();
 }
 
 void SearchScan::NextSlice() {
@@ -244,7 +378,9 @@ void SearchScan::NextSlice() {
     return done_(OkStatus());
   }
   core_.TellProgress(begun_, total_);
-  ReadIndex(*next_);
+  if (!Overdue()) {
+    ReadIndex(*next_);
+  }
 }
 
 }  // namespace twinspool::imap

@@ -1,14 +1,17 @@
 // SearchScan: finds the messages of a mailbox that a program matches.
 //
-// Slices of the index are judged first; what they leave open goes through records, and what those
-// leave open through octets, slice by slice, so that memory stays bounded and no snapshot is held.
-// Used by SEARCH, SORT and THREAD; says how far it has come when it takes long (RFC 9585).
+// Slices of the index are judged first; what they leave open goes through records, what those leave
+// open through the texts that the store keeps, and what has no text at hand through octets, slice
+// by slice, so that memory stays bounded and no snapshot is held. A program that asks for nothing
+// cheaper than texts has the store look through those first. Used by SEARCH, SORT and THREAD; says
+// how far it has come when it takes long (RFC 9585), and gives up after limits::kSearchMs.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "server/imap/core.h"
 #include "server/imap/search.h"
@@ -38,12 +41,29 @@ class SearchScan {
   Found& found() { return found_; }
 
  private:
+  /// A message that is not judged yet, with what is known of it.
+  struct Open {
+    IndexEntry entry;
+    std::optional<MessageRecord> record;
+    std::optional<mime::Date> sent;
+    std::string thread_id;
+  };
+
+  void Narrow(TextKey::In most);
   void ReadIndex(Uid from);
   void OnIndex(const Result<IndexBatch>& batch);
-  void Weigh(const SearchFacts& facts, UidSet* open);
+  Truth Weigh(const SearchFacts& facts);
+  void WeighOpen();
+  UidSet OpenUids() const;
   void ByRecord();
+  void ReadRecords();
   void OnRecords(const Result<FetchBatch>& batch);
+  void ByTexts(bool headers);
+  void AskTexts(UidSet uids, std::vector<std::size_t> keys, std::function<void()> then);
+  void ReadTexts();
+  void OnTexts(const Result<TextBatch>& batch);
   void ByOctets();
+  void ReadOctets();
   void OnOctets(Result<FetchBatch> batch);
   std::uint64_t Enough(const FetchedMessage& message) const;
   void NextMessage();
@@ -52,15 +72,24 @@ class SearchScan {
   void FoldAside(FetchedMessage* message);
   void JudgeMessage(const FetchedMessage& message);
   void NextSlice();
+  void TellProgress(std::uint64_t waiting);
+  bool Overdue();
 
   Task& task_;
   Core& core_;
   const SelectedView& view_;
   SearchProgram program_;
   std::function<void(const Status&)> done_;
+  Instant begun_at_;
+  UidSet candidates_;
   std::optional<Uid> next_;
-  UidSet open_;    // of this slice, not judged yet
-  UidSet unread_;  // of them, open even after their records
+  std::vector<Open> open_;  // of this slice, rising
+  TextTruths texts_;
+  UidSet untold_;  // of the candidates: their text is not at hand
+  // What is being read: records, texts, octets.
+  UidSet rest_;
+  std::vector<std::size_t> keys_;
+  std::function<void()> then_;
   FetchBatch batch_;
   std::size_t at_ = 0;
   LoadBudget::PlacePtr place_;

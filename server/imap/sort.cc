@@ -1,7 +1,6 @@
 #include "server/imap/sort.h"
 
 #include <algorithm>
-#include <numeric>
 
 namespace twinspool::imap {
 namespace {
@@ -10,18 +9,19 @@ bool IsNumber(SortKey key) {
   return key == SortKey::kArrival || key == SortKey::kDate || key == SortKey::kSize;
 }
 
-std::int64_t NumberOf(SortKey key, const MessageRecord& record, const mime::SortSummary& summary) {
+std::int64_t NumberOf(SortKey key, const MessageRecord& record,
+                      const mime::SortSummaryView& summary) {
   switch (key) {
     case SortKey::kArrival:
       return record.internal_date;
     case SortKey::kDate:
-      return SentSeconds(record, summary);
+      return SentSeconds(record, summary.date);
     default:
       return static_cast<std::int64_t>(record.size);
   }
 }
 
-const std::string& TextOf(SortKey key, const mime::SortFields& fields) {
+std::string_view TextOf(SortKey key, const mime::SortFieldsView& fields) {
   switch (key) {
     case SortKey::kCc:
       return fields.cc;
@@ -38,30 +38,6 @@ const std::string& TextOf(SortKey key, const mime::SortFields& fields) {
   }
 }
 
-template <typename Value>
-int Compare(const Value& a, const Value& b) {
-  return a < b ? -1 : static_cast<int>(b < a);
-}
-
-bool Before(const std::vector<SortCriterion>& criteria, const SortRow& a, const SortRow& b) {
-  std::size_t number = 0;
-  std::size_t text = 0;
-  for (const SortCriterion& criterion : criteria) {
-    int order = 0;
-    if (IsNumber(criterion.key)) {
-      order = Compare(a.numbers[number], b.numbers[number]);
-      ++number;
-    } else {
-      order = a.texts[text].compare(b.texts[text]);
-      ++text;
-    }
-    if (order != 0) {
-      return (order < 0) != criterion.reverse;
-    }
-  }
-  return a.number < b.number;
-}
-
 }  // namespace
 
 bool NeedsSummary(const std::vector<SortCriterion>& criteria) {
@@ -70,35 +46,77 @@ bool NeedsSummary(const std::vector<SortCriterion>& criteria) {
   });
 }
 
-std::int64_t SentSeconds(const MessageRecord& record, const mime::SortSummary& summary) {
+std::int64_t SentSeconds(const MessageRecord& record, const std::optional<mime::Date>& date) {
   // A year before 1900 is no year (RFC 5322 §3.3): some mailers wrote 2002 as 0102.
   constexpr std::int64_t kYear1900 = -2'208'988'800;
-  const bool good = summary.date && summary.date->utc_seconds >= kYear1900;
-  return good ? summary.date->utc_seconds : record.internal_date;
+  return date && date->utc_seconds >= kYear1900 ? date->utc_seconds : record.internal_date;
 }
 
-SortRow MakeSortRow(const std::vector<SortCriterion>& criteria, std::uint32_t number,
-                    const MessageRecord& record, const mime::SortSummary& summary) {
-  SortRow row;
-  row.number = number;
-  for (const SortCriterion& criterion : criteria) {
+void SortTable::Add(std::uint32_t number, const MessageRecord& record,
+                    const mime::SortSummaryView& summary) {
+  const std::size_t place = values_.size();
+  for (const SortCriterion& criterion : criteria_) {
     if (IsNumber(criterion.key)) {
-      row.numbers.push_back(NumberOf(criterion.key, record, summary));
+      values_.push_back({NumberOf(criterion.key, record, summary), 0});
     } else {
-      row.texts.push_back(TextOf(criterion.key, summary.sort));
+      const std::string_view text = imap::TextOf(criterion.key, summary.sort);
+      values_.push_back({static_cast<std::int64_t>(texts_.size()), text.size()});
+      texts_ += text;
     }
   }
-  return row;
+  rows_.push_back({FirstOf(values_[place]), number, static_cast<std::uint32_t>(rows_.size())});
 }
 
-std::vector<std::uint32_t> Sorted(const std::vector<SortCriterion>& criteria,
-                                  const std::vector<SortRow>& rows) {
-  std::vector<std::uint32_t> order(rows.size());
-  std::iota(order.begin(), order.end(), 0u);
-  std::sort(order.begin(), order.end(),
-            [&](std::uint32_t a, std::uint32_t b) { return Before(criteria, rows[a], rows[b]); });
-  for (std::uint32_t& place : order) {
-    place = rows[place].number;
+std::string_view SortTable::TextOf(const Value& value) const {
+  return std::string_view(texts_).substr(static_cast<std::size_t>(value.number), value.length);
+}
+
+std::uint64_t SortTable::FirstOf(const Value& value) const {
+  const SortCriterion& criterion = criteria_.front();
+  std::uint64_t first = static_cast<std::uint64_t>(value.number) ^ std::uint64_t{1} << 63;
+  if (!IsNumber(criterion.key)) {
+    const std::string_view text = TextOf(value);
+    first = 0;
+    for (std::size_t i = 0; i < sizeof first; ++i) {
+      first = first << 8 | (i < text.size() ? static_cast<std::uint8_t>(text[i]) : 0);
+    }
+  }
+  return criterion.reverse ? ~first : first;
+}
+
+int SortTable::Compare(const SortCriterion& criterion, const Value& a, const Value& b) const {
+  const int order = IsNumber(criterion.key) ? static_cast<int>(a.number > b.number) -
+                                                  static_cast<int>(a.number < b.number)
+                                            : TextOf(a).compare(TextOf(b));
+  return criterion.reverse ? -order : order;
+}
+
+bool SortTable::Before(const Row& a, const Row& b) const {
+  if (a.first != b.first) {
+    return a.first < b.first;
+  }
+  const std::size_t count = criteria_.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const int order =
+        Compare(criteria_[i], values_[a.place * count + i], values_[b.place * count + i]);
+    if (order != 0) {
+      return order < 0;
+    }
+  }
+  return a.number < b.number;
+}
+
+std::vector<std::uint32_t> SortTable::Sorted() const {
+  std::vector<Row> rows = rows_;
+  const auto before = [this](const Row& a, const Row& b) { return Before(a, b); };
+  // By date or arrival most mailboxes are in order as they are.
+  if (!std::is_sorted(rows.begin(), rows.end(), before)) {
+    std::sort(rows.begin(), rows.end(), before);
+  }
+  std::vector<std::uint32_t> order;
+  order.reserve(rows.size());
+  for (const Row& row : rows) {
+    order.push_back(row.number);
   }
   return order;
 }

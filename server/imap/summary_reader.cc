@@ -30,7 +30,7 @@ void SummaryReader::Read() {
   if (headers_) {
     request.body_bytes = limits::kFetchBatchBytes;
   } else if (summaries_) {
-    request.parts |= kFetchSummary;
+    request.parts |= kFetchSort;
   }
   core_.store().Fetch(
       mailbox_, std::move(request),
@@ -41,28 +41,35 @@ void SummaryReader::OnBatch(const Result<FetchBatch>& batch) {
   if (!batch.ok()) {
     return done_(batch.status());
   }
+  // The next batch is read while this one is taken in.
+  rest_ = batch->rest;
+  const bool more = !rest_.empty();
+  if (more) {
+    Read();
+  }
   for (const FetchedMessage& message : batch->messages) {
-    if (!message.failure.ok()) {
-      failure_ = message.failure;
-      continue;
-    }
-    if (headers_) {
-      const std::string_view octets = message.octets;
-      each_(message, mime::SortSummaryOf(octets.substr(0, mime::HeaderBlockLength(octets))));
-      continue;
-    }
-    Result<mime::SortSummary> summary =
-        !summaries_ ? mime::SortSummary() : mime::ParseSortSummary(message.summary);
-    if (summary.ok()) {
-      each_(message, std::move(*summary));
-    } else {
-      by_header_.Add(message.uid);
-    }
+    Take(message);
   }
   read_ += batch->messages.size();
   core_.TellProgress(read_, total_);
-  rest_ = batch->rest;
-  Read();
+  if (!more) {
+    Read();
+  }
+}
+
+void SummaryReader::Take(const FetchedMessage& message) {
+  if (!message.failure.ok()) {
+    failure_ = message.failure;
+  } else if (headers_) {
+    const std::string_view octets = message.octets;
+    each_(message, ViewOf(mime::SortSummaryOf(octets.substr(0, mime::HeaderBlockLength(octets)))));
+  } else if (!summaries_) {
+    each_(message, {});
+  } else if (const auto summary = mime::ViewSortSummary(message.summary); summary.ok()) {
+    each_(message, *summary);
+  } else {
+    by_header_.Add(message.uid);
+  }
 }
 
 }  // namespace twinspool::imap

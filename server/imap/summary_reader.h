@@ -12,7 +12,8 @@ namespace twinspool::imap {
 
 class SummaryReader {
  public:
-  using Each = std::function<void(const FetchedMessage&, mime::SortSummary)>;
+  /// The summary is valid inside the call.
+  using Each = std::function<void(const FetchedMessage&, const mime::SortSummaryView&)>;
 
   /// Both must outlive it. `task` is the one that it works for.
   SummaryReader(Task& task, Core& core, MailboxRef mailbox)
@@ -26,6 +27,7 @@ class SummaryReader {
  private:
   void Read();
   void OnBatch(const Result<FetchBatch>& batch);
+  void Take(const FetchedMessage& message);
 
   Task& task_;
   Core& core_;

@@ -272,26 +272,60 @@ void PutSortFields(const SortFields& fields, std::string* out) {
   }
 }
 
-bool TakeSortFields(Reader* in, SortFields* fields) {
-  for (std::string* text : {&fields->from, &fields->to, &fields->cc, &fields->display_from,
-                            &fields->display_to, &fields->subject}) {
+bool TakeSortFields(Reader* in, SortFieldsView* fields) {
+  for (std::string_view* text : {&fields->from, &fields->to, &fields->cc, &fields->display_from,
+                                 &fields->display_to, &fields->subject}) {
     *text = in->String();
   }
   fields->reply = in->Varint() != 0;
-  const auto take_id = [in](MessageIdHash* id) {
-    const std::string_view octets = in->Bytes(id->size());
-    std::copy(octets.begin(), octets.end(), id->begin());
-  };
-  take_id(&fields->message_id);
+  const std::string_view id = in->Bytes(fields->message_id.size());
+  std::copy(id.begin(), id.end(), fields->message_id.begin());
   const std::uint64_t count = in->Varint();
   if (count > limits::kReferencesMax) {
     in->Fail();
   }
-  fields->references.resize(in->ok() ? static_cast<std::size_t>(count) : 0);
-  for (MessageIdHash& id : fields->references) {
-    take_id(&id);
-  }
+  fields->references = in->Bytes(count * id.size());
   return in->ok();
+}
+
+bool TakeSortFields(Reader* in, SortFields* fields) {
+  SortFieldsView view;
+  if (!TakeSortFields(in, &view)) {
+    return false;
+  }
+  *fields = {std::string(view.from),
+             std::string(view.to),
+             std::string(view.cc),
+             std::string(view.display_from),
+             std::string(view.display_to),
+             std::string(view.subject),
+             view.reply,
+             view.message_id,
+             view.References()};
+  return true;
+}
+
+SortFieldsView ViewOf(const SortFields& fields) {
+  const std::vector<MessageIdHash>& ids = fields.references;
+  return {fields.from,
+          fields.to,
+          fields.cc,
+          fields.display_from,
+          fields.display_to,
+          fields.subject,
+          fields.reply,
+          fields.message_id,
+          ids.empty() ? std::string_view()
+                      : std::string_view(ids.front().data(), ids.size() * ids.front().size())};
+}
+
+std::vector<MessageIdHash> SortFieldsView::References() const {
+  std::vector<MessageIdHash> ids(references.size() / MessageIdHash().size());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    std::copy_n(references.begin() + static_cast<std::ptrdiff_t>(i * ids[i].size()), ids[i].size(),
+                ids[i].begin());
+  }
+  return ids;
 }
 
 }  // namespace twinspool::mime

@@ -35,6 +35,23 @@ struct SortFields {
   std::vector<MessageIdHash> references;
 };
 
+/// The same without copies: views into where they are kept.
+struct SortFieldsView {
+  std::string_view from;
+  std::string_view to;
+  std::string_view cc;
+  std::string_view display_from;
+  std::string_view display_to;
+  std::string_view subject;
+  bool reply = false;
+  MessageIdHash message_id{};
+  std::string_view references;  // their octets, one behind the other
+
+  std::vector<MessageIdHash> References() const;
+};
+/// Of fields that outlive the view.
+SortFieldsView ViewOf(const SortFields& fields);
+
 /// From the octets of a header block.
 SortFields ReadSortFields(std::string_view header_block);
 
@@ -42,6 +59,7 @@ SortFields ReadSortFields(std::string_view header_block);
 void PutSortFields(const SortFields& fields, std::string* out);
 /// Reads them; false (and *in failed) if the octets are no such fields.
 bool TakeSortFields(Reader* in, SortFields* fields);
+bool TakeSortFields(Reader* in, SortFieldsView* fields);
 
 /// The base subject of a decoded subject (RFC 5256 §2.1), not folded; *reply says whether anything
 /// that marks a reply or a forwarded message was taken off.

@@ -41,11 +41,12 @@ std::optional<Date> ReadDate(Reader* in) {
 }
 
 /// Version to sort fields: the head of a blob, and all of a SortSummary.
-Result<SortSummary> ReadHead(Reader* in, std::uint64_t* header_bytes) {
+template <typename Head>
+Result<Head> ReadHead(Reader* in, std::uint64_t* header_bytes) {
   if (in->Varint() != kSummaryVersion || !in->ok()) {
     return DataLoss("message summary of an unknown version; it is rebuilt from the message");
   }
-  SortSummary head;
+  Head head;
   *header_bytes = in->Varint();
   head.date = ReadDate(in);
   if (!TakeSortFields(in, &head.sort)) {
@@ -84,7 +85,7 @@ std::string Summarize(std::string_view message) {
 Result<Summary> ParseSummary(std::string_view blob) {
   Reader in(blob);
   Summary summary;
-  ASSIGN_OR_RETURN(SortSummary head, ReadHead(&in, &summary.header_bytes));
+  ASSIGN_OR_RETURN(SortSummary head, ReadHead<SortSummary>(&in, &summary.header_bytes));
   summary.date = head.date;
   summary.sort = std::move(head.sort);
   summary.preview = in.String();
@@ -100,7 +101,21 @@ Result<Summary> ParseSummary(std::string_view blob) {
 Result<SortSummary> ParseSortSummary(std::string_view blob) {
   Reader in(blob);
   std::uint64_t header_bytes = 0;
-  return ReadHead(&in, &header_bytes);
+  return ReadHead<SortSummary>(&in, &header_bytes);
+}
+
+Result<SortSummaryView> ViewSortSummary(std::string_view blob) {
+  Reader in(blob);
+  std::uint64_t header_bytes = 0;
+  return ReadHead<SortSummaryView>(&in, &header_bytes);
+}
+
+std::string_view SortHead(std::string_view blob) {
+  Reader in(blob);
+  std::uint64_t header_bytes = 0;
+  return ReadHead<SortSummaryView>(&in, &header_bytes).ok()
+             ? blob.substr(0, blob.size() - in.rest().size())
+             : std::string_view();
 }
 
 bool IsCurrentSummary(std::string_view blob) {

@@ -36,6 +36,15 @@ struct SortSummary {
   SortFields sort;
 };
 
+/// The same as views into a blob, or into a SortSummary.
+struct SortSummaryView {
+  std::optional<Date> date;
+  SortFieldsView sort;
+};
+inline SortSummaryView ViewOf(const SortSummary& summary) {
+  return {summary.date, ViewOf(summary.sort)};
+}
+
 /// Scans the message once and encodes what was found.
 std::string Summarize(std::string_view message);
 
@@ -43,6 +52,10 @@ std::string Summarize(std::string_view message);
 Result<Summary> ParseSummary(std::string_view blob);
 /// Likewise; cheaper, because it copies no wire strings.
 Result<SortSummary> ParseSortSummary(std::string_view blob);
+/// Likewise, without copies: hundreds of thousands are read for one SORT.
+Result<SortSummaryView> ViewSortSummary(std::string_view blob);
+/// The part of a blob that ParseSortSummary reads; empty when it does not parse.
+std::string_view SortHead(std::string_view blob);
 /// Whether a blob is of the present version.
 bool IsCurrentSummary(std::string_view blob);
 

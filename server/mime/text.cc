@@ -13,6 +13,7 @@ namespace {
 constexpr char kRecordEnd = '\x1e';
 constexpr char kHeaderEnd = '\x1d';
 constexpr char kCut = '\x1c';
+constexpr char kNoField = '\x1f';
 /// Quoted-printable writes one octet as three, the worst of the encodings.
 constexpr std::size_t kEncodedOctets = 3;
 
@@ -23,11 +24,12 @@ class Collector {
     HeaderIterator fields(block);
     HeaderField field;
     while (!cut_ && fields.Next(&field)) {
-      std::string line;
-      if (!field.name.empty()) {
-        line = ToUtf8("", field.name) + ": ";
+      if (field.name.empty()) {
+        out_.push_back(kNoField);
+        Record(DecodedValue(field.value));
+      } else {
+        Record(ToUtf8("", field.name) + ": " + DecodedValue(field.value));
       }
-      Record(line + DecodedValue(field.value));
     }
   }
   void EndHeader() { out_.push_back(kHeaderEnd); }
@@ -140,19 +142,6 @@ bool FoldedBodyContains(std::string_view folded, std::string_view folded_key) {
 
 bool FoldedTextContains(std::string_view folded, std::string_view folded_key) {
   return FoldedContains(folded, folded_key);
-}
-
-bool HeaderContains(std::string_view header_block, std::string_view name,
-                    std::string_view folded_key) {
-  HeaderIterator fields(header_block);
-  HeaderField field;
-  while (fields.Next(&field)) {
-    if (EqualsIgnoreCase(field.name, name) &&
-        FoldedContains(Fold(DecodedValue(field.value)), folded_key)) {
-      return true;
-    }
-  }
-  return false;
 }
 
 std::string DecodedValue(std::string_view raw_value) {

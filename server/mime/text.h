@@ -4,9 +4,9 @@
 // as plain substring scans. Exact within its bound: limits::kFoldedTextBytesMax of folded octets.
 //
 // Layout (all octets folded, see fold.h; the separators cannot occur in folded text):
-//   each header field of the message:   NAME ": " value 0x1e
-//   end of the header:                  0x1d
-//   for each further part in order:     its header fields as above, and decoded file names that
+//   each header field of the message:   NAME ": " value 0x1e; a line that is no field: 0x1f line
+//   0x1e end of the header:                  0x1d for each further part in order:     its header
+//   fields as above, and decoded file names that
 //                                       RFC 2231 hides, each with 0x1e behind it
 //   for each text or message/* leaf:    its decoded text 0x1e, and once more as its charset has it
 //                                       where that was not believed
@@ -35,10 +35,6 @@ bool FoldedHeaderContains(std::string_view folded, std::string_view name,
 bool FoldedBodyContains(std::string_view folded, std::string_view folded_key);
 /// SEARCH TEXT: the key is in the header or in the body.
 bool FoldedTextContains(std::string_view folded, std::string_view folded_key);
-
-/// The same question as FoldedHeaderContains to the octets of a header block.
-bool HeaderContains(std::string_view header_block, std::string_view name,
-                    std::string_view folded_key);
 
 /// A field's value for people: unfolded, encoded words decoded, UTF-8.
 std::string DecodedValue(std::string_view raw_value);

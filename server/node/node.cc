@@ -113,7 +113,8 @@ twinspool::Status Node::OpenStore() {
   store::StoreSeams seams;
   seams.clock = &SystemClock();
   seams.random = &SystemRandom();
-  seams.summarizer = {.make = mime::Summarize, .usable = mime::IsCurrentSummary};
+  seams.summarizer = {
+      .make = mime::Summarize, .usable = mime::IsCurrentSummary, .head = mime::SortHead};
   seams.credentials = &credentials_;
   ASSIGN_OR_RETURN(store_, store::Store::Open(database, options, std::move(seams)));
   ASSIGN_OR_RETURN(control_, NodeControl::Open(config_.data_dir, SystemRandom(), is_new));

@@ -190,7 +190,7 @@ Status Applier::CollectOne(BodyNo body, const LooseBody& loose) {
   }
   edit_.Delete(user_id_, Family::kMeta, StagingKey(user_id_, body));
   edit_.Delete(user_id_, Family::kSummaries, SummaryKey(user_id_, body));
-  edit_.Delete(user_id_, Family::kTexts, SummaryKey(user_id_, body));
+  edit_.Delete(user_id_, Family::kTexts, BodyTextKey(user_id_, body));
   if (loose.guid.nil()) {
     return OkStatus();
   }

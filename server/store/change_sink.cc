@@ -83,6 +83,14 @@ Status CompareDigests(const proto::Frame& frame, HeadEdit& edit,
   return OkStatus();
 }
 
+/// The body that is complete with this item.
+std::optional<BodyNo> WholeBodyOf(const proto::ChangeItem& item) {
+  if (item.has_body() && !item.body().guid().empty()) {
+    return BodyNo(item.body().body_no());
+  }
+  return item.has_copy_body() ? std::optional(BodyNo(item.copy_body().body_no())) : std::nullopt;
+}
+
 }  // namespace
 
 StoreSink::StoreSink(Engine& engine, HeadState& head, OutboxLog& log, Clock& clock)
@@ -210,18 +218,17 @@ Status StoreSink::ApplyFrame(const proto::Frame& frame, HeadEdit& edit, RowBatch
 }
 
 void StoreSink::TellBodies(const std::vector<const proto::Frame*>& frames) {
-  if (!body_listener_) {
-    return;
-  }
   std::vector<std::pair<UserId, BodyNo>> bodies;
   ForEachItem(frames, [&](UserId user, const proto::ChangeItem& item) {
-    if (item.has_body() && !item.body().guid().empty()) {
-      bodies.emplace_back(user, BodyNo(item.body().body_no()));
-    } else if (item.has_copy_body()) {
-      bodies.emplace_back(user, BodyNo(item.copy_body().body_no()));
+    if (const std::optional<BodyNo> body = WholeBodyOf(item)) {
+      bodies.emplace_back(user, *body);
     }
   });
-  if (!bodies.empty()) {
+  TellBodies(std::move(bodies));
+}
+
+void StoreSink::TellBodies(std::vector<std::pair<UserId, BodyNo>> bodies) {
+  if (body_listener_ && !bodies.empty()) {
     body_listener_(std::move(bodies));
   }
 }
@@ -231,7 +238,15 @@ void StoreSink::TellBodies(const std::vector<const proto::Frame*>& frames) {
 Result<bool> StoreSink::ApplyUnit(const proto::CatchUpUnit& unit) {
   TRY(room_check_());
   arriving_.Clear();
-  return refill_.ApplyUnit(unit);
+  ASSIGN_OR_RETURN(const bool equal, refill_.ApplyUnit(unit));
+  std::vector<std::pair<UserId, BodyNo>> bodies;
+  for (const proto::ChangeItem& item : unit.items()) {
+    if (const std::optional<BodyNo> body = WholeBodyOf(item)) {
+      bodies.emplace_back(UserId::FromBytes(unit.user_id()), *body);
+    }
+  }
+  TellBodies(std::move(bodies));
+  return equal;
 }
 
 Result<std::vector<proto::UserDigest>> StoreSink::Users() {

@@ -77,6 +77,7 @@ class StoreSink final : public replica::ChangeSink {
   /// Remembers chunks that are durable now.
   void NoteBodies(const std::vector<const proto::Frame*>& frames);
   void TellBodies(const std::vector<const proto::Frame*>& frames);
+  void TellBodies(std::vector<std::pair<UserId, BodyNo>> bodies);
 
   Engine& engine_;
   HeadState& head_;

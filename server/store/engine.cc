@@ -8,6 +8,7 @@
 
 #include "common/check.h"
 #include "common/codec.h"
+#include "server/store/derived.h"
 #include "server/store/engine_impl.h"
 #include "server/store/engine_setup.h"
 #include "server/store/wal_check.h"
@@ -139,27 +140,56 @@ Engine::~Engine() {
   TWINSPOOL_CHECK(snapshots_ == 0, "a snapshot outlives its store");
 }
 
-Status Engine::Write(const RowBatch& batch, WriteMode mode) {
-  rocksdb::WriteBatch rows(batch.bytes() + 16 * batch.rows().size());
+namespace {
+
+Status AddRows(const RowBatch& batch,
+               const std::function<rocksdb::ColumnFamilyHandle*(Family)>& handle_of,
+               rocksdb::WriteBatch* rows) {
   for (const Row& row : batch.rows()) {
-    rocksdb::ColumnFamilyHandle* const handle = impl_->handle(row.family);
+    rocksdb::ColumnFamilyHandle* const handle = handle_of(row.family);
     rocksdb::Status added;
     switch (row.op) {
       case RowOp::kPut:
-        added = rows.Put(handle, row.key, row.value);
+        added = rows->Put(handle, row.key, row.value);
         break;
       case RowOp::kMerge:
-        added = rows.Merge(handle, row.key, row.value);
+        added = rows->Merge(handle, row.key, row.value);
         break;
       case RowOp::kDelete:
-        added = rows.Delete(handle, row.key);
+        added = rows->Delete(handle, row.key);
         break;
       case RowOp::kDeleteRange:
-        added = rows.DeleteRange(handle, row.key, row.value);
+        added = rows->DeleteRange(handle, row.key, row.value);
         break;
     }
     TRY(FromRocks(added, "building a write"));
   }
+  return OkStatus();
+}
+
+}  // namespace
+
+Status Engine::Write(const RowBatch& batch, WriteMode mode) {
+  const Removals removals = RemovalsOf(batch);
+  if (!removals.any || mode == WriteMode::kNoLog) {
+    return WriteRows(batch, {}, mode);
+  }
+  const std::lock_guard lock(derived_mutex_);
+  Status status = WriteRows(batch, removals.derived, mode);
+  ++removals_;
+  return status;
+}
+
+Status Engine::WriteDerived(const RowBatch& batch, std::uint64_t before) {
+  const std::lock_guard lock(derived_mutex_);
+  return removals_ == before ? WriteRows(batch, {}, WriteMode::kNoLog) : OkStatus();
+}
+
+Status Engine::WriteRows(const RowBatch& batch, const RowBatch& more, WriteMode mode) {
+  rocksdb::WriteBatch rows(batch.bytes() + 16 * batch.rows().size());
+  const auto handle_of = [this](Family family) { return impl_->handle(family); };
+  TRY(AddRows(batch, handle_of, &rows));
+  TRY(AddRows(more, handle_of, &rows));
   rocksdb::WriteOptions options;
   options.sync = mode == WriteMode::kSync;
   options.disableWAL = mode == WriteMode::kNoLog;

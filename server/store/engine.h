@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -121,8 +122,13 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /// All rows or none.
+  /// All rows or none. What is derived from rows that go (derived.h) goes with them.
   Status Write(const RowBatch& batch, WriteMode mode);
+  /// Rises with every write that took away what others may be derived from.
+  std::uint64_t removals() const { return removals_.load(); }
+  /// Writes rows that were derived from others, without the log; nothing at all if anything was
+  /// taken away since removals() was `before`: they might be of what is gone.
+  Status WriteDerived(const RowBatch& batch, std::uint64_t before);
 
   /// The row's value, or nothing. Without a snapshot: the newest.
   Result<std::optional<std::string>> Get(Family family, std::string_view key,
@@ -193,6 +199,7 @@ class Engine {
  private:
   friend class Snapshot;
   struct Impl;
+  Status WriteRows(const RowBatch& batch, const RowBatch& more, WriteMode mode);
   Result<std::set<std::string>> KeysAround(Family family, const KeyRange& range,
                                            const Snapshot* snapshot);
   bool IsBad(const Table& table);
@@ -203,6 +210,8 @@ class Engine {
   std::string directory_;
   std::unique_ptr<Impl> impl_;
   std::atomic<int> snapshots_{0};
+  std::mutex derived_mutex_;  // held while rows go, and while derived ones are written
+  std::atomic<std::uint64_t> removals_{0};
 };
 
 }  // namespace twinspool::store

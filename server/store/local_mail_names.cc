@@ -29,7 +29,7 @@ Result<LocalMailStore::Place> LocalMailStore::PlaceOf(UserId user, std::string_v
     return Place{user, canonical, UserId()};
   }
   ASSIGN_OR_RETURN(const Held held, Hold());
-  StoreReader reader(path_.engine, summaries_, held.view->snapshot.get(), nullptr);
+  StoreReader reader(path_.engine, pages_, held.view->snapshot.get(), nullptr);
   ASSIGN_OR_RETURN(const UserId owner, reader.OwnerOf(*foreign));
   return Place{owner, foreign->name, owner == user ? UserId() : user};
 }
@@ -160,7 +160,7 @@ Result<AclSubject> LocalMailStore::SubjectOf(std::string_view identifier, UserId
     return subject;
   }
   ASSIGN_OR_RETURN(const Held held, Hold());
-  StoreReader reader(path_.engine, summaries_, held.view->snapshot.get(), nullptr);
+  StoreReader reader(path_.engine, pages_, held.view->snapshot.get(), nullptr);
   ASSIGN_OR_RETURN(subject.user, reader.FindUser(name));
   if (!subject.user) {
     return InvalidArgument("there is no user named " + name);

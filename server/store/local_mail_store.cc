@@ -13,15 +13,15 @@
 
 namespace twinspool::store {
 
-LocalMailStore::LocalMailStore(const WritePath& path, SummaryCache& summaries,
-                               PasswordCheck& passwords, const Credentials& credentials,
-                               MailStoreOptions options)
+LocalMailStore::LocalMailStore(const WritePath& path, TextPages& pages, PasswordCheck& passwords,
+                               const Credentials& credentials, MailStoreOptions options)
     : path_(path),
-      summaries_(summaries),
+      pages_(pages),
       passwords_(passwords),
       credentials_(credentials),
       options_(options),
       reads_("read", options_.read_threads, options_.queue_max),
+      searches_(reads_, options_.read_threads, options_.queue_max),
       txns_("txn", options_.txn_threads, options_.queue_max) {}
 
 LocalMailStore::~LocalMailStore() {
@@ -138,6 +138,16 @@ void LocalMailStore::Fetch(MailboxRef mailbox, FetchRequest request, Done<FetchB
                        [mailbox, request = std::move(request)](StoreReader& reader) {
                          return reader.Fetch(mailbox, request);
                        });
+}
+
+void LocalMailStore::SearchText(MailboxRef mailbox, TextQuery query, Done<TextBatch> done) {
+  const auto batch = [this, mailbox, query = std::move(query), done] {
+    ReadNow<TextBatch>(done,
+                       [&](StoreReader& reader) { return reader.SearchText(mailbox, query); });
+  };
+  if (!searches_.Post(std::string(mailbox.owner.bytes()), batch)) {
+    done(Overloaded());
+  }
 }
 
 void LocalMailStore::ReadBody(UserId owner, BodyNo body, std::uint64_t offset, std::size_t length,

@@ -17,19 +17,20 @@
 #include "server/mail_store.h"
 #include "server/store/access.h"
 #include "server/store/reader.h"
+#include "server/store/search_line.h"
 #include "server/store/stage.h"
-#include "server/store/summaries.h"
 #include "server/store/txn.h"
 
 namespace twinspool::store {
 
 class Credentials;
 class PasswordCheck;
+class TextPages;
 struct NewMessage;
 
 struct MailStoreOptions {
   std::uint64_t message_bytes_max = limits::kMessageBytesMax;
-  /// Build a summary as soon as a message is stored, not only when it is first asked for.
+  /// Make summary and text as soon as a message is stored, not only when they are first asked for.
   bool summarize_on_arrival = true;
   /// DELETE of a mailbox that has others below it leaves those where they are; else kConflict.
   bool delete_with_children = true;
@@ -41,7 +42,7 @@ struct MailStoreOptions {
 class LocalMailStore final : public MailStore {
  public:
   /// Nothing is owned; all outlive this.
-  LocalMailStore(const WritePath& path, SummaryCache& summaries, PasswordCheck& passwords,
+  LocalMailStore(const WritePath& path, TextPages& pages, PasswordCheck& passwords,
                  const Credentials& credentials, MailStoreOptions options);
   LocalMailStore(const LocalMailStore&) = delete;
   LocalMailStore& operator=(const LocalMailStore&) = delete;
@@ -73,6 +74,7 @@ class LocalMailStore final : public MailStore {
   void ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexBatch> done) override;
   void ReadUids(MailboxRef mailbox, Uid from, Done<UidBatch> done) override;
   void Fetch(MailboxRef mailbox, FetchRequest request, Done<FetchBatch> done) override;
+  void SearchText(MailboxRef mailbox, TextQuery query, Done<TextBatch> done) override;
   void ReadBody(UserId owner, BodyNo body, std::uint64_t offset, std::size_t length,
                 Done<std::string> done) override;
   Result<std::unique_ptr<BodyStage>> StageBody(UserId owner, std::uint64_t size) override;
@@ -107,6 +109,9 @@ class LocalMailStore final : public MailStore {
   Status RoomFor(UserId owner, std::uint64_t size);
   /// kFenced or kUnavailable while nothing may be read.
   Result<Held> Hold();
+  /// On a thread of the read pool.
+  template <typename T>
+  void ReadNow(const Done<T>& done, const std::function<Result<T>(StoreReader&)>& read);
   template <typename T>
   void PostRead(Done<T> done, std::function<Result<T>(StoreReader&)> read);
   /// Tries in memory first, on the caller's thread.
@@ -116,16 +121,18 @@ class LocalMailStore final : public MailStore {
   void PostWrite(Done<T> done, std::function<void(Done<T>)> write);
   Result<std::vector<NewMessage>> FinishStages(UserId owner, std::vector<AppendMessage>* messages);
   Status StageLargeAppend(UserId owner, std::vector<NewMessage>* messages);
-  /// `done`, after having what was stored summarized, where that is wanted.
-  Done<AppendResult> Summarized(UserId owner, Done<AppendResult> done);
+  /// `done`, after having summary and text made of what was stored, where that is wanted.
+  Done<AppendResult> Noted(UserId owner, Done<AppendResult> done);
+  Done<DeliverResult> Noted(UserId owner, Done<DeliverResult> done);
 
   const WritePath& path_;
-  SummaryCache& summaries_;
+  TextPages& pages_;
   PasswordCheck& passwords_;
   const Credentials& credentials_;
   const MailStoreOptions options_;
   std::atomic<std::uint64_t> reads_begun_{0};
   Executor reads_;
+  SearchLine searches_;
   Executor txns_;
 };
 

@@ -18,16 +18,21 @@ inline Status Overloaded() {
 }
 
 template <typename T>
+void LocalMailStore::ReadNow(const Done<T>& done,
+                             const std::function<Result<T>(StoreReader&)>& read) {
+  const Result<Held> held = Hold();
+  if (!held.ok()) {
+    return done(held.status());
+  }
+  StoreReader reader(path_.engine, pages_, held->view->snapshot.get(),
+                     &path_.visibility.changed_pages());
+  done(read(reader));
+}
+
+template <typename T>
 void LocalMailStore::PostRead(Done<T> done, std::function<Result<T>(StoreReader&)> read) {
-  const bool taken = reads_.TryPost([this, done, read = std::move(read)] {
-    const Result<Held> held = Hold();
-    if (!held.ok()) {
-      return done(held.status());
-    }
-    StoreReader reader(path_.engine, summaries_, held->view->snapshot.get(),
-                       &path_.visibility.changed_pages());
-    done(read(reader));
-  });
+  const bool taken =
+      reads_.TryPost([this, done, read = std::move(read)] { ReadNow<T>(done, read); });
   if (!taken) {
     done(Overloaded());
   }
@@ -39,7 +44,7 @@ void LocalMailStore::ReadInline(Done<T> done, std::function<Result<T>(StoreReade
   if (!held.ok()) {
     return done(held.status());
   }
-  StoreReader reader(path_.engine, summaries_, held->view->snapshot.get(),
+  StoreReader reader(path_.engine, pages_, held->view->snapshot.get(),
                      &path_.visibility.changed_pages(), true);
   Result<T> result = read(reader);
   if (result.ok() || !result.status().Is(Code::kTimeout)) {

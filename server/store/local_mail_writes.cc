@@ -7,6 +7,7 @@
 #include "server/store/mailbox_ops.h"
 #include "server/store/message_ops.h"
 #include "server/store/quota.h"
+#include "server/store/text_pages.h"
 #include "server/store/visibility.h"
 #include "server/store/write_calls.h"
 
@@ -30,7 +31,7 @@ Status LocalMailStore::RoomFor(UserId owner, std::uint64_t size) {
   if (size == 0 || view == nullptr) {
     return OkStatus();
   }
-  StoreReader reader(path_.engine, summaries_, view->snapshot.get(), nullptr, true);
+  StoreReader reader(path_.engine, pages_, view->snapshot.get(), nullptr, true);
   const Result<QuotaState> quota = reader.Quota(owner, path_.default_quota);
   if (quota.ok() && quota->bytes_max && quota->bytes + size > *quota->bytes_max) {
     return OverQuota("the message does not fit into the quota; delete mail and expunge it");
@@ -83,15 +84,27 @@ Status LocalMailStore::StageLargeAppend(UserId owner, std::vector<NewMessage>* m
   return OkStatus();
 }
 
-Done<AppendResult> LocalMailStore::Summarized(UserId owner, Done<AppendResult> done) {
+Done<AppendResult> LocalMailStore::Noted(UserId owner, Done<AppendResult> done) {
   if (!options_.summarize_on_arrival) {
     return done;
   }
   return [this, owner, done = std::move(done)](Result<AppendResult> result) {
     if (result.ok()) {
       for (const BodyNo body : result->bodies) {
-        summaries_.BuildLater(owner, body);
+        pages_.Arrived(owner, body);
       }
+    }
+    done(std::move(result));
+  };
+}
+
+Done<DeliverResult> LocalMailStore::Noted(UserId owner, Done<DeliverResult> done) {
+  if (!options_.summarize_on_arrival) {
+    return done;
+  }
+  return [this, owner, done = std::move(done)](Result<DeliverResult> result) {
+    if (result.ok() && result->body != BodyNo()) {
+      pages_.Arrived(owner, result->body);
     }
     done(std::move(result));
   };
@@ -128,7 +141,7 @@ void LocalMailStore::Append(MailboxRef mailbox, std::vector<AppendMessage> messa
   if (!ready.ok()) {
     return done(ready.status());
   }
-  const Done<AppendResult> noted = Summarized(mailbox.owner, std::move(done));
+  const Done<AppendResult> noted = Noted(mailbox.owner, std::move(done));
   const auto append = [this, mailbox, noted](std::vector<NewMessage> added, Effort effort) {
     return RunTxn<AppendResult>(
         path_, mailbox.owner, Admission::kBodies, noted,
@@ -161,27 +174,27 @@ void LocalMailStore::Replace(MailboxRef to, AppendMessage message, MailboxRef fr
   }
   // std::function wants copies: what is large is shared.
   auto shared = std::make_shared<std::vector<NewMessage>>(*std::move(ready));
-  PostWrite<AppendResult>(
-      Summarized(to.owner, std::move(done)),
-      [this, to, from, old, shared](const Done<AppendResult>& end) {
-        if (const Status staged = StageLargeAppend(to.owner, shared.get()); !staged.ok()) {
-          return end(staged);
-        }
-        StoreTxn txn(path_, to.owner, from.owner);
-        const Status admitted = txn.Admit(Admission::kBodies);
-        if (!admitted.ok() && !admitted.Is(Code::kOverQuota)) {
-          return end(admitted);
-        }
-        FinishTxn<AppendResult>(txn,
-                                admitted.ok()
-                                    ? ReplaceMessage(txn, to, std::move(shared->front()), from, old)
-                                    : Result<AppendResult>(admitted),
-                                end);
-      });
+  PostWrite<AppendResult>(Noted(to.owner, std::move(done)), [this, to, from, old, shared](
+                                                                const Done<AppendResult>& end) {
+    if (const Status staged = StageLargeAppend(to.owner, shared.get()); !staged.ok()) {
+      return end(staged);
+    }
+    StoreTxn txn(path_, to.owner, from.owner);
+    const Status admitted = txn.Admit(Admission::kBodies);
+    if (!admitted.ok() && !admitted.Is(Code::kOverQuota)) {
+      return end(admitted);
+    }
+    FinishTxn<AppendResult>(txn,
+                            admitted.ok()
+                                ? ReplaceMessage(txn, to, std::move(shared->front()), from, old)
+                                : Result<AppendResult>(admitted),
+                            end);
+  });
 }
 
-void LocalMailStore::Deliver(DeliverRequest request, Done<DeliverResult> done) {
+void LocalMailStore::Deliver(DeliverRequest request, Done<DeliverResult> answer) {
   const UserId user = request.user.id;
+  const Done<DeliverResult> done = Noted(user, std::move(answer));
   Result<StagedBody> ready = FinishStage(user, request.body.get());
   if (!ready.ok()) {
     return done(ready.status());

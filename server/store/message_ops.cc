@@ -271,7 +271,7 @@ Result<DeliverResult> DeliverMessage(StoreTxn& txn, UserId user_id, const std::s
   const Guid key = GuidOf(facts);
   ASSIGN_OR_RETURN(const auto known, RememberedDelivery(txn, user_id, key.bytes()));
   if (known) {
-    return DeliverResult{*known, true};
+    return DeliverResult{*known, true, {}};
   }
   const std::string returned_key = ReturnedDeliveryKey(inbox.id, body.guid);
   ASSIGN_OR_RETURN(const auto returned, RememberedDelivery(txn, user_id, returned_key));
@@ -282,7 +282,7 @@ Result<DeliverResult> DeliverMessage(StoreTxn& txn, UserId user_id, const std::s
     used->set_modseq(modseq.value());
     used->set_deleted(true);
     TRY(RememberDelivery(txn, user_id, key.bytes(), *returned));
-    return DeliverResult{*returned, true};
+    return DeliverResult{*returned, true, {}};
   }
   TRY(CheckQuota(txn, user_id, body.size, 1));
   std::vector<NewMessage> messages(1);
@@ -291,7 +291,7 @@ Result<DeliverResult> DeliverMessage(StoreTxn& txn, UserId user_id, const std::s
   ASSIGN_OR_RETURN(const AppendResult appended,
                    AppendMessages(txn, inbox, std::move(messages), proto::ORIGIN_DELIVERY));
   TRY(RememberDelivery(txn, user_id, key.bytes(), Uid(appended.uids.Min())));
-  return DeliverResult{Uid(appended.uids.Min()), false};
+  return DeliverResult{Uid(appended.uids.Min()), false, appended.bodies.front()};
 }
 
 }  // namespace twinspool::store

@@ -227,6 +227,38 @@ bool PageScanner::Next(EntryView* entry) {
   return true;
 }
 
+bool PageScanner::NextLive(std::uint8_t with, std::uint8_t without, EntryView* entry) {
+  const auto looked_at = static_cast<std::uint8_t>(with | without);
+  do {
+    while (PassOver(with, looked_at)) {
+    }
+    if (!Next(entry)) {
+      return false;
+    }
+  } while (entry->expunged() || (entry->flags & looked_at) != with);
+  return true;
+}
+
+/// Whether the next entry could be passed over by its first octets. One that is long or malformed
+/// is left to Next().
+bool PageScanner::PassOver(std::uint8_t with, std::uint8_t looked_at) {
+  constexpr std::uint8_t kOneOctetLength = 0x7f;
+  if (!status_.ok() || seen_ == header_.entries || rest_.size() < 4) {
+    return false;
+  }
+  const auto at = [this](std::size_t i) { return static_cast<std::uint8_t>(rest_[i]); };
+  const std::uint8_t length = at(0);
+  const bool fits = length >= 3 && length <= kOneOctetLength && length < rest_.size();
+  const bool wanted = (at(2) & kStateExpunged) == 0 && (at(3) & looked_at) == with;
+  if (!fits || wanted || at(1) <= previous_low_) {
+    return false;
+  }
+  previous_low_ = at(1);
+  rest_.remove_prefix(std::size_t{length} + 1);
+  ++seen_;
+  return true;
+}
+
 Result<Page> Page::Decode(std::string_view octets) {
   PageScanner scanner(octets);
   Page page;

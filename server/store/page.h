@@ -99,9 +99,14 @@ class PageScanner {
   const PageHeader& header() const { return header_; }
   /// False at the end and on malformed octets. The view is valid as long as the page's octets.
   bool Next(EntryView* entry);
+  /// The same for live entries with all flags of `with` and none of `without`. What is passed over
+  /// is hardly looked at.
+  bool NextLive(std::uint8_t with, std::uint8_t without, EntryView* entry);
   const Status& status() const { return status_; }
 
  private:
+  bool PassOver(std::uint8_t with, std::uint8_t looked_at);
+
   std::string_view rest_;
   PageHeader header_;
   std::uint32_t seen_ = 0;

@@ -164,7 +164,12 @@ Result<std::optional<Uid>> StoreReader::AddPage(std::string_view octets, std::ui
     return std::optional<Uid>();
   }
   EntryView view;
-  while (scanner.Next(&view)) {
+  const bool only_live = query.since == Modseq() && present == nullptr;
+  // What the entry says of \Seen is not what such a viewer sees.
+  const auto own = static_cast<SystemFlags>(seen.active() ? kSeen : 0);
+  const auto with = static_cast<SystemFlags>(query.with & ~own);
+  const auto without = static_cast<SystemFlags>(query.without & ~own);
+  while (only_live ? scanner.NextLive(with, without, &view) : scanner.Next(&view)) {
     const Uid uid(page << kPageBits | view.uid_low);
     if (uid < query.from) {
       continue;
@@ -172,6 +177,9 @@ Result<std::optional<Uid>> StoreReader::AddPage(std::string_view octets, std::ui
     const bool live = !view.expunged();
     if (live) {
       seen.Apply(uid, &view.flags, &view.modseq);
+      if (only_live && (view.flags & (query.with | query.without)) != query.with) {
+        continue;
+      }
     }
     const bool wanted = view.modseq > query.since && (!query.uids || query.uids->Contains(uid));
     if (live && wanted) {
@@ -260,7 +268,7 @@ Result<IndexBatch> StoreReader::ReadIndex(MailboxRef mailbox, const IndexQuery& 
   if (lost) {
     query.since = Modseq();
   }
-  if (query.since == Modseq() && !query.uids) {
+  if (query.since == Modseq() && !query.uids && (query.with | query.without) == 0) {
     batch.entries.reserve(std::min<std::size_t>(batch.state.exists, query.limit));
   }
   UidSet present;

@@ -20,7 +20,6 @@
 #include "server/store/rows.h"
 #include "server/store/schema.h"
 #include "server/store/seen_pages.h"
-#include "server/store/summaries.h"
 #include "server/store/txn.h"
 
 namespace twinspool::store {
@@ -28,6 +27,7 @@ namespace twinspool::store {
 class ChangedPages;
 class Engine;
 class Snapshot;
+class TextPages;
 
 /// The header of a user, deleted or not; nothing: no such id. A null snapshot: the newest.
 Result<std::optional<proto::UserHeader>> ReadUserHeader(Engine& engine, UserId user,
@@ -40,10 +40,10 @@ class StoreReader {
   /// the disk. `changed` may be null; it must know of everything in the snapshot. All outlive the
   /// reader. Calls about a mailbox answer kNotFound to a viewer who has no right to it, and
   /// kPermissionDenied to one who lacks the right that the call takes.
-  StoreReader(Engine& engine, SummaryCache& summaries, const Snapshot* snapshot,
-              ChangedPages* changed, bool cached_only = false)
+  StoreReader(Engine& engine, TextPages& pages, const Snapshot* snapshot, ChangedPages* changed,
+              bool cached_only = false)
       : engine_(engine),
-        summaries_(summaries),
+        pages_(pages),
         snapshot_(snapshot),
         changed_(changed),
         cached_only_(cached_only) {}
@@ -60,6 +60,7 @@ class StoreReader {
   Result<IndexBatch> ReadIndex(MailboxRef mailbox, const IndexQuery& query);
   Result<UidBatch> ReadUids(MailboxRef mailbox, Uid from);
   Result<FetchBatch> Fetch(MailboxRef mailbox, const FetchRequest& request);
+  Result<TextBatch> SearchText(MailboxRef mailbox, const TextQuery& query);
   Result<std::string> ReadBody(UserId owner, BodyNo body, std::uint64_t offset, std::size_t length);
 
   /// The user under a canonical name, or nothing.
@@ -104,8 +105,11 @@ class StoreReader {
   /// The next messages of `*rest` (at most `max`) with their entries, taken out of `*rest`.
   Result<std::vector<FetchedMessage>> TakeEntries(MailboxId mailbox, const ViewerSeen& seen,
                                                   std::size_t max, UidSet* rest);
+  /// Record and sort fields of those whose page is packed; answers the others.
+  std::vector<FetchedMessage*> AddFacts(const MailboxState& mailbox, bool sort_fields,
+                                        std::vector<FetchedMessage>* messages);
   // Each fills in its part. What is damaged fails its message (FetchedMessage::failure) alone.
-  void AddRecords(MailboxId mailbox, std::vector<FetchedMessage>* messages);
+  void AddRecords(MailboxId mailbox, std::span<FetchedMessage* const> messages);
   void AddSummaries(UserId owner, std::span<FetchedMessage* const> messages);
   void AddOctets(UserId owner, std::uint64_t wanted, std::span<FetchedMessage* const> messages);
   /// `wanted` octets, or all there are, of a body whose first chunk was read.
@@ -113,7 +117,7 @@ class StoreReader {
                                   Result<std::optional<std::string>> first_chunk);
 
   Engine& engine_;
-  SummaryCache& summaries_;
+  TextPages& pages_;
   const Snapshot* snapshot_;
   ChangedPages* changed_;
   const bool cached_only_;

@@ -3,41 +3,32 @@
 
 #include "common/limits.h"
 #include "server/store/engine.h"
+#include "server/store/fact_page.h"
 #include "server/store/keyword_bits.h"
 #include "server/store/page.h"
 #include "server/store/reader.h"
+#include "server/store/text_pages.h"
+#include "server/store/text_search.h"
 
 namespace twinspool::store {
 namespace {
 
 /// Messages whose octets are read in one go; the batch may be full after any of them.
 constexpr std::size_t kOctetsStep = 64;
-constexpr std::int64_t kNsPerSecond = 1'000'000'000;
+constexpr std::size_t kFactsStep = 1024;
 
-Status ParseRecord(const std::string& row, MessageRecord* out) {
-  proto::RecordHeader record;
-  if (!record.ParseFromString(row)) {
-    return DataLoss("the record of a message does not parse");
+std::vector<FetchedMessage*> All(std::vector<FetchedMessage>* messages) {
+  std::vector<FetchedMessage*> all;
+  for (FetchedMessage& message : *messages) {
+    all.push_back(&message);
   }
-  out->guid = Guid::FromBytes(record.guid());
-  out->body = BodyNo(record.body_no());
-  out->size = record.size();
-  out->internal_date = record.internal_date_ns() / kNsPerSecond;
-  out->zone_minutes = static_cast<std::int16_t>(record.zone_minutes());
-  out->save_date = record.save_date_ns() / kNsPerSecond;
-  out->created = Modseq(record.created_modseq());
-  return OkStatus();
+  return all;
 }
 
 /// Those whose records are there.
-std::vector<FetchedMessage*> Sound(std::vector<FetchedMessage>* messages) {
-  std::vector<FetchedMessage*> sound;
-  for (FetchedMessage& message : *messages) {
-    if (message.failure.ok()) {
-      sound.push_back(&message);
-    }
-  }
-  return sound;
+std::vector<FetchedMessage*> Sound(std::vector<FetchedMessage*> messages) {
+  std::erase_if(messages, [](const FetchedMessage* message) { return !message->failure.ok(); });
+  return messages;
 }
 
 }  // namespace
@@ -83,22 +74,53 @@ Result<std::vector<FetchedMessage>> StoreReader::TakeEntries(MailboxId mailbox,
   return messages;
 }
 
-void StoreReader::AddRecords(MailboxId mailbox, std::vector<FetchedMessage>* messages) {
+std::vector<FetchedMessage*> StoreReader::AddFacts(const MailboxState& mailbox, bool sort_fields,
+                                                   std::vector<FetchedMessage>* messages) {
+  std::vector<FetchedMessage*> others;
+  for (std::size_t i = 0; i < messages->size();) {
+    const std::uint32_t page = (*messages)[i].uid.value() >> kPageBits;
+    const bool complete = TextPages::Complete(page, mailbox.uid_next);
+    const auto row = complete ? pages_.Read(mailbox.ref.id, page, std::string_view(&kFactsKind, 1))
+                              : std::nullopt;
+    const auto facts = row ? ReadFactPage(row->front()) : std::vector<Facts>();
+    if (complete && (!row || !facts.ok())) {
+      pages_.PackLater(mailbox.ref.id, page);
+    }
+    std::size_t at = 0;
+    for (; i < messages->size() && (*messages)[i].uid.value() >> kPageBits == page; ++i) {
+      FetchedMessage& message = (*messages)[i];
+      while (facts.ok() && at < facts->size() && (*facts)[at].uid < message.uid) {
+        ++at;
+      }
+      if (facts.ok() && at < facts->size() && (*facts)[at].uid == message.uid) {
+        message.record = (*facts)[at].record;
+        message.summary = std::string(sort_fields ? (*facts)[at].head : "");
+      } else {
+        others.push_back(&message);
+      }
+    }
+  }
+  return others;
+}
+
+void StoreReader::AddRecords(MailboxId mailbox, std::span<FetchedMessage* const> messages) {
   std::vector<std::string> keys;
-  keys.reserve(messages->size());
-  for (const FetchedMessage& message : *messages) {
-    keys.push_back(RecordKey(mailbox, message.uid));
+  keys.reserve(messages.size());
+  for (const FetchedMessage* message : messages) {
+    keys.push_back(RecordKey(mailbox, message->uid));
   }
   auto rows = engine_.GetEach(Family::kRecords, keys, snapshot_);
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    FetchedMessage& message = (*messages)[i];
+    FetchedMessage& message = *messages[i];
     if (!rows[i].ok()) {
       message.failure = rows[i].status();
     } else if (!*rows[i]) {
       message.failure = DataLoss("the record of message " + std::to_string(message.uid.value()) +
                                  " in mailbox " + mailbox.ToHex() + " is missing");
     } else {
-      message.failure = ParseRecord(**rows[i], &message.record);
+      const Result<MessageRecord> record = ParseRecord(**rows[i]);
+      message.failure = record.status();
+      message.record = record.ok() ? *record : MessageRecord();
     }
   }
 }
@@ -108,7 +130,7 @@ void StoreReader::AddSummaries(UserId owner, std::span<FetchedMessage* const> me
   for (const FetchedMessage* message : messages) {
     bodies.push_back(message->record.body);
   }
-  auto summaries = summaries_.Get(owner, bodies, snapshot_);
+  auto summaries = pages_.summaries().Get(owner, bodies, snapshot_);
   for (std::size_t i = 0; i < summaries.size(); ++i) {
     messages[i]->failure = summaries[i].status();
     if (summaries[i].ok()) {
@@ -159,10 +181,15 @@ Result<FetchBatch> StoreReader::Fetch(MailboxRef mailbox, const FetchRequest& re
   FetchBatch batch;
   batch.keywords = loaded.state.keywords;
   batch.rest = request.uids;
-  const bool summaries = (request.parts & kFetchSummary) != 0;
+  batch.messages.reserve(static_cast<std::size_t>(
+      std::min<std::uint64_t>(request.uids.Count(), limits::kFetchBatchMessages)));
+  const bool summaries = (request.parts & (kFetchSummary | kFetchSort)) != 0;
+  // Of packed pages: many small things at a time.
+  const bool facts = request.body_bytes == 0 && (request.parts & kFetchSummary) == 0 &&
+                     (request.parts & (kFetchRecord | kFetchSort)) != 0;
   const bool records = summaries || request.body_bytes > 0 || request.parts != kFetchIndex;
   const std::size_t step =
-      request.body_bytes > 0 || summaries ? kOctetsStep : limits::kFetchBatchMessages;
+      request.body_bytes > 0 || (summaries && !facts) ? kOctetsStep : kFactsStep;
   const std::uint64_t wanted =
       std::min<std::uint64_t>(request.body_bytes, limits::kFetchBatchBytes);
   std::size_t bytes = 0;
@@ -170,8 +197,10 @@ Result<FetchBatch> StoreReader::Fetch(MailboxRef mailbox, const FetchRequest& re
     UidSet after = batch.rest;
     ASSIGN_OR_RETURN(std::vector<FetchedMessage> part,
                      TakeEntries(mailbox.id, loaded.seen, step, &after));
+    std::vector<FetchedMessage*> others =
+        facts ? AddFacts(loaded.state, summaries, &part) : All(&part);
     if (records) {
-      AddRecords(mailbox.id, &part);
+      AddRecords(mailbox.id, others);
     }
     // Messages that would overfill the batch are left for the next, but never all of them.
     std::size_t count = 0;
@@ -183,13 +212,14 @@ Result<FetchBatch> StoreReader::Fetch(MailboxRef mailbox, const FetchRequest& re
     if (count < part.size()) {
       after = batch.rest.Intersect(UidSet::Of(part[count].uid.value(), batch.rest.Max()));
       part.resize(count);
+      others.resize(std::min(others.size(), count));
     }
-    const std::vector<FetchedMessage*> sound = Sound(&part);
+    others = Sound(std::move(others));
     if (summaries) {
-      AddSummaries(mailbox.owner, sound);
+      AddSummaries(mailbox.owner, others);
     }
     if (wanted > 0) {
-      AddOctets(mailbox.owner, wanted, sound);
+      AddOctets(mailbox.owner, wanted, others);
     }
     for (FetchedMessage& message : part) {
       bytes += message.summary.size();
@@ -202,6 +232,11 @@ Result<FetchBatch> StoreReader::Fetch(MailboxRef mailbox, const FetchRequest& re
     }
   }
   return batch;
+}
+
+Result<TextBatch> StoreReader::SearchText(MailboxRef mailbox, const TextQuery& query) {
+  ASSIGN_OR_RETURN(const Loaded loaded, Load(mailbox, kRightRead));
+  return TextSearch(engine_, pages_, snapshot_, query).Run(loaded.state);
 }
 
 Result<std::string> StoreReader::ReadBody(UserId owner, BodyNo body, std::uint64_t offset,

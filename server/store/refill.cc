@@ -56,7 +56,7 @@ void DeleteBody(UserId user, BodyNo body, std::uint32_t chunks, RowBatch* batch)
     batch->Delete(Family::kBodies, BodyKey(user, body, chunk));
   }
   batch->Delete(Family::kSummaries, SummaryKey(user, body));
-  batch->Delete(Family::kTexts, SummaryKey(user, body));
+  batch->Delete(Family::kTexts, BodyTextKey(user, body));
 }
 
 bool IsClaim(UserId user, const proto::ChangeItem& item) {
@@ -410,10 +410,10 @@ Status Refill::DropUser(UserId user, bool only_here) {
   TRY(engine_.Write(mark, WriteMode::kSync));
   TRY(DropRows(user));
   RowBatch batch;
-  for (const Family family :
-       {Family::kBodies, Family::kGuids, Family::kSummaries, Family::kTexts}) {
+  for (const Family family : {Family::kBodies, Family::kGuids, Family::kSummaries}) {
     DeletePrefix(family, user.bytes(), &batch);
   }
+  DeletePrefix(Family::kTexts, BodyTextPrefix(user), &batch);
   DeletePrefix(Family::kMeta, LoosePrefix(user), &batch);
   DeletePrefix(Family::kMeta, UnclaimedPrefix(user), &batch);
   batch.Delete(Family::kMeta, IncompleteKey(user));

@@ -34,7 +34,8 @@ const std::array<FamilyInfo, kFamilyCount> kFamilies = {{
     {Family::kGuids, "guids", "user, guid", "be64 body no, varint size, varint chunks"},
     {Family::kRefs, "refs", "user, be64 body no, mailbox, be32 uid", "nothing"},
     {Family::kSummaries, "summaries", "user, be64 body no", "opaque"},
-    {Family::kTexts, "texts", "user, be64 body no", "opaque"},
+    {Family::kTexts, "texts", "'b' user, be64 body no | 'p' mailbox, kind, be32 uid >> 8",
+     "version, folded text | packed column"},
     {Family::kOutbox, "outbox", "be64 commit seq", "OutboxEntry"},
     {Family::kTokens, "tokens", "user, key", "be64 modseq, be64 expiry, result"},
     {Family::kMisc, "misc", "user, kind, key", "be64 modseq, u8 deleted, value"},
@@ -143,6 +144,25 @@ std::string SummaryKey(UserId user, BodyNo body) {
   return BodyPrefix(user, body);
 }
 
+std::string BodyTextKey(UserId user, BodyNo body) {
+  return Key('b', BodyPrefix(user, body));
+}
+
+std::string BodyTextPrefix(UserId user) {
+  return Key('b', user.bytes());
+}
+
+std::string TextPageKey(MailboxId mailbox, char kind, std::uint32_t page) {
+  std::string key = TextPagePrefix(mailbox);
+  key.push_back(kind);
+  PutBe32(&key, page);
+  return key;
+}
+
+std::string TextPagePrefix(MailboxId mailbox) {
+  return Key('p', mailbox.bytes());
+}
+
 std::string OutboxKey(CommitSeq seq) {
   std::string key;
   PutBe64(&key, seq.value());
@@ -174,6 +194,13 @@ std::optional<Uid> UidOfRefKey(std::string_view key) {
   reader.Bytes(kIdSize);  // mailbox
   const Uid uid(reader.Be32());
   return reader.ok() && reader.AtEnd() ? std::optional(uid) : std::nullopt;
+}
+
+std::optional<std::uint32_t> PageOfTextPageKey(std::string_view key) {
+  Reader reader(key);
+  reader.Bytes(1 + kIdSize + 1);  // 'p', mailbox, kind
+  const std::uint32_t page = reader.Be32();
+  return reader.ok() && reader.AtEnd() ? std::optional(page) : std::nullopt;
 }
 
 std::optional<std::uint32_t> PageOfPageKey(std::string_view key) {

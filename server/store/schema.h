@@ -30,7 +30,7 @@ enum class Family : std::uint8_t {
   kGuids,      // the pool's index by content
   kRefs,       // who refers to a body
   kSummaries,  // cache: envelope, structure
-  kTexts,      // cache: decoded, folded text
+  kTexts,      // cache: decoded, folded texts; by themselves and in pages
   kOutbox,     // the change log
   kTokens,     // remembered results
   kMisc,       // subscriptions and other small things
@@ -97,7 +97,20 @@ std::string GuidKey(UserId user,
                     const Guid& guid);  // user, guid -> be64 body no, varint size, varint chunks
 std::string RefKey(UserId user, BodyNo body, MailboxId mailbox, Uid uid);  // -> ""
 std::string RefPrefix(UserId user, BodyNo body);
-std::string SummaryKey(UserId user, BodyNo body);  // -> opaque blob (also in texts)
+std::string SummaryKey(UserId user, BodyNo body);  // -> opaque blob
+
+// --- texts
+// ----------------------------------------------------------------------------------------------
+/// Columns of a page, each a letter: texts 'a' on in the order of mime::TextColumn, then records
+/// and sort fields.
+inline constexpr std::string_view kTextKinds = "abcdef";
+inline constexpr char kFactsKind = 'r';
+inline constexpr std::string_view kPageKinds = "abcdefr";
+std::string BodyTextKey(UserId user, BodyNo body);  // 'b' user, be64 -> version, folded text
+std::string BodyTextPrefix(UserId user);            // 'b' user
+std::string TextPageKey(MailboxId mailbox, char kind,
+                        std::uint32_t page);    // 'p' mailbox, kind, be32 -> packed column
+std::string TextPagePrefix(MailboxId mailbox);  // 'p' mailbox
 
 // --- the rest
 // -------------------------------------------------------------------------------------------------
@@ -112,6 +125,7 @@ std::string MiscKey(UserId user, std::uint8_t kind,
 std::optional<Uid> UidOfRecordKey(std::string_view key);
 std::optional<Uid> UidOfRefKey(std::string_view key);
 std::optional<std::uint32_t> PageOfPageKey(std::string_view key);
+std::optional<std::uint32_t> PageOfTextPageKey(std::string_view key);
 struct BodyKeyParts {
   BodyNo body;
   std::uint32_t chunk = 0;

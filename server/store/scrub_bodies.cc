@@ -6,6 +6,7 @@
 #include "common/digest.h"
 #include "server/store/body_check.h"
 #include "server/store/damage.h"
+#include "server/store/derived.h"
 #include "server/store/engine.h"
 #include "server/store/scrub_steps.h"
 
@@ -90,8 +91,18 @@ class BodyMender {
       rows.Put(Family::kGuids, GuidKey(user_, body_.guid), EncodePoolEntry(body_.entry));
     }
     // They may have been made of the damaged octets.
+    TRY(view_.Scan(Family::kRefs, RefPrefix(user_, body_.entry.body),
+                   [&](std::string_view key, std::string_view) -> Result<bool> {
+                     const std::string_view message =
+                         key.substr(RefPrefix(user_, body_.entry.body).size());
+                     if (const std::optional<Uid> uid = UidOfRecordKey(message)) {
+                       DropTextPage(MailboxId::FromBytes(message.substr(0, MailboxId::kSize)),
+                                    uid->value() >> kPageBits, &rows);
+                     }
+                     return true;
+                   }));
     rows.Delete(Family::kSummaries, SummaryKey(user_, body_.entry.body));
-    rows.Delete(Family::kTexts, SummaryKey(user_, body_.entry.body));
+    rows.Delete(Family::kTexts, BodyTextKey(user_, body_.entry.body));
     return parts_.path.engine.Write(rows, WriteMode::kSync);
   }
 

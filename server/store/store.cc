@@ -19,6 +19,7 @@
 #include "server/store/scrub.h"
 #include "server/store/serving.h"
 #include "server/store/take_back.h"
+#include "server/store/text_pages.h"
 #include "server/store/uid_jump.h"
 #include "server/store/visibility.h"
 
@@ -49,8 +50,9 @@ struct Store::Parts {
         forgotten(*engine, gate, visibility),
         scrub(path, *log),
         summaries(*engine, seams.summarizer),
+        pages(*engine, disk, summaries),
         passwords(*engine, *seams.credentials),
-        mail(path, summaries, passwords, *seams.credentials, options.mail) {}
+        mail(path, pages, passwords, *seams.credentials, options.mail) {}
 
   const StoreOptions options;
   const StoreSeams seams;
@@ -72,6 +74,7 @@ struct Store::Parts {
   StoreForgotten forgotten;
   StoreScrub scrub;
   SummaryCache summaries;
+  TextPages pages;
   PasswordCheck passwords;
   LocalMailStore mail;
 
@@ -105,7 +108,7 @@ Store::Store(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {
   p.sink.SetBodyListener([&p](const std::vector<std::pair<UserId, BodyNo>>& bodies) {
     if (p.options.mail.summarize_on_arrival) {
       for (const auto& [user, body] : bodies) {
-        p.summaries.BuildLater(user, body);
+        p.pages.Arrived(user, body);
       }
     }
   });
@@ -135,7 +138,7 @@ void Store::Stop() {
   p.pipeline.Stop();
   // Nobody will ack what still waits: its outcome is for the next start to say.
   p.visibility.End(OutcomeUnknown("this node is stopping"));
-  p.summaries.Stop();
+  p.pages.Stop();
 }
 
 MailStore& Store::mail_store() {
@@ -175,6 +178,10 @@ const WritePath& Store::write_path() {
 Result<JobReport> Store::RunJobsNow() {
   const std::lock_guard<std::mutex> lock(parts_->jobs_mutex);
   return RunJobs(parts_->path, parts_->options.jobs);
+}
+
+void Store::SettleDerived() {
+  parts_->pages.Settle();
 }
 
 Status Store::Probe() {

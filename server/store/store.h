@@ -77,6 +77,8 @@ class Store {
   /// Completes what waited too long and tends the disk's ballast; also done by a thread of the
   /// store, once a second.
   void Tick();
+  /// Waits until summaries and texts are made of all that has arrived.
+  void SettleDerived();
   /// Reads a row: returns only if the disk still answers.
   Status Probe();
   /// Ends all threads; what is queued is written first. Idempotent; the destructor calls it.

@@ -1,14 +1,9 @@
 #include "server/store/summaries.h"
 
 #include "server/store/engine.h"
+#include "server/store/row_batch.h"
 
 namespace twinspool::store {
-namespace {
-
-constexpr std::size_t kBuildsWaitingMax = 10'000;
-
-}  // namespace
-
 Result<std::optional<std::string>> ReadWholeBody(Engine& engine, UserId user, BodyNo body,
                                                  const Snapshot* snapshot) {
   std::optional<std::string> octets;
@@ -24,10 +19,20 @@ Result<std::optional<std::string>> ReadWholeBody(Engine& engine, UserId user, Bo
   return octets;
 }
 
-SummaryCache::SummaryCache(Engine& engine, Summarizer summarizer)
-    : engine_(engine),
-      summarizer_(std::move(summarizer)),
-      pool_("summarise", 1, kBuildsWaitingMax) {}
+Status MissingBody(UserId user, BodyNo body) {
+  return DataLoss("body " + std::to_string(body.value()) + " of user " + user.ToHex() +
+                  " is missing; compare the nodes with verify-pair");
+}
+
+bool SummaryCache::Has(UserId user, BodyNo body) {
+  return !summarizer_.make || Usable(engine_.Get(Family::kSummaries, SummaryKey(user, body)));
+}
+
+void SummaryCache::Add(UserId user, BodyNo body, std::string_view octets, RowBatch* batch) const {
+  if (summarizer_.make) {
+    batch->Put(Family::kSummaries, SummaryKey(user, body), summarizer_.make(octets));
+  }
+}
 
 bool SummaryCache::Usable(const Result<std::optional<std::string>>& row) const {
   // A row that cannot be read is as good as none: it is only a cache.
@@ -37,8 +42,7 @@ bool SummaryCache::Usable(const Result<std::optional<std::string>>& row) const {
 Result<std::string> SummaryCache::Build(UserId user, BodyNo body, const Snapshot* snapshot) {
   ASSIGN_OR_RETURN(const auto octets, ReadWholeBody(engine_, user, body, snapshot));
   if (!octets) {
-    return DataLoss("body " + std::to_string(body.value()) + " of user " + user.ToHex() +
-                    " is missing; compare the nodes with verify-pair");
+    return MissingBody(user, body);
   }
   return summarizer_.make(*octets);
 }
@@ -48,6 +52,7 @@ std::vector<Result<std::string>> SummaryCache::Get(UserId user, const std::vecto
   if (!summarizer_.make) {
     return std::vector<Result<std::string>>(bodies.size(), std::string());
   }
+  const std::uint64_t removals = engine_.removals();
   std::vector<std::string> keys;
   keys.reserve(bodies.size());
   for (const BodyNo body : bodies) {
@@ -68,20 +73,9 @@ std::vector<Result<std::string>> SummaryCache::Get(UserId user, const std::vecto
   }
   if (!built.empty()) {
     // What cannot be kept is built again next time; a disk that fails speaks up at the next write.
-    (void)engine_.Write(built, WriteMode::kNoLog);
+    (void)engine_.WriteDerived(built, removals);
   }
   return summaries;
-}
-
-void SummaryCache::BuildLater(UserId user, BodyNo body) {
-  if (summarizer_.make) {
-    // A full queue is no loss: the summary is then built when it is asked for.
-    (void)pool_.TryPost([this, user, body] { (void)Get(user, {body}, nullptr); });
-  }
-}
-
-void SummaryCache::Stop() {
-  pool_.Stop();
 }
 
 }  // namespace twinspool::store

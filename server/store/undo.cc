@@ -221,7 +221,7 @@ class Inverse {
     }
     edit_.Delete(user, Family::kMeta, mark_key);
     edit_.Delete(user, Family::kSummaries, SummaryKey(user, body));
-    edit_.Delete(user, Family::kTexts, SummaryKey(user, body));
+    edit_.Delete(user, Family::kTexts, BodyTextKey(user, body));
     return OkStatus();
   }
 

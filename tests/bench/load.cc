@@ -3,11 +3,14 @@
 // Usage: twinspool-load PORT LMTP_PORT USER PASSWORD TEST [N] [CONNECTIONS]
 // Times run from a barrier (all logged in, all selected) to the last answer. Works with any server
 // that has LITERAL+; scripts/bench runs it against this project and the incumbents alike.
+#include <algorithm>
 #include <barrier>
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
@@ -241,6 +244,49 @@ void TestBigList(const Options& options) {
   }
 }
 
+std::vector<std::string> ReadCorpus() {
+  const char* const given = std::getenv("TWINSPOOL_CORPUS");
+  const std::filesystem::path directory = given != nullptr ? given : "build/corpus";
+  if (!std::filesystem::exists(directory)) {
+    Die("no mail in " + directory.string() + ": scripts/corpus DIR fetches it (TWINSPOOL_CORPUS)");
+  }
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    if (entry.path().extension() == ".eml") {
+      files.push_back(entry.path());
+    }
+  }
+  std::sort(files.begin(), files.end());
+  std::vector<std::string> messages;
+  for (const std::filesystem::path& path : files) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream octets;
+    octets << file.rdbuf();
+    if (octets.str().find('\0') == std::string::npos) {  // no server takes NUL in a literal
+      messages.push_back(octets.str());
+    }
+  }
+  return messages;
+}
+
+/// Searches through real mail, of which each is told beside how many messages it found.
+void TestCorpus(const Options& options) {
+  Fresh(options, "corpus");
+  const auto client = options.Connect();
+  for (const std::string& message : ReadCorpus()) {
+    client->Append("corpus", message);
+  }
+  client->Run("SELECT corpus");
+  for (int i = 0; i < 5; ++i) {
+    for (const std::string key :
+         {"BODY scientist", "BODY xyzzy", "TEXT release", "SUBJECT linux", "FROM yahoo"}) {
+      std::string name = "corpus_" + key;
+      std::replace(name.begin(), name.end(), ' ', '_');
+      Report(name, Timed([&] { client->Run("UID SEARCH " + key); }) * 1e3, "ms");
+    }
+  }
+}
+
 void TestRename(const Options& options) {
   const auto client = options.Connect();
   client->Run("DELETE small", false);
@@ -303,7 +349,7 @@ const std::map<std::string, void (*)(const Options&)> kTests = {
     {"append", TestAppend},     {"store", TestStore},          {"lmtp", TestLmtp},
     {"fetch", TestFetchBodies}, {"populate", TestBigPopulate}, {"read", TestBigRead},
     {"list", TestBigList},      {"rename", TestRename},        {"expunge", TestExpunge},
-    {"hotpage", TestHotPage},
+    {"hotpage", TestHotPage},   {"corpus", TestCorpus},
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "server/imap/sort.h"
+#include "server/mime/text.h"
 
 namespace twinspool::imap {
 namespace {
@@ -60,9 +61,9 @@ class SearchTest : public ::testing::Test {
     record_.size = 100;
     record_.internal_date = 86'400 * 100 + 23 * 3600;
     record_.zone_minutes = 120;  // there it is day 101 already
-    octets_ =
+    folded_ = mime::FoldedText(
         "From: Ann <ann@example.org>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n"
-        "Date: Thu, 1 Jan 1970 23:30:00 -0500\r\n\r\nHello World\r\n";
+        "Date: Thu, 1 Jan 1970 23:30:00 -0500\r\n\r\nHello World\r\n");
   }
 
   Truth Judge(const SearchKey& key, const std::string& charset = "") {
@@ -80,13 +81,13 @@ class SearchTest : public ::testing::Test {
   }
   void KnowAll() {
     KnowRecord();
-    facts_.octets = &octets_;
+    facts_.folded = &folded_;
   }
 
   SelectedView view_;
   SearchFacts facts_;
   MessageRecord record_;
-  std::string octets_;
+  std::string folded_;
 };
 
 TEST_F(SearchTest, IndexKeys) {
@@ -179,12 +180,9 @@ TEST_F(SearchTest, UnknownCharsetAndNumbersAreRefused) {
 TEST(Sort, ADateThatIsNoneGivesWayToTheInternalDate) {
   MessageRecord record;
   record.internal_date = 1000;
-  mime::SortSummary summary;
-  EXPECT_EQ(SentSeconds(record, summary), 1000);
-  summary.date = mime::Date{-2'208'988'800, 0};
-  EXPECT_EQ(SentSeconds(record, summary), -2'208'988'800) << "1900";
-  summary.date = mime::Date{-2'208'988'801, 0};
-  EXPECT_EQ(SentSeconds(record, summary), 1000);
+  EXPECT_EQ(SentSeconds(record, std::nullopt), 1000);
+  EXPECT_EQ(SentSeconds(record, mime::Date{-2'208'988'800, 0}), -2'208'988'800) << "1900";
+  EXPECT_EQ(SentSeconds(record, mime::Date{-2'208'988'801, 0}), 1000);
 }
 
 }  // namespace

@@ -444,7 +444,7 @@ TEST_F(ImapFlow, ALongSearchSaysHowFarItIsAndAShortOneDoesNot) {
   clock_.AdvanceMs(limits::kProgressMs);
   Settle();
   EXPECT_EQ(session_.output(),
-            "* OK [INPROGRESS (\"c\" 0 3)] Still at work\r\n* SEARCH 1 2 3\r\n"
+            "* OK [INPROGRESS (\"c\" 3 3)] Still at work\r\n* SEARCH 1 2 3\r\n"
             "c OK SEARCH completed\r\n");
   session_.output().clear();
   session_.Send("d UID SORT (SUBJECT) UTF-8 ALL\r\n");

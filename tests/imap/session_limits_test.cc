@@ -325,6 +325,93 @@ TEST_F(ImapLimits, ASearchOfLargeMessagesTakesOnePerTurn) {
   EXPECT_GE(turns, 3);
 }
 
+// --- texts that the store keeps
+
+TEST_F(ImapLimits, MessagesWithoutATextAreReadThemselves) {
+  Append("Subject: one\r\n\r\nneedle\r\n");
+  Append("Subject: needle\r\n\r\nlonger, and without its text\r\n");
+  Append("Subject: three\r\n\r\nnothing, and without its text\r\n");
+  store_.set_text_bytes_max(30);
+  auto session = Selected();
+  EXPECT_EQ(Say(*session, "a SEARCH TEXT needle"), "* SEARCH 1 2\r\na OK SEARCH completed\r\n");
+  EXPECT_EQ(Say(*session, "b SEARCH BODY needle"), "* SEARCH 1\r\nb OK SEARCH completed\r\n");
+  EXPECT_EQ(Say(*session, "c SEARCH OR SUBJECT needle BODY nothing"),
+            "* SEARCH 2 3\r\nc OK SEARCH completed\r\n");
+  EXPECT_EQ(Say(*session, "d SEARCH NOT BODY needle SINCE 1-Jan-1970 UNSEEN"),
+            "* SEARCH 2 3\r\nd OK SEARCH completed\r\n");
+  EXPECT_EQ(Say(*session, "e SEARCH SUBJECT e BODY text BODY longer"),
+            "* SEARCH 2\r\ne OK SEARCH completed\r\n");
+}
+
+TEST_F(ImapLimits, HeadersAreLookedThroughBeforeBodies) {
+  for (int i = 0; i < 30; ++i) {
+    Append("Subject: " + std::to_string(i) + "\r\n\r\nbody\r\n");
+  }
+  auto session = Selected();
+  const int before = store_.calls("SearchText");
+  EXPECT_EQ(Say(*session, "a SEARCH BODY body SUBJECT 29"),
+            "* SEARCH 30\r\na OK SEARCH completed\r\n");
+  EXPECT_EQ(store_.calls("SearchText") - before, 4) << "three batches of headers, one body";
+}
+
+TEST_F(ImapLimits, ASearchEndsWithItsClient) {
+  for (int i = 0; i < 30; ++i) {
+    Append("Subject: " + std::to_string(i) + "\r\n\r\nbody\r\n");
+  }
+  auto session = Selected();
+  store_.set_complete_later(true);
+  const int before = store_.calls("SearchText");
+  session->Send("a SEARCH BODY needle\r\n");
+  session->Run();
+  session->Drop();
+  Settle(*session);
+  EXPECT_EQ(store_.calls("SearchText") - before, 1) << "nobody asks for the next batch";
+}
+
+TEST_F(ImapLimits, ASearchThatTakesTooLongIsCutOff) {
+  for (int i = 0; i < 30; ++i) {
+    Append("Subject: " + std::to_string(i) + "\r\n\r\nbody\r\n");
+  }
+  auto session = Selected();
+  store_.set_complete_later(true);
+  session->Send("a SEARCH BODY body\r\n");
+  session->Run();
+  clock_.AdvanceMs(limits::kSearchMs);
+  Settle(*session);
+  EXPECT_NE(session->output().find("\r\na NO [LIMIT] "), std::string::npos) << session->output();
+  session->output().clear();
+  EXPECT_EQ(Say(*session, "b SEARCH SUBJECT 7"), "* SEARCH 8 18 28\r\nb OK SEARCH completed\r\n");
+}
+
+// The store is asked for entries with certain flags: what is denied, doubled or grouped must not
+// lose any.
+TEST_F(ImapLimits, FlagsThatTheStoreChoosesBy) {
+  const SystemFlags all[] = {0, kSeen, kFlagged, kSeen | kFlagged};
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    Append("Subject: s\r\n\r\nbody\r\n");
+    store_.StoreFlags(Inbox(), {UidSet::Of(i + 1, i + 1), FlagChange::kAdd, {all[i], {}}, {}},
+                      [](const Result<StoreResult>& result) { ASSERT_TRUE(result.ok()); });
+  }
+  auto session = Selected();
+  const std::pair<const char*, const char*> searches[] = {{"FLAGGED", " 3 4"},
+                                                          {"UNFLAGGED", " 1 2"},
+                                                          {"FLAGGED SEEN", " 4"},
+                                                          {"FLAGGED UNSEEN", " 3"},
+                                                          {"NOT FLAGGED", " 1 2"},
+                                                          {"NOT UNFLAGGED", " 3 4"},
+                                                          {"NOT (FLAGGED SEEN)", " 1 2 3"},
+                                                          {"FLAGGED NOT FLAGGED", ""},
+                                                          {"OR FLAGGED SEEN", " 2 3 4"},
+                                                          {"NOT NOT FLAGGED", " 3 4"},
+                                                          {"FLAGGED BODY body", " 3 4"},
+                                                          {"BODY body NOT SEEN", " 1 3"}};
+  for (const auto& [keys, found] : searches) {
+    EXPECT_EQ(Say(*session, std::string("a SEARCH ") + keys),
+              "* SEARCH" + std::string(found) + "\r\na OK SEARCH completed\r\n")
+        << keys;
+  }
+}
+
 // --- keywords
 
 TEST_F(ImapLimits, NoRoomForKeywordsIsSaid) {

@@ -17,7 +17,7 @@ MAY = {
     "replica/core": ["common", "proto", "replica/ports.h"],
     "replica": ["replica/core", "common", "proto"],
     "server/mail_store.h": ["common", "proto/types.pb.h"],
-    "server/store": [WAIST, "replica/ports.h", "common", "proto"],
+    "server/store": [WAIST, "replica/ports.h", "server/mime/text.h", "server/mime/text_page.h", "common", "proto"],
     "server/net": ["common"],
     "server/mime": ["common"],
     "server/auth": ["common"],

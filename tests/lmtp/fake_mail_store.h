@@ -80,7 +80,7 @@ class FakeMailStore final : public MailStore {
         return;
       }
       deliveries.push_back(delivery);
-      done(DeliverResult{Uid(1), duplicates.contains(delivery.user)});
+      done(DeliverResult{Uid(1), duplicates.contains(delivery.user), {}});
     });
   }
 
@@ -107,6 +107,7 @@ class FakeMailStore final : public MailStore {
   void ReadIndex(MailboxRef, IndexQuery, Done<IndexBatch> d) override { d(None()); }
   void ReadUids(MailboxRef, Uid, Done<UidBatch> d) override { d(None()); }
   void Fetch(MailboxRef, FetchRequest, Done<FetchBatch> d) override { d(None()); }
+  void SearchText(MailboxRef, TextQuery, Done<TextBatch> d) override { d(None()); }
   void ReadBody(UserId, BodyNo, std::uint64_t, std::size_t, Done<std::string> d) override {
     d(None());
   }

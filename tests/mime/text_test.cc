@@ -27,9 +27,7 @@ class FoldedTextTest : public ::testing::Test {
   bool Body(std::string_view key) const { return FoldedBodyContains(folded_, Fold(key)); }
   bool Text(std::string_view key) const { return FoldedTextContains(folded_, Fold(key)); }
   bool Header(std::string_view name, std::string_view key) const {
-    const bool kept = FoldedHeaderContains(folded_, name, Fold(key));
-    EXPECT_EQ(kept, HeaderContains(kMessage, name, Fold(key))) << "both ways of asking agree";
-    return kept;
+    return FoldedHeaderContains(folded_, name, Fold(key));
   }
 
   const std::string folded_ = FoldedText(kMessage);

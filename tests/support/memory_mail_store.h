@@ -48,6 +48,9 @@ class MemoryMailStore : public MailStore {
     summarise_ = std::move(fn);
   }
 
+  /// Texts of longer messages are never at hand (TextBatch::open).
+  void set_text_bytes_max(std::size_t bytes) { text_bytes_max_ = bytes; }
+
   // --- misbehaving
 
   /// From now on completions wait in a queue for RunCompletions (false: they run inside the call).
@@ -91,6 +94,7 @@ class MemoryMailStore : public MailStore {
   void ReadIndex(MailboxRef mailbox, IndexQuery query, Done<IndexBatch> done) override;
   void ReadUids(MailboxRef mailbox, Uid from, Done<UidBatch> done) override;
   void Fetch(MailboxRef mailbox, FetchRequest request, Done<FetchBatch> done) override;
+  void SearchText(MailboxRef mailbox, TextQuery query, Done<TextBatch> done) override;
   void ReadBody(UserId owner, BodyNo body, std::uint64_t offset, std::size_t length,
                 Done<std::string> done) override;
   Result<std::unique_ptr<BodyStage>> StageBody(UserId owner, std::uint64_t size) override;
@@ -204,6 +208,7 @@ class MemoryMailStore : public MailStore {
   Result<CopyResult> CopyNow(MailboxRef from, const UidSet& uids, MailboxRef to, bool move);
   Result<IndexBatch> IndexNow(MailboxRef ref, const IndexQuery& query);
   Result<FetchBatch> FetchNow(MailboxRef ref, const FetchRequest& request);
+  Result<TextBatch> SearchNow(MailboxRef ref, const TextQuery& query);
   Result<AppendResult> AppendNow(MailboxRef ref, std::vector<AppendMessage>& messages);
   Result<DeliverResult> DeliverNow(DeliverRequest& request);
   static void AddLine(const IndexEntry& entry, const IndexQuery& query, IndexBatch* batch);
@@ -220,6 +225,7 @@ class MemoryMailStore : public MailStore {
   std::set<std::string> domains_;
   std::uint64_t message_bytes_max_ = limits::kMessageBytesMax;
   std::function<std::string(std::string_view)> summarise_;
+  std::size_t text_bytes_max_ = limits::kFetchBatchBytes;
   bool complete_later_ = false;
   std::deque<std::function<void()>> waiting_;
   std::multimap<std::string, Status> failures_;

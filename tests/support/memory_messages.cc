@@ -379,7 +379,7 @@ Result<DeliverResult> MemoryMailStore::DeliverNow(DeliverRequest& request) {
   const std::int64_t now = clock_.WallSeconds();
   if (const auto it = deliveries_.find(key);
       it != deliveries_.end() && now - it->second.second <= limits::kDeliveryMemorySeconds) {
-    return DeliverResult{it->second.first, true};
+    return DeliverResult{it->second.first, true, {}};
   }
   TRY(CheckRoom(*inbox.user, record.size, 1));
   const Modseq modseq = NextModseq(*inbox.user, *inbox.mailbox);
@@ -388,7 +388,7 @@ Result<DeliverResult> MemoryMailStore::DeliverNow(DeliverRequest& request) {
   const Uid uid = Add(*inbox.mailbox, modseq, record, 0, {});
   deliveries_[key] = {uid, now};
   Wake(inbox.user->ref.id, inbox.mailbox->id);
-  return DeliverResult{uid, false};
+  return DeliverResult{uid, false, {}};
 }
 
 void MemoryMailStore::Deliver(DeliverRequest request, Done<DeliverResult> done) {

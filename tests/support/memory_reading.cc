@@ -1,6 +1,7 @@
 // Messages of the model: reading and watching.
 #include <algorithm>
 
+#include "server/mime/text.h"
 #include "tests/support/memory_mail_store.h"
 #include "tests/support/memory_mail_store_inl.h"
 
@@ -13,7 +14,9 @@ void MemoryMailStore::AddLine(const IndexEntry& entry, const IndexQuery& query, 
     return;
   }
   if (!entry.expunged) {
-    batch->entries.push_back(entry);
+    if ((entry.flags & (query.with | query.without)) == query.with) {
+      batch->entries.push_back(entry);
+    }
   } else if (query.since.value() > 0) {
     batch->vanished.Add(entry.uid);
   }
@@ -84,13 +87,14 @@ FetchedMessage MemoryMailStore::FetchOne(const Place& place, const Message& mess
   out.uid = message.entry.uid;
   out.entry = Viewed(place, message.entry);
   out.record = message.record;
-  const bool bodies = (request.parts & kFetchSummary) != 0 || request.body_bytes > 0;
+  const bool summary = (request.parts & (kFetchSummary | kFetchSort)) != 0;
+  const bool bodies = summary || request.body_bytes > 0;
   if (bodies && damaged_.contains(message.record.body)) {
     out.failure = DataLoss("the body is damaged");
     return out;
   }
   const std::string& octets = place.user->bodies.at(message.record.body);
-  if ((request.parts & kFetchSummary) != 0 && summarise_) {
+  if (summary && summarise_) {
     out.summary = summarise_(octets);
   }
   const std::uint64_t count = std::min<std::uint64_t>(request.body_bytes, limits::kFetchBatchBytes);
@@ -124,6 +128,57 @@ void MemoryMailStore::Fetch(MailboxRef mailbox, FetchRequest request, Done<Fetch
     return Complete<FetchBatch>(done, status);
   }
   Complete<FetchBatch>(done, FetchNow(mailbox, request));
+}
+
+namespace {
+
+bool Holds(const std::string& folded, const TextKey& key) {
+  switch (key.in) {
+    case TextKey::In::kHeader:
+      return mime::FoldedHeaderContains(folded, key.field, key.folded);
+    case TextKey::In::kBody:
+      return mime::FoldedBodyContains(folded, key.folded);
+    default:
+      return mime::FoldedTextContains(folded, key.folded);
+  }
+}
+
+}  // namespace
+
+Result<TextBatch> MemoryMailStore::SearchNow(MailboxRef ref, const TextQuery& query) {
+  constexpr std::size_t kMessages = 10;  // little, so that searches have several batches
+  ASSIGN_OR_RETURN(const Place place, Find(ref));
+  TextBatch batch;
+  batch.found.resize(query.keys.size());
+  for (const auto& [uid, message] : place.mailbox->messages) {
+    if (!query.uids.Contains(uid)) {
+      continue;
+    }
+    if (batch.judged.Count() + batch.open.Count() == kMessages) {
+      batch.rest = query.uids.Intersect(UidSet::Of(uid, UINT32_MAX));
+      break;
+    }
+    const std::string& octets = place.user->bodies.at(message.record.body);
+    if (damaged_.contains(message.record.body) || octets.size() > text_bytes_max_) {
+      batch.open.Add(uid);
+      continue;
+    }
+    batch.judged.Add(uid);
+    const std::string folded = mime::FoldedText(octets);
+    for (std::size_t i = 0; i < query.keys.size(); ++i) {
+      if (Holds(folded, query.keys[i])) {
+        batch.found[i].Add(uid);
+      }
+    }
+  }
+  return batch;
+}
+
+void MemoryMailStore::SearchText(MailboxRef mailbox, TextQuery query, Done<TextBatch> done) {
+  if (Status status = Enter("SearchText"); !status.ok()) {
+    return Complete<TextBatch>(done, status);
+  }
+  Complete<TextBatch>(done, SearchNow(mailbox, query));
 }
 
 void MemoryMailStore::ReadBody(UserId owner, BodyNo body, std::uint64_t offset, std::size_t length,
