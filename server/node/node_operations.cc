@@ -350,6 +350,9 @@ proto::PairReply Node::PairJoin(const proto::PairJoinRequest& request) {
   StopPair();
   twinspool::Status done = control_->BecomeMember(*identity);
   if (done.ok()) {
+    done = LoadLoginSecret();
+  }
+  if (done.ok()) {
     done = StartPair();
   }
   CloseSessions();
@@ -428,6 +431,8 @@ proto::UserReply Node::UserList(const proto::UserListRequest& request,
     shown.set_mailboxes(user.mailboxes);
     shown.set_messages(user.messages);
     shown.set_bytes(user.bytes);
+    shown.set_has_password(user.has_password);
+    shown.set_app_passwords(user.app_passwords);
     if (!sink(shown)) {
       break;
     }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "common/executor.h"
+#include "common/sasl.h"
 #include "server/mail_store.h"
 #include "server/store/reader.h"
 #include "server/store/stage.h"
@@ -39,7 +40,7 @@ class LocalMailStore final : public MailStore {
  public:
   /// Nothing is owned; all outlive this.
   LocalMailStore(const WritePath& path, SummaryCache& summaries, PasswordCheck& passwords,
-                 const Credentials& credentials, MailStoreOptions options);
+                 Credentials& credentials, MailStoreOptions options);
   LocalMailStore(const LocalMailStore&) = delete;
   LocalMailStore& operator=(const LocalMailStore&) = delete;
   ~LocalMailStore() override;
@@ -49,6 +50,8 @@ class LocalMailStore final : public MailStore {
   std::uint64_t reads_begun() const { return reads_begun_.load(std::memory_order_relaxed); }
 
   void Authenticate(LoginRequest login, Done<UserRef> done) override;
+  std::vector<std::string> LoginMechanisms(const LoginClient& client) override;
+  Result<std::unique_ptr<LoginExchange>> StartLogin(LoginStart start) override;
   void FindRecipient(std::string address, Done<UserRef> done) override;
   void ListMailboxes(UserId user, Done<std::vector<MailboxListing>> done) override;
   void FindMailbox(UserId user, std::string name, Done<MailboxState> done) override;
@@ -81,11 +84,21 @@ class LocalMailStore final : public MailStore {
   std::uint64_t message_bytes_max() const override { return options_.message_bytes_max; }
 
  private:
-  struct Held;  // a snapshot in use
+  struct Held;     // a snapshot in use
+  class Exchange;  // a run of SASL
   /// kFenced or kUnavailable while nothing may be read.
   Result<Held> Hold();
   template <typename T>
   void PostRead(Done<T> done, std::function<Result<T>(StoreReader&)> read);
+  // local_logins.cc
+  /// Who has logged in, if the claim holds.
+  void Judge(SaslClaim claim, const LoginClient& client, Done<UserRef> done);
+  void SplitName(SaslClaim* claim) const;
+  /// Folded name of another user that the claim is about, and may be; empty: it is about its own.
+  Result<std::string> OtherUser(const SaslClaim& claim) const;
+  Result<UserRef> ActAs(const std::string& other, const UserRef& master, const LoginClient& client);
+  Result<UserRef> FindUser(const std::string& name);
+
   /// Tries in memory first, on the caller's thread.
   template <typename T>
   void ReadInline(Done<T> done, std::function<Result<T>(StoreReader&)> read);
@@ -99,7 +112,7 @@ class LocalMailStore final : public MailStore {
   const WritePath& path_;
   SummaryCache& summaries_;
   PasswordCheck& passwords_;
-  const Credentials& credentials_;
+  Credentials& credentials_;
   const MailStoreOptions options_;
   std::atomic<std::uint64_t> reads_begun_{0};
   Executor reads_;

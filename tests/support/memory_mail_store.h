@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "common/env.h"
+#include "common/sasl.h"
 #include "server/mail_store.h"
 
 namespace twinspool::testing {
@@ -62,6 +63,8 @@ class MemoryMailStore : public MailStore {
 
   // --- MailStore
   void Authenticate(LoginRequest login, Done<UserRef> done) override;
+  std::vector<std::string> LoginMechanisms(const LoginClient& client) override;
+  Result<std::unique_ptr<LoginExchange>> StartLogin(LoginStart start) override;
   void FindRecipient(std::string address, Done<UserRef> done) override;
   void ListMailboxes(UserId user, Done<std::vector<MailboxListing>> done) override;
   void FindMailbox(UserId user, std::string name, Done<MailboxState> done) override;
@@ -125,6 +128,7 @@ class MemoryMailStore : public MailStore {
   struct Watcher;
   class MemoryWatch;
   class MemoryStage;
+  class MemoryExchange;
 
   /// A user and one of his mailboxes, or why there is none.
   struct Place {
@@ -140,6 +144,7 @@ class MemoryMailStore : public MailStore {
   Status EnterWrite(const std::string& call);
 
   Result<User*> FindUser(UserId id);
+  Result<UserRef> Judge(const SaslClaim& claim);
   Result<Place> Find(MailboxRef ref);
   Result<Place> FindByName(UserId id, const std::string& name);
   Mailbox& Make(User& user, const std::string& name, SpecialUse use);
