@@ -188,6 +188,9 @@ std::vector<Option> AccessOptions() {
       List("login-fronts",
            "addresses of webmail servers and proxies: refused logins are not held against them",
            &C::login_fronts),
+      List("master-users",
+           "users who may log in as any other, with their own password, to migrate mail",
+           &C::master_users),
   };
 }
 

@@ -48,6 +48,7 @@ struct NodeConfig {
   std::vector<std::string> local_domains;
   std::vector<std::string> lmtp_allow;    // addresses that may speak LMTP beyond loopback
   std::vector<std::string> login_fronts;  // addresses of webmail servers and proxies
+  std::vector<std::string> master_users;  // who may log in as others
 
   std::uint64_t message_bytes_max = 0;
   std::uint64_t outbox_bytes_max = 0;

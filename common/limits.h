@@ -358,7 +358,7 @@ inline constexpr std::size_t kLmtpChunkBytes = 64u << 10;
 /// RFC 2449 §4, with the line end; a line that answers a challenge of AUTH may be longer (RFC 5034
 /// §4).
 inline constexpr std::size_t kPop3LineBytesMax = 255;
-inline constexpr std::size_t kPop3AuthLineBytesMax = 4u << 10;
+inline constexpr std::size_t kPop3AuthLineBytesMax = 12u << 10;
 /// The first line of an answer, with the line end (RFC 2449 §4).
 inline constexpr std::size_t kPop3ReplyBytesMax = 512;
 /// RFC 1939 §3 asks for at least 10 minutes once logged in.
@@ -401,6 +401,28 @@ inline constexpr int kLoginFailuresSuspect = 3;
 inline constexpr std::int64_t kLoginFailureForgetMs = 10'000;
 /// Addresses, and names, whose failures are remembered; the one unheard of for longest goes first.
 inline constexpr std::size_t kLoginGuardEntries = 20'000;
+/// Sessions of one user, over all his addresses and protocols (option connections-per-user-max).
+inline constexpr std::size_t kConnectionsPerUserMax = 500;
+/// What a client may say in one step of SASL, decoded: tokens are the longest.
+inline constexpr std::size_t kSaslStepBytesMax = 9u << 10;
+/// Passwords for one device or program that a user may have, and octets of their labels.
+inline constexpr std::size_t kAppPasswordsMax = 100;
+inline constexpr std::size_t kAppPasswordLabelBytesMax = 100;
+/// A user's last login is written down no oftener than this.
+inline constexpr std::int64_t kLastLoginSeconds = 10 * 60;
+/// Questions to an introspection server: under way, and waiting; how long one may take, and octets
+/// of its answer.
+inline constexpr std::size_t kIntrospectionsMax = 16;
+inline constexpr std::size_t kIntrospectionsWaitingMax = 200;
+inline constexpr std::int64_t kIntrospectionMs = 5'000;
+inline constexpr std::size_t kIntrospectionBytesMax = 64u << 10;
+/// Tokens that such a server said are good: how many are remembered, and how long at most.
+inline constexpr std::size_t kTokenCacheEntries = 10'000;
+inline constexpr std::int64_t kTokenCacheMs = 60'000;
+/// Clocks of whoever issues tokens may differ from ours by this.
+inline constexpr std::int64_t kTokenSkewSeconds = 60;
+/// Octets of a PROXY header behind its fixed part; the protocol's own bound is 65,535.
+inline constexpr std::size_t kProxyHeaderBytesMax = 4u << 10;
 inline constexpr std::size_t kAddressBytesMax = 1000;
 
 // --- MIME

@@ -344,11 +344,49 @@ struct CopyResult {
   std::vector<std::pair<Uid, Uid>> pairs;
 };
 
+enum class LoginService : std::uint8_t { kImap, kPop3 };
+
 struct LoginRequest {
   std::string user;
   std::string password;
   /// Of the client, as net::SessionHost::peer_address names it; empty: not known.
   std::string address;
+  LoginService service = LoginService::kImap;
+};
+
+/// What is known of a client that has not logged in yet.
+struct LoginClient {
+  LoginService service = LoginService::kImap;
+  std::string address;  // as in LoginRequest
+  /// Channel binding "tls-exporter" of its connection (RFC 9266); empty: there is none.
+  std::string tls_exporter;
+  /// Mail addresses, then the common name, of its verified certificate; empty: it showed none.
+  std::vector<std::string> certificate_names;
+};
+
+struct LoginStart {
+  std::string mechanism;  // a name of SASL, in upper case
+  LoginClient client;
+};
+
+/// What the client's octets came to: either a challenge for it, perhaps an empty one, or the end.
+struct LoginStep {
+  std::string challenge;
+  std::optional<UserRef> user;  // logged in; there is no challenge then
+};
+
+/// One run of a SASL mechanism (RFC 4422). Of one session; not thread-safe. Destroying it, also
+/// while a step is under way, calls it off; that step's completion may still come.
+class LoginExchange {
+ public:
+  virtual ~LoginExchange() = default;
+  /// For a client that sent no initial response: mostly empty.
+  virtual const std::string& first_challenge() const = 0;
+  /// The client's next octets, decoded; one call at a time. Whatever is not OK ends the exchange:
+  /// kInvalidArgument: not a message of this mechanism; kUnauthenticated: refused, no matter why;
+  /// kPermissionDenied: the client is who it says, but may not act for the user that it names;
+  /// kLimit, kUnavailable as of MailStore::Authenticate.
+  virtual void Step(std::string octets, Done<LoginStep> done) = 0;
 };
 
 struct DeliverRequest {
@@ -402,6 +440,11 @@ class MailStore {
   /// kLimit: the address, or the name from such an address, has failed too often lately; nothing
   /// was checked. kUnavailable: too many checks wait.
   virtual void Authenticate(LoginRequest login, Done<UserRef> done) = 0;
+  /// Mechanisms of SASL that such a client may use; to be offered on a connection that is secure
+  /// enough for passwords only.
+  virtual std::vector<std::string> LoginMechanisms(const LoginClient& client) = 0;
+  /// kNotFound: not one of those.
+  virtual Result<std::unique_ptr<LoginExchange>> StartLogin(LoginStart start) = 0;
   /// The user that mail for `address` goes to: whole, then local part in configured domains, then
   /// without "+detail". kNotFound: 550.
   virtual void FindRecipient(std::string address, Done<UserRef> done) = 0;

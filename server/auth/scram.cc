@@ -16,14 +16,8 @@
 namespace twinspool::auth {
 namespace {
 
-constexpr std::size_t kSaltBytes = 16;
-
 const EVP_MD* Digest(ScramHash hash) {
   return hash == ScramHash::kSha1 ? EVP_sha1() : EVP_sha256();
-}
-
-std::size_t DigestBytes(ScramHash hash) {
-  return hash == ScramHash::kSha1 ? 20 : 32;
 }
 
 unsigned char* Bytes(std::string& text) {
@@ -35,7 +29,7 @@ const unsigned char* Bytes(std::string_view text) {
 }
 
 std::string Hmac(ScramHash hash, const std::string& key, std::string_view text) {
-  std::string out(DigestBytes(hash), '\0');
+  std::string out(ScramKeyBytes(hash), '\0');
   unsigned int size = 0;
   HMAC(Digest(hash), key.data(), static_cast<int>(key.size()), Bytes(text), text.size(), Bytes(out),
        &size);
@@ -43,14 +37,14 @@ std::string Hmac(ScramHash hash, const std::string& key, std::string_view text) 
 }
 
 std::string Hash(ScramHash hash, const std::string& text) {
-  std::string out(DigestBytes(hash), '\0');
+  std::string out(ScramKeyBytes(hash), '\0');
   unsigned int size = 0;
   EVP_Digest(text.data(), text.size(), Bytes(out), &size, Digest(hash), nullptr);
   return out;
 }
 
 std::string NewSalt(Random& random) {
-  std::string salt(kSaltBytes, '\0');
+  std::string salt(kScramSaltBytes, '\0');
   random.Fill(Bytes(salt), salt.size());
   return salt;
 }
@@ -62,7 +56,7 @@ ScramVerifier DeriveScram(ScramHash hash, std::string_view password, std::string
   TWINSPOOL_CHECK(iterations >= 1 && iterations <= limits::kScramIterationsMax,
                   "SCRAM iterations out of range");
   std::string prepared = SaslPrep(password);
-  std::string salted(DigestBytes(hash), '\0');
+  std::string salted(ScramKeyBytes(hash), '\0');
   const int ok = PKCS5_PBKDF2_HMAC(prepared.data(), static_cast<int>(prepared.size()), Bytes(salt),
                                    static_cast<int>(salt.size()), iterations, Digest(hash),
                                    static_cast<int>(salted.size()), Bytes(salted));

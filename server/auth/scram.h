@@ -1,8 +1,9 @@
 // What a server keeps of a password so that SCRAM (RFC 5802, RFC 7677) can check it: verifiers,
 // which cannot be derived from a password hash later and are therefore made when the password is
-// set. The exchange itself is not here.
+// set. The exchange itself: sasl_scram.h.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,12 @@
 namespace twinspool::auth {
 
 enum class ScramHash { kSha1, kSha256 };
+
+inline constexpr std::size_t kScramSaltBytes = 16;
+/// Of a stored or a server key.
+constexpr std::size_t ScramKeyBytes(ScramHash hash) {
+  return hash == ScramHash::kSha1 ? 20 : 32;
+}
 
 /// Octets, not base64. Not secret like a password, but worth keeping from others.
 struct ScramVerifier {

@@ -40,32 +40,42 @@ ExitCode RunUser(Client& client, const Arguments& arguments,
   request.set_actor(Actor());
   request.set_if_missing(arguments.Has("if-missing"));
   request.set_shared(arguments.Has("shared"));
-  if (with_password && !request.shared()) {
+  if (with_password && !arguments.Has("no-password") && !request.shared()) {
     request.set_password(arguments.Has("password") ? arguments.Get("password") : ReadPassword());
     if (request.password().empty()) {
       return Fail(InvalidArgument("an empty password is not allowed"), arguments.json);
     }
   }
-  const auto reply = client.Call(method, request);
+  return Show(client.Call(method, request), arguments);
+}
+
+}  // namespace
+
+ExitCode Show(const Result<proto::UserReply>& reply, const Arguments& arguments) {
   if (!reply.ok()) {
     return Fail(reply.status(), arguments.json);
   }
   const bool ok = reply->outcome() == proto::DONE;
   if (arguments.json) {
-    std::printf("%s\n", JsonWriter::Object()
-                            .Add("ok", ok)
-                            .Add("exit_code", static_cast<int>(reply->outcome()))
-                            .Add("user_id", reply->user_id())
-                            .Add("message", reply->message())
-                            .Finish()
-                            .c_str());
+    JsonWriter json = JsonWriter::Object();
+    json.Add("ok", ok)
+        .Add("exit_code", static_cast<int>(reply->outcome()))
+        .Add("user_id", reply->user_id())
+        .Add("message", reply->message());
+    if (!reply->secret().empty()) {
+      json.Add("password", reply->secret());
+    }
+    std::printf("%s\n", json.Finish().c_str());
   } else {
-    std::fprintf(ok ? stdout : stderr, "%s\n", reply->message().c_str());
+    // The password alone on standard output, for scripts.
+    const bool secret = !reply->secret().empty();
+    std::fprintf(ok && !secret ? stdout : stderr, "%s\n", reply->message().c_str());
+    if (secret) {
+      std::printf("%s\n", reply->secret().c_str());
+    }
   }
   return reply->outcome();
 }
-
-}  // namespace
 
 ExitCode RunUserAdd(Client& client, const Arguments& arguments) {
   return RunUser(client, arguments, &proto::Admin::Stub::UserAdd, true);
@@ -99,6 +109,8 @@ ExitCode RunUserList(Client& client, const Arguments& arguments) {
                               .Add("shared", user.shared())
                               .Add("bytes_max", std::uint64_t{user.bytes_max()})
                               .Add("messages_max", std::uint64_t{user.messages_max()})
+                              .Add("has_password", user.has_password())
+                              .Add("app_passwords", user.app_passwords())
                               .Finish()
                               .c_str());
     } else {

@@ -53,6 +53,9 @@ const std::vector<CommandInfo>& Commands();
 /// Who types, for the audit line of the node: the user behind sudo, the user, or the uid.
 std::string Actor();
 
+/// Prints what a change of a user, or the like, came to.
+ExitCode Show(const Result<proto::UserReply>& reply, const Arguments& arguments);
+
 /// Prints a failure on standard error (or as JSON) and answers its exit code.
 ExitCode Fail(const Status& status, bool json);
 /// The same with a code that the status alone does not tell.
@@ -90,6 +93,10 @@ ExitCode RunMailboxRestore(Client& client, const Arguments& arguments);
 ExitCode RunUserQuota(Client& client, const Arguments& arguments);
 ExitCode RunAclSet(Client& client, const Arguments& arguments);
 ExitCode RunAclList(Client& client, const Arguments& arguments);
+ExitCode RunAppPasswordAdd(Client& client, const Arguments& arguments);
+ExitCode RunAppPasswordRemove(Client& client, const Arguments& arguments);
+ExitCode RunAppPasswordList(Client& client, const Arguments& arguments);
+ExitCode RunReload(Client& client, const Arguments& arguments);
 ExitCode RunMailboxList(Client& client, const Arguments& arguments);
 
 ExitCode RunSalvageList(Client& client, const Arguments& arguments);

@@ -38,15 +38,15 @@ po::options_description GlobalOptions() {
 }
 
 const CommandInfo* FindCommand(const std::vector<std::string>& words, std::size_t* used) {
-  for (const CommandInfo& command : Commands()) {
-    const std::string name = command.name;
-    if (!words.empty() && words[0] == name) {
-      *used = 1;
-      return &command;
-    }
-    if (words.size() > 1 && words[0] + " " + words[1] == name) {
-      *used = 2;
-      return &command;
+  constexpr std::size_t kWordsMax = 3;
+  std::string typed;
+  for (std::size_t count = 0; count < std::min(words.size(), kWordsMax); ++count) {
+    typed += (count == 0 ? "" : " ") + words[count];
+    for (const CommandInfo& command : Commands()) {
+      if (typed == command.name) {
+        *used = count + 1;
+        return &command;
+      }
     }
   }
   return nullptr;

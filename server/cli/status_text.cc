@@ -6,6 +6,15 @@
 #include "common/json.h"
 
 namespace twinspool::cli {
+
+std::string WallTime(std::int64_t ns) {
+  const std::time_t seconds = ns / 1'000'000'000;
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%SZ", &parts);
+  return text;
+}
 namespace {
 
 void Line(std::string* text, const char* label, const std::string& value) {
@@ -17,15 +26,6 @@ void Line(std::string* text, const char* label, const std::string& value) {
 std::string Seconds(double seconds) {
   char text[32];
   std::snprintf(text, sizeof text, seconds < 1 ? "%.3f s" : "%.1f s", seconds);
-  return text;
-}
-
-std::string WallTime(std::int64_t ns) {
-  const std::time_t seconds = ns / 1'000'000'000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%SZ", &parts);
   return text;
 }
 

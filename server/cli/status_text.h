@@ -16,6 +16,9 @@ std::string StatusText(const proto::NodeStatus& status);
 std::string DamageJson(const proto::DamageInfo& damage);
 std::string DamageText(const proto::DamageInfo& damage);
 
+/// Nanoseconds since 1970 as "2024-05-06 07:08:09Z".
+std::string WallTime(std::int64_t ns);
+
 /// 1536 -> "1.5 KiB".
 std::string HumanBytes(std::uint64_t bytes);
 

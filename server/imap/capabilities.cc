@@ -1,5 +1,5 @@
 // CAPABILITY: what this session may use. Only what is whole stands here.
-#include "server/imap/core.h"
+#include "server/imap/tasks.h"
 
 namespace twinspool::imap {
 namespace {
@@ -19,13 +19,23 @@ constexpr std::string_view kAfterLogin =
 
 }  // namespace
 
+LoginClient ClientOf(const net::SessionHost& host) {
+  return {LoginService::kImap, host.peer_address(), host.tls_exporter(), host.tls().client_names};
+}
+
 std::string Core::Capabilities() const {
   std::string text(kAlways);
   if (state_ == State::kNotAuthenticated) {
     if (host_.tls_available() && !host_.tls().active) {
       text += " STARTTLS";
     }
-    return text + (host_.secure_enough() ? " AUTH=PLAIN" : " LOGINDISABLED");
+    if (!host_.secure_enough()) {
+      return text + " LOGINDISABLED";
+    }
+    for (const std::string& mechanism : store_.LoginMechanisms(ClientOf(host_))) {
+      text += " AUTH=" + mechanism;
+    }
+    return text;
   }
   text += kAfterLogin;
   AppendNumber(&text, limits::kAtomicMessagesMax);

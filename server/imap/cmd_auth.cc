@@ -1,7 +1,7 @@
-// STARTTLS, LOGIN and AUTHENTICATE PLAIN (RFC 3501 §6.2, RFC 4616, SASL-IR RFC 4959).
+// STARTTLS, LOGIN and AUTHENTICATE (RFC 3501 §6.2, RFC 4422, SASL-IR RFC 4959).
 #include <algorithm>
 
-#include "server/auth/plain.h"
+#include "common/codec.h"
 #include "server/imap/tasks.h"
 
 namespace twinspool::imap {
@@ -13,9 +13,8 @@ class LoginTask : public Task {
   using Task::Task;
 
   void Ask(std::string user, std::string password) {
-    asking_ = true;
     core().store().Authenticate(
-        {std::move(user), std::move(password), core().host().peer_address()},
+        {std::move(user), std::move(password), core().host().peer_address(), LoginService::kImap},
         Then<UserRef>([this](Result<UserRef> result) { OnAnswer(std::move(result)); }));
   }
 
@@ -30,9 +29,6 @@ class LoginTask : public Task {
   }
 
  protected:
-  bool asking() const { return asking_; }
-
- private:
   void OnAnswer(Result<UserRef> result) {
     if (result.ok()) {
       core().LoggedIn(std::move(*result));
@@ -42,6 +38,12 @@ class LoginTask : public Task {
       // Nothing was checked, and nothing will be for a while: the connection is of no use.
       core().Untagged("BYE Too many logins failed");
       core().CloseAfterReply();
+    }
+    if (result.status().Is(Code::kPermissionDenied)) {
+      return core().No("[AUTHORIZATIONFAILED] " + std::string(result.status().message()));
+    }
+    if (result.status().Is(Code::kInvalidArgument)) {
+      return core().Bad(std::string(result.status().message()));
     }
     if (!result.status().Is(Code::kUnauthenticated)) {
       return core().Fail(result.status());
@@ -56,47 +58,65 @@ class LoginTask : public Task {
         std::min(core().options().login_delay_ms << (failures - 1), limits::kLoginDelayMsMax));
   }
 
-  bool asking_ = false;
+ private:
   bool refused_ = false;
 };
 
-class PlainTask : public LoginTask {
+/// A conversation of SASL: base64 lines of the client, challenges of the store.
+class SaslTask : public LoginTask {
  public:
-  using LoginTask::LoginTask;
+  SaslTask(Core& owner, std::unique_ptr<LoginExchange> exchange)
+      : LoginTask(owner), exchange_(std::move(exchange)) {}
 
-  void AskClient() {
-    core().out() += "+ \r\n";
-    core().reader().ReadRawLine();
+  void Begin(const std::optional<std::string>& initial_response) {
+    if (initial_response) {
+      OnLine(*initial_response);
+    } else {
+      Challenge(exchange_->first_challenge());
+    }
   }
 
-  bool hungry() const override { return !asking() && !finished_; }
+  bool hungry() const override { return hungry_; }
 
   void OnEvent(Event&& event) override {
+    hungry_ = false;
     if (const auto* line = std::get_if<RawLine>(&event)) {
-      return OnResponse(line->text);
+      return line->text == "*" ? core().Bad("AUTHENTICATE cancelled") : OnLine(line->text);
     }
-    finished_ = true;
     core().Bad("The response of AUTHENTICATE was not understood");
   }
 
-  void OnResponse(const std::string& text) {
-    finished_ = true;
-    if (text == "*") {
-      return core().Bad("AUTHENTICATE cancelled");
-    }
-    Result<auth::PlainLogin> login = auth::ParsePlain(text);
-    if (login.status().Is(Code::kPermissionDenied)) {
-      return core().No("[AUTHORIZATIONFAILED] " + std::string(login.status().message()));
-    }
-    if (!login.ok()) {
-      return core().Bad(std::string(login.status().message()));
-    }
-    finished_ = false;
-    Ask(std::move(login->user), std::move(login->password));
+ private:
+  void Challenge(std::string_view octets) {
+    core().out() += "+ " + Base64Encode(octets) + "\r\n";
+    core().reader().ReadRawLine();
+    hungry_ = true;
   }
 
- private:
-  bool finished_ = false;
+  void OnLine(const std::string& base64) {
+    std::string octets;
+    if (!Base64Decode(base64, &octets)) {
+      return core().Bad("The response is not base64");
+    }
+    if (octets.size() > limits::kSaslStepBytesMax) {
+      return core().Bad("The response is too long");
+    }
+    exchange_->Step(std::move(octets),
+                    Then<LoginStep>([this](Result<LoginStep> step) { OnStep(std::move(step)); }));
+  }
+
+  void OnStep(Result<LoginStep> step) {
+    if (!step.ok()) {
+      return OnAnswer(step.status());
+    }
+    if (step->user) {
+      return OnAnswer(std::move(*step->user));
+    }
+    Challenge(step->challenge);
+  }
+
+  const std::unique_ptr<LoginExchange> exchange_;
+  bool hungry_ = false;
 };
 
 bool SecureEnough(Core& core) {
@@ -131,19 +151,20 @@ std::unique_ptr<Task> Run(Core& core, cmd::Login command) {
 }
 
 std::unique_ptr<Task> Run(Core& core, cmd::Authenticate command) {
-  if (command.mechanism != "PLAIN") {
-    core.No("[CANNOT] This mechanism is not known here; CAPABILITY lists those that are");
-    return nullptr;
-  }
   if (!SecureEnough(core)) {
     return nullptr;
   }
-  auto task = std::make_unique<PlainTask>(core);
-  if (command.initial_response) {
-    task->OnResponse(*command.initial_response);
-  } else {
-    task->AskClient();
+  auto exchange = core.store().StartLogin({command.mechanism, ClientOf(core.host())});
+  if (exchange.status().Is(Code::kNotFound)) {
+    core.No("[CANNOT] This mechanism is not known here; CAPABILITY lists those that are");
+    return nullptr;
   }
+  if (!exchange.ok()) {
+    core.Fail(exchange.status());
+    return nullptr;
+  }
+  auto task = std::make_unique<SaslTask>(core, std::move(*exchange));
+  task->Begin(command.initial_response);
   return task;
 }
 

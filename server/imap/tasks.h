@@ -28,6 +28,8 @@ std::unique_ptr<Task> Run(Core& core, const cmd::Enable& command);
 std::unique_ptr<Task> Run(Core& core, cmd::Namespace command);
 std::unique_ptr<Task> Run(Core& core, cmd::Unauthenticate command);
 std::unique_ptr<Task> Run(Core& core, const cmd::Compress& command);
+/// What the store is told of a client that wants to log in. (capabilities.cc)
+LoginClient ClientOf(const net::SessionHost& host);
 // cmd_auth.cc
 std::unique_ptr<Task> Run(Core& core, cmd::StartTls command);
 std::unique_ptr<Task> Run(Core& core, cmd::Login command);

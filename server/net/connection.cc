@@ -95,6 +95,10 @@ bool Connection::tls_available() const {
   return registry_->options().tls_mode == TlsMode::kStartTls && !tls_.active;
 }
 
+std::string Connection::tls_exporter() const {
+  return tls_.active ? engine_->Exporter() : "";
+}
+
 bool Connection::secure_enough() const {
   return tls_.active || peer_.local ||
          (peer_.loopback && registry_->options().plain_text_on_loopback);

@@ -65,6 +65,7 @@ class Connection final : public SessionHost,
   bool StartCompression() override;
   bool compressed() const override { return deflate_ != nullptr; }
   const TlsInfo& tls() const override { return tls_; }
+  std::string tls_exporter() const override;
   bool secure_enough() const override;
   const std::string& peer_address() const override { return peer_.address; }
   void SetTimeout(std::int64_t ms) override;

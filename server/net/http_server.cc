@@ -112,7 +112,7 @@ HttpResponse HttpSession::Ask(const Parser::value_type& request) {
   asked.query = mark == std::string::npos ? "" : target.substr(mark + 1);
   asked.authorization = Text(request[http::field::authorization]);
   asked.peer_address = host_.peer_address();
-  asked.tls_client_name = host_.tls().client_name;
+  asked.tls_client_names = host_.tls().client_names;
   return handler_(asked);
 }
 

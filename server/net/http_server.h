@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/env.h"
 #include "common/status.h"
@@ -22,7 +23,7 @@ struct HttpRequest {
   std::string query;          // after '?', without it
   std::string authorization;  // that header, or empty
   std::string peer_address;
-  std::string tls_client_name;  // see TlsInfo::client_name
+  std::vector<std::string> tls_client_names;  // see TlsInfo::client_names
 };
 
 struct HttpResponse {

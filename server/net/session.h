@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace twinspool::net {
 
@@ -20,7 +21,8 @@ struct TlsInfo {
   bool active = false;
   std::string version;  // "TLSv1.3"
   std::string cipher;
-  std::string client_name;  // subject name of a verified client certificate, or empty
+  /// Of a verified client certificate: its mail addresses (rfc822Name), then its common name.
+  std::vector<std::string> client_names;
 };
 
 /// Post of one session as a value: a copy may be called from any thread and may outlive both the
@@ -58,6 +60,9 @@ class SessionHost {
   virtual bool StartCompression() { return false; }
   virtual bool compressed() const { return false; }
   virtual const TlsInfo& tls() const = 0;
+  /// Octets of the channel binding "tls-exporter" (RFC 9266), which both ends of this very TLS 1.3
+  /// connection can make, and nobody between them; empty: there is none.
+  virtual std::string tls_exporter() const { return ""; }
   /// Plain-text passwords are fine here: TLS, or loopback with the explicit option.
   virtual bool secure_enough() const = 0;
   /// Address of the client, for logs and limits.

@@ -1,17 +1,56 @@
 #include "server/net/tls_engine.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
+#include <utility>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "common/check.h"
 
 namespace twinspool::net {
+namespace {
+
+constexpr std::size_t kExporterBytes = 32;  // RFC 9266 §2
+
+// A NUL inside would make another name of it for whoever reads C strings: such a name is none.
+void AddName(const ASN1_STRING* text, std::vector<std::string>* names) {
+  unsigned char* utf8 = nullptr;
+  const int size = text == nullptr ? -1 : ASN1_STRING_to_UTF8(&utf8, text);
+  if (size > 0) {
+    std::string name(reinterpret_cast<char*>(utf8), static_cast<std::size_t>(size));
+    if (name.find('\0') == std::string::npos) {
+      names->push_back(std::move(name));
+    }
+  }
+  OPENSSL_free(utf8);
+}
+
+std::vector<std::string> NamesOf(const X509& certificate) {
+  std::vector<std::string> names;
+  auto* alternatives = static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(&certificate, NID_subject_alt_name, nullptr, nullptr));
+  for (int i = 0; i < sk_GENERAL_NAME_num(alternatives); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(alternatives, i);
+    if (name->type == GEN_EMAIL) {
+      AddName(name->d.rfc822Name, &names);
+    }
+  }
+  GENERAL_NAMES_free(alternatives);
+  const X509_NAME* subject = X509_get_subject_name(&certificate);
+  const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+  if (at >= 0) {
+    AddName(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)), &names);
+  }
+  ERR_clear_error();
+  return names;
+}
+
+}  // namespace
 
 // The BIO through which OpenSSL sees the engine's buffers: reads consume input_, writes append to
 // output_ and always succeed.
@@ -124,14 +163,22 @@ TlsInfo TlsEngine::Describe() const {
   info.active = true;
   info.version = SSL_get_version(ssl_);
   info.cipher = SSL_get_cipher_name(ssl_);
-  X509* peer = SSL_get0_peer_certificate(ssl_);
+  const X509* peer = SSL_get0_peer_certificate(ssl_);
   if (peer != nullptr && SSL_get_verify_result(ssl_) == X509_V_OK) {
-    std::array<char, 256> name{};
-    X509_NAME_get_text_by_NID(X509_get_subject_name(peer), NID_commonName, name.data(),
-                              static_cast<int>(name.size()));
-    info.client_name = name.data();
+    info.client_names = NamesOf(*peer);
   }
   return info;
+}
+
+std::string TlsEngine::Exporter() const {
+  static constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
+  std::string octets(kExporterBytes, '\0');
+  const bool made =
+      SSL_version(ssl_) == TLS1_3_VERSION &&
+      SSL_export_keying_material(ssl_, reinterpret_cast<unsigned char*>(octets.data()),
+                                 octets.size(), kLabel.data(), kLabel.size(), nullptr, 0, 0) == 1;
+  ERR_clear_error();
+  return made ? octets : "";
 }
 
 }  // namespace twinspool::net

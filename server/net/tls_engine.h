@@ -52,6 +52,8 @@ class TlsEngine {
 
   /// After the handshake.
   TlsInfo Describe() const;
+  /// After the handshake: see SessionHost::tls_exporter.
+  std::string Exporter() const;
   /// OpenSSL's reason for the last kFailed: "http request", "unsupported protocol" …
   const std::string& error() const { return error_; }
 

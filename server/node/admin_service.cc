@@ -103,6 +103,9 @@ class AdminService final : public proto::Admin::Service {
   TWINSPOOL_ADMIN_CALL(MailboxRestore, RestoreRequest, UserReply)
   TWINSPOOL_ADMIN_CALL(UserQuota, UserQuotaRequest, UserReply)
   TWINSPOOL_ADMIN_CALL(AclSet, AclSetRequest, UserReply)
+  TWINSPOOL_ADMIN_CALL(AppPasswordAdd, AppPasswordRequest, UserReply)
+  TWINSPOOL_ADMIN_CALL(AppPasswordRemove, AppPasswordRequest, UserReply)
+  TWINSPOOL_ADMIN_CALL(Reload, ReloadRequest, UserReply)
   TWINSPOOL_ADMIN_CALL(SalvageReinject, SalvageRequest, SalvageReply)
   TWINSPOOL_ADMIN_CALL(SalvageDiscard, SalvageRequest, SalvageReply)
 #undef TWINSPOOL_ADMIN_CALL
@@ -135,6 +138,15 @@ class AdminService final : public proto::Admin::Service {
     return List(*context, "UserList", [&] {
       return operations_.UserList(*request,
                                   [&](const proto::UserInfo& user) { return writer->Write(user); });
+    });
+  }
+
+  grpc::Status AppPasswordList(grpc::ServerContext* context,
+                               const proto::AppPasswordRequest* request,
+                               grpc::ServerWriter<proto::AppPasswordInfo>* writer) override {
+    return List(*context, "AppPasswordList", [&] {
+      return operations_.AppPasswordList(
+          *request, [&](const proto::AppPasswordInfo& one) { return writer->Write(one); });
     });
   }
 

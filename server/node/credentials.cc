@@ -1,8 +1,12 @@
 #include "server/node/credentials.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "server/auth/scram.h"
+#include "common/limits.h"
+#include "server/auth/app_password.h"
+#include "server/auth/decoy.h"
+#include "server/auth/sasl.h"
 #include "server/auth/user_name.h"
 
 namespace twinspool::node {
@@ -18,19 +22,41 @@ proto::ScramVerifier Stored(const char* mechanism, const auth::ScramVerifier& ve
   return stored;
 }
 
+const char* MechanismOf(auth::ScramHash hash) {
+  return hash == auth::ScramHash::kSha1 ? "SCRAM-SHA-1" : "SCRAM-SHA-256";
+}
+
+bool Usable(const proto::ScramVerifier& stored) {
+  return !stored.salt().empty() && !stored.stored_key().empty() && stored.iterations() > 0 &&
+         stored.iterations() <= static_cast<std::uint32_t>(limits::kScramIterationsMax);
+}
+
+auth::ScramVerifier Loaded(const proto::ScramVerifier& stored) {
+  return {stored.salt(), static_cast<int>(stored.iterations()), stored.stored_key(),
+          stored.server_key()};
+}
+
+auth::SaslPlace PlaceOf(const LoginClient& client) {
+  return {client.tls_exporter, client.certificate_names};
+}
+
 }  // namespace
 
-NodeCredentials::NodeCredentials(std::vector<std::string> local_domains,
-                                 std::vector<std::string> login_fronts, Clock& clock,
-                                 Random& random, unsigned long cost)
-    : local_domains_(std::move(local_domains)),
+NodeCredentials::NodeCredentials(CredentialOptions options, Clock& clock, Random& random)
+    : options_(std::move(options)),
       random_(random),
-      cost_(cost),
       cache_(clock, random),
-      guard_(clock, std::move(login_fronts)) {}
+      guard_(clock, options_.login_fronts),
+      decoy_secret_(random.NewId<Guid>().bytes()) {}
+
+void NodeCredentials::SetDecoySecret(std::string secret) {
+  const std::lock_guard lock(mutex_);
+  decoy_secret_ = std::move(secret);
+}
 
 Result<store::MadeCredentials> NodeCredentials::Make(std::string_view password) {
-  ASSIGN_OR_RETURN(const auth::Credentials made, auth::MakeCredentials(password, random_, cost_));
+  ASSIGN_OR_RETURN(const auth::Credentials made,
+                   auth::MakeCredentials(password, random_, options_.cost));
   return store::MadeCredentials{
       made.password_hash,
       {Stored("SCRAM-SHA-1", made.scram_sha1), Stored("SCRAM-SHA-256", made.scram_sha256)}};
@@ -62,12 +88,61 @@ bool NodeCredentials::Verify(std::string_view user, std::string_view password,
   return true;
 }
 
+store::MadeAppPassword NodeCredentials::MakeAppPassword() {
+  auth::AppPassword made = auth::MakeAppPassword(random_);
+  return {std::move(made.text), std::move(made.hash)};
+}
+
+bool NodeCredentials::IsAppPassword(std::string_view password, std::string_view hash) {
+  return auth::IsAppPassword(password, hash);
+}
+
+bool NodeCredentials::IsMaster(std::string_view name) const {
+  return std::any_of(options_.master_users.begin(), options_.master_users.end(),
+                     [&](const std::string& master) {
+                       const auto folded = auth::FoldUserName(master);
+                       return folded.ok() && *folded == name;
+                     });
+}
+
+std::vector<std::string> NodeCredentials::Mechanisms(const LoginClient& client) const {
+  return auth::MechanismNames(PlaceOf(client));
+}
+
+auth::ScramVerifier NodeCredentials::Verifier(auth::ScramHash hash, const std::string& user,
+                                              const FindVerifiers& find) {
+  const Result<std::string> folded = auth::FoldUserName(user);
+  const std::string& name = folded.ok() ? *folded : user;
+  std::string secret;
+  {
+    const std::lock_guard lock(mutex_);
+    secret = decoy_secret_;
+  }
+  // Made whether or not it is needed, so that the answer takes as long.
+  auth::ScramVerifier verifier = auth::MakeDecoy(secret, hash, name, random_);
+  for (const proto::ScramVerifier& stored : find(name)) {
+    if (stored.mechanism() == MechanismOf(hash) && Usable(stored)) {
+      verifier = Loaded(stored);
+    }
+  }
+  return verifier;
+}
+
+Result<std::unique_ptr<SaslMechanism>> NodeCredentials::StartMechanism(const LoginStart& start,
+                                                                       FindVerifiers find) {
+  return auth::MakeMechanism(
+      start.mechanism, PlaceOf(start.client),
+      [this, find = std::move(find)](auth::ScramHash hash, const std::string& user) {
+        return Verifier(hash, user, find);
+      });
+}
+
 Result<std::string> NodeCredentials::FoldName(std::string_view name) const {
   return auth::FoldUserName(name);
 }
 
 std::vector<std::string> NodeCredentials::RecipientCandidates(std::string_view address) const {
-  return auth::RecipientCandidates(address, local_domains_);
+  return auth::RecipientCandidates(address, options_.local_domains);
 }
 
 }  // namespace twinspool::node

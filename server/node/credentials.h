@@ -1,7 +1,9 @@
-// NodeCredentials: joins the store's questions about names and passwords to server/auth and to the
-// configured domains. No rule of its own.
+// NodeCredentials: joins the store's questions about names and logins to server/auth and to the
+// configuration. No rule of its own.
 #pragma once
 
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,17 +12,26 @@
 #include "server/auth/login_cache.h"
 #include "server/auth/login_guard.h"
 #include "server/auth/password.h"
+#include "server/auth/scram.h"
 #include "server/store/credentials.h"
 
 namespace twinspool::node {
 
+struct CredentialOptions {
+  std::vector<std::string> local_domains = {};  // see auth::RecipientCandidates
+  std::vector<std::string> login_fronts = {};   // see auth::LoginGuard
+  std::vector<std::string> master_users = {};   // who may log in as others, in any spelling
+  unsigned long cost = auth::kDefaultCost;      // as auth::HashPassword takes it
+};
+
 /// Thread-safe.
 class NodeCredentials final : public store::Credentials {
  public:
-  /// `local_domains`: see auth::RecipientCandidates; `login_fronts`: see auth::LoginGuard. `clock`
-  /// and `random` outlive this; `cost` as auth::HashPassword takes it.
-  NodeCredentials(std::vector<std::string> local_domains, std::vector<std::string> login_fronts,
-                  Clock& clock, Random& random, unsigned long cost = auth::kDefaultCost);
+  /// `clock` and `random` outlive this.
+  NodeCredentials(CredentialOptions options, Clock& clock, Random& random);
+
+  /// See auth/decoy.h. Until it is set, decoys are this process' own.
+  void SetDecoySecret(std::string secret);
 
   Result<store::MadeCredentials> Make(std::string_view password) override;
   bool Remembers(std::string_view user, std::string_view password,
@@ -30,15 +41,26 @@ class NodeCredentials final : public store::Credentials {
   void Leave(std::string_view user, std::string_view address, bool wrong) override;
   bool Verify(std::string_view user, std::string_view password,
               std::string_view password_hash) override;
+  store::MadeAppPassword MakeAppPassword() override;
+  bool IsAppPassword(std::string_view password, std::string_view hash) override;
+  bool IsMaster(std::string_view name) const override;
+  std::vector<std::string> Mechanisms(const LoginClient& client) const override;
+  Result<std::unique_ptr<SaslMechanism>> StartMechanism(const LoginStart& start,
+                                                        FindVerifiers find) override;
   Result<std::string> FoldName(std::string_view name) const override;
   std::vector<std::string> RecipientCandidates(std::string_view address) const override;
 
  private:
-  const std::vector<std::string> local_domains_;
+  /// The stored verifier, or a decoy that looks like one.
+  auth::ScramVerifier Verifier(auth::ScramHash hash, const std::string& user,
+                               const FindVerifiers& find);
+
+  const CredentialOptions options_;
   Random& random_;
-  const unsigned long cost_;
   auth::LoginCache cache_;
   auth::LoginGuard guard_;
+  std::mutex mutex_;
+  std::string decoy_secret_;  // guarded by mutex_
 };
 
 }  // namespace twinspool::node

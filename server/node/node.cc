@@ -60,6 +60,14 @@ store::StoreOptions StoreOptionsFor(const NodeConfig& config) {
   return options;
 }
 
+CredentialOptions CredentialOptionsFor(const NodeConfig& config) {
+  CredentialOptions options;
+  options.local_domains = config.local_domains;
+  options.login_fronts = config.login_fronts;
+  options.master_users = config.master_users;
+  return options;
+}
+
 NodeConfig WithNames(NodeConfig config) {
   if (config.node_name.empty()) {
     config.node_name = HostName();
@@ -81,7 +89,7 @@ Result<std::unique_ptr<Node>> Node::Start(const NodeConfig& config) {
 Node::Node(const NodeConfig& config)
     : config_(config),
       tls_files_(config.data_dir),
-      credentials_(config.local_domains, config.login_fronts, SystemClock(), SystemRandom()) {}
+      credentials_(CredentialOptionsFor(config), SystemClock(), SystemRandom()) {}
 
 Node::~Node() {
   Stop();
@@ -90,6 +98,7 @@ Node::~Node() {
 twinspool::Status Node::Build() {
   TRY(MakeDataDirectory(config_.data_dir));
   TRY(OpenStore());
+  TRY(LoadLoginSecret());
   if (control_->role().grant == replica::core::Grant::kStanding) {
     TRY(pairing_->ForgetPeer());  // the process may have ended right after it became single
   }
@@ -233,6 +242,12 @@ twinspool::Status Node::OpenDoors() {
   return OkStatus();
 }
 
+twinspool::Status Node::LoadLoginSecret() {
+  ASSIGN_OR_RETURN(std::string secret, tls_files_.LoginSecret(SystemRandom()));
+  credentials_.SetDecoySecret(std::move(secret));
+  return OkStatus();
+}
+
 std::shared_ptr<replica::Pair> Node::pair() const {
   const std::lock_guard lock(pair_mutex_);
   return pair_;
@@ -268,10 +283,6 @@ void Node::Stop() {
   if (store_ != nullptr) {
     store_->Stop();
   }
-}
-
-twinspool::Status Node::Reload() {
-  return mail_tls_->Reload();
 }
 
 std::string Node::StatusLine() {

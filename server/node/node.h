@@ -45,7 +45,8 @@ class Node final : public Operations {
 
   /// Graceful: a primary resigns to its standby, a standby steps back, clients are told goodbye.
   void Stop();
-  /// Reads the mail certificates again.
+  /// Reads certificates and keys for clients again; nothing changes if any of them is broken.
+  /// Sessions go on with what they have.
   twinspool::Status Reload();
   /// A line for the service manager; never waits.
   std::string StatusLine();
@@ -92,6 +93,12 @@ class Node final : public Operations {
       const std::function<bool(const proto::SalvagePiece&)>& sink) override;
   proto::SalvageReply SalvageReinject(const proto::SalvageRequest& request) override;
   proto::SalvageReply SalvageDiscard(const proto::SalvageRequest& request) override;
+  proto::UserReply AppPasswordAdd(const proto::AppPasswordRequest& request) override;
+  proto::UserReply AppPasswordRemove(const proto::AppPasswordRequest& request) override;
+  proto::UserReply AppPasswordList(
+      const proto::AppPasswordRequest& request,
+      const std::function<bool(const proto::AppPasswordInfo&)>& sink) override;
+  proto::UserReply Reload(const proto::ReloadRequest& request) override;
   std::string Metrics() override;
 
  private:
@@ -102,6 +109,8 @@ class Node final : public Operations {
   /// Peer link and peer-listen, as far as this node has certificates.
   twinspool::Status OpenPeer();
   twinspool::Status OpenDoors();
+  /// What decoys of logins are made from, the same on both nodes.
+  twinspool::Status LoadLoginSecret();
   void StopPair();
   /// Clients must look for the new primary.
   void CloseSessions();

@@ -350,6 +350,9 @@ proto::PairReply Node::PairJoin(const proto::PairJoinRequest& request) {
   StopPair();
   twinspool::Status done = control_->BecomeMember(*identity);
   if (done.ok()) {
+    done = LoadLoginSecret();
+  }
+  if (done.ok()) {
     done = StartPair();
   }
   CloseSessions();
@@ -435,6 +438,8 @@ proto::UserReply Node::UserList(const proto::UserListRequest& request,
     shown.set_shared(user.shared);
     shown.set_bytes_max(user.quota.bytes.value_or(0));
     shown.set_messages_max(user.quota.messages.value_or(0));
+    shown.set_has_password(user.has_password);
+    shown.set_app_passwords(user.app_passwords);
     if (!sink(shown)) {
       break;
     }

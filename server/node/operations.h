@@ -67,6 +67,13 @@ class Operations {
   virtual proto::SalvageReply SalvageReinject(const proto::SalvageRequest& request) = 0;
   virtual proto::SalvageReply SalvageDiscard(const proto::SalvageRequest& request) = 0;
 
+  virtual proto::UserReply AppPasswordAdd(const proto::AppPasswordRequest& request) = 0;
+  virtual proto::UserReply AppPasswordRemove(const proto::AppPasswordRequest& request) = 0;
+  virtual proto::UserReply AppPasswordList(
+      const proto::AppPasswordRequest& request,
+      const std::function<bool(const proto::AppPasswordInfo&)>& sink) = 0;
+  virtual proto::UserReply Reload(const proto::ReloadRequest& request) = 0;
+
   /// Prometheus text.
   virtual std::string Metrics() = 0;
 };

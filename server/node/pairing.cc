@@ -116,8 +116,11 @@ proto::JoinReply Pairing::Accept(const proto::JoinRequest& request) {
   }
   auto issued = files_.IssueForPeer(identity.pair_id, peer);
   auto own = files_.Load();
-  if (!issued.ok() || !own.ok()) {
-    return Refused((issued.ok() ? own.status() : issued.status()).ToString());
+  auto secret = files_.LoginSecret(random_);
+  for (const Status& status : {issued.status(), own.status(), secret.status()}) {
+    if (!status.ok()) {
+      return Refused(status.ToString());
+    }
   }
   identity.peer_node_id = peer;
   if (const Status saved = control_.SetIdentity(identity); !saved.ok()) {
@@ -128,6 +131,7 @@ proto::JoinReply Pairing::Accept(const proto::JoinRequest& request) {
   reply.set_certificate_pem(issued->certificate_pem);
   reply.set_key_pem(issued->key_pem);
   reply.set_ca_pem(own->ca_pem);
+  reply.set_login_secret(*secret);
   return reply;
 }
 
@@ -146,6 +150,9 @@ Result<replica::NodeIdentity> Pairing::Join(const proto::JoinTicket& ticket) {
   certificates.node.certificate_pem = reply.certificate_pem();
   certificates.node.key_pem = reply.key_pem();
   TRY(files_.StoreJoined(certificates));
+  if (!reply.login_secret().empty()) {  // a node of an earlier build has none to give
+    TRY(files_.StoreLoginSecret(reply.login_secret()));
+  }
   identity.pair_id = PairId::FromBytes(ticket.pair_id());
   identity.node_index = 1;
   identity.peer_address = ticket.address();

@@ -142,4 +142,16 @@ Result<TlsFiles::MailPaths> TlsFiles::MailCertificate(const std::string& node_na
   return paths;
 }
 
+Status TlsFiles::StoreLoginSecret(const std::string& secret) const {
+  TRY(MakeDirectory());
+  return Write("login.secret", secret);
+}
+
+Result<std::string> TlsFiles::LoginSecret(Random& random) const {
+  if (!std::filesystem::exists(dir_ + "/login.secret")) {
+    TRY(StoreLoginSecret(random.NewId<Guid>().ToHex()));
+  }
+  return Read("login.secret");
+}
+
 }  // namespace twinspool::node

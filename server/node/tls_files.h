@@ -5,12 +5,14 @@
 //   tls/node.pem, .key    this node: role URI twinspool://<pair>/node/<index>
 //   tls/admin.pem, .key   for remote twinspoolctl; only where `pair init` ran
 //   tls/mail.pem, .key    self-signed, for mail clients, when none is configured
+//   tls/login.secret      what decoys are made from (server/auth/decoy.h); the same on both nodes
 // The directory is 0700, keys 0600. Files are replaced as a whole (temporary, fsync, rename).
 #pragma once
 
 #include <string>
 
 #include "common/certificates.h"
+#include "common/env.h"
 #include "common/status.h"
 #include "common/types.h"
 
@@ -47,6 +49,10 @@ class TlsFiles {
     std::string key;
   };
   Result<MailPaths> MailCertificate(const std::string& node_name) const;
+
+  /// Made at the first call, unless StoreLoginSecret was called before.
+  Result<std::string> LoginSecret(Random& random) const;
+  Status StoreLoginSecret(const std::string& secret) const;
 
  private:
   Status MakeDirectory() const;

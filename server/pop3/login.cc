@@ -1,7 +1,7 @@
 // USER, PASS, AUTH, STLS, and what a login brings: the maildrop.
 #include <algorithm>
 
-#include "server/auth/plain.h"
+#include "common/codec.h"
 #include "server/pop3/session.h"
 
 namespace twinspool::pop3 {
@@ -25,35 +25,66 @@ void Session::Pass(std::string_view password) {
 }
 
 void Session::Auth(std::string_view text) {
-  const std::string_view mechanism = text.substr(0, text.find(' '));
-  if (!SameWord(mechanism, "PLAIN")) {
-    return Err("", "This mechanism is not known here; CAPA lists those that are");
-  }
   if (!SecureEnough()) {
     return;
   }
-  if (mechanism.size() < text.size()) {
-    const std::string_view response = text.substr(mechanism.size() + 1);
-    return OnPlain(response == "=" ? std::string_view() : response);
+  std::string mechanism(text.substr(0, text.find(' ')));
+  const std::string_view rest = text.substr(mechanism.size());
+  std::transform(mechanism.begin(), mechanism.end(), mechanism.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  auto exchange = store_.StartLogin({std::move(mechanism), Client()});
+  if (exchange.status().Is(Code::kNotFound)) {
+    return Err("", "This mechanism is not known here; CAPA lists those that are");
   }
-  state_ = State::kChallenge;
-  host_.Write("+ \r\n");
+  if (!exchange.ok()) {
+    return Fail(exchange.status());
+  }
+  exchange_ = std::move(*exchange);
+  if (rest.empty()) {
+    return Challenge(exchange_->first_challenge());
+  }
+  OnResponse(rest == " =" ? std::string_view() : rest.substr(1));
 }
 
-void Session::OnPlain(std::string_view base64) {
+void Session::Challenge(std::string_view octets) {
+  state_ = State::kChallenge;
+  host_.Write("+ " + Base64Encode(octets) + "\r\n");
+}
+
+void Session::OnResponse(std::string_view base64) {
   if (base64 == "*") {
     return Err("", "AUTH cancelled");
   }
-  Result<auth::PlainLogin> login = auth::ParsePlain(base64);
-  if (!login.ok()) {
-    return Bad(login.status().message());
+  std::string octets;
+  if (!Base64Decode(base64, &octets)) {
+    return Bad("The response is not base64");
   }
-  Login(std::move(login->user), std::move(login->password));
+  if (octets.size() > limits::kSaslStepBytesMax) {
+    return Bad("The response is too long");
+  }
+  exchange_->Step(std::move(octets),
+                  Await<LoginStep>([this](Result<LoginStep> step) { OnStep(std::move(step)); }));
+}
+
+void Session::OnStep(Result<LoginStep> step) {
+  if (step.ok() && !step->user) {
+    return Challenge(step->challenge);
+  }
+  exchange_.reset();
+  if (!step.ok()) {
+    return OnLogin(step.status());
+  }
+  OnLogin(std::move(*step->user));
+}
+
+LoginClient Session::Client() const {
+  return {LoginService::kPop3, host_.peer_address(), host_.tls_exporter(),
+          host_.tls().client_names};
 }
 
 void Session::Login(std::string user, std::string password) {
   store_.Authenticate(
-      {std::move(user), std::move(password), host_.peer_address()},
+      {std::move(user), std::move(password), host_.peer_address(), LoginService::kPop3},
       Await<UserRef>([this](Result<UserRef> result) { OnLogin(std::move(result)); }));
 }
 
@@ -65,6 +96,9 @@ void Session::OnLogin(Result<UserRef> user) {
   if (user.status().Is(Code::kLimit)) {
     // Nothing was checked, and nothing will be for a while: the connection is of no use.
     return Goodbye(ErrLine(kCodeSysTemp, "Too many logins failed"));
+  }
+  if (user.status().Is(Code::kInvalidArgument) || user.status().Is(Code::kPermissionDenied)) {
+    return Bad(user.status().message());
   }
   if (!user.status().Is(Code::kUnauthenticated)) {
     return Fail(user.status());

@@ -86,7 +86,7 @@ bool Session::ConsumeLine() {
 
 void Session::OnLine(std::string_view line) {
   if (state_ == State::kChallenge) {
-    return OnPlain(line);
+    return OnResponse(line);
   }
   std::string_view error;
   const std::optional<Command> command = ParseCommand(line, &error);
@@ -147,7 +147,11 @@ void Session::Capabilities() {
     text += "STLS\r\n";
   }
   if (host_.secure_enough()) {
-    text += "USER\r\nSASL PLAIN\r\n";
+    text += "USER\r\nSASL";
+    for (const std::string& mechanism : store_.LoginMechanisms(Client())) {
+      text += " " + mechanism;
+    }
+    text += "\r\n";
   }
   text += "IMPLEMENTATION " + options_.product + "\r\n.\r\n";
   host_.Write(text);

@@ -1,6 +1,6 @@
 // pop3::Session: a user's INBOX by POP3 (RFC 1939) as a sans-I/O session over MailStore.
 //
-//   Extensions: CAPA (RFC 2449), STLS (RFC 2595), AUTH PLAIN with an initial response (RFC 5034),
+//   Extensions: CAPA (RFC 2449), STLS (RFC 2595), AUTH with an initial response (RFC 5034),
 //   response codes AUTH and SYS (RFC 3206), TOP, UIDL, PIPELINING. Passwords need TLS or loopback
 //   with the explicit option, as IMAP's do. No APOP, no UTF8, no LANG.
 //
@@ -126,7 +126,10 @@ class Session final : public net::Session {
   bool SecureEnough();
   void Pass(std::string_view password);
   void Auth(std::string_view text);
-  void OnPlain(std::string_view base64);
+  void Challenge(std::string_view octets);
+  void OnResponse(std::string_view base64);
+  void OnStep(Result<LoginStep> step);
+  LoginClient Client() const;
   void Login(std::string user, std::string password);
   void OnLogin(Result<UserRef> user);
   void StartTls();
@@ -172,7 +175,8 @@ class Session final : public net::Session {
   int bad_commands_ = 0;
   int login_failures_ = 0;
 
-  std::optional<std::string> user_name_;  // of USER
+  std::optional<std::string> user_name_;     // of USER
+  std::unique_ptr<LoginExchange> exchange_;  // of AUTH
   bool logged_in_ = false;
   Maildrop drop_;
   std::optional<Reading> reading_;

@@ -4,13 +4,17 @@
 // time.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "proto/types.pb.h"
 
+#include "common/sasl.h"
 #include "common/status.h"
+#include "server/mail_store.h"
 
 namespace twinspool::store {
 
@@ -18,6 +22,14 @@ namespace twinspool::store {
 struct MadeCredentials {
   std::string password_hash;  // crypt(5)
   std::vector<proto::ScramVerifier> scram;
+  /// Of a user who is made again; a new password leaves those that he has.
+  std::vector<proto::AppPassword> app_passwords = {};
+};
+
+/// A password for one device or program: shown once, kept as a hash.
+struct MadeAppPassword {
+  std::string text;
+  std::string hash;
 };
 
 /// Thread-safe. Nothing of it touches the store.
@@ -41,6 +53,20 @@ class Credentials {
   /// answers false.
   virtual bool Verify(std::string_view user, std::string_view password,
                       std::string_view password_hash) = 0;
+
+  virtual MadeAppPassword MakeAppPassword() = 0;
+  /// Quick: whether this is the app password of that hash.
+  virtual bool IsAppPassword(std::string_view password, std::string_view hash) = 0;
+  /// Whether the user of this folded name may log in as others.
+  virtual bool IsMaster(std::string_view name) const = 0;
+
+  /// Mechanisms of SASL for such a client, best first.
+  virtual std::vector<std::string> Mechanisms(const LoginClient& client) const = 0;
+  /// Verifiers of the user of a folded name; none: there is no such user, or he has none.
+  using FindVerifiers = std::function<std::vector<proto::ScramVerifier>(const std::string& name)>;
+  /// kNotFound: not among Mechanisms. `find` is called within steps, at most once.
+  virtual Result<std::unique_ptr<SaslMechanism>> StartMechanism(const LoginStart& start,
+                                                                FindVerifiers find) = 0;
 
   /// The one spelling under which a user is stored and found. kInvalidArgument, saying why.
   virtual Result<std::string> FoldName(std::string_view name) const = 0;

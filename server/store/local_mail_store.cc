@@ -1,4 +1,4 @@
-// Reading, names and people. Message writes: local_mail_writes.cc.
+// Reading, names and people. Message writes: local_mail_writes.cc; logins: local_logins.cc.
 #include "server/store/local_mail_store.h"
 
 #include <chrono>
@@ -7,14 +7,13 @@
 #include "server/store/credentials.h"
 #include "server/store/local_mail_store_inl.h"
 #include "server/store/names.h"
-#include "server/store/passwords.h"
 #include "server/store/visibility.h"
 #include "server/store/write_calls.h"
 
 namespace twinspool::store {
 
 LocalMailStore::LocalMailStore(const WritePath& path, TextPages& pages, PasswordCheck& passwords,
-                               const Credentials& credentials, MailStoreOptions options)
+                               Credentials& credentials, MailStoreOptions options)
     : path_(path),
       pages_(pages),
       passwords_(passwords),
@@ -58,14 +57,6 @@ Result<LocalMailStore::Held> LocalMailStore::Hold() {
 }
 
 // --- people
-
-void LocalMailStore::Authenticate(LoginRequest login, Done<UserRef> done) {
-  const Result<Held> held = Hold();
-  if (!held.ok()) {
-    return done(held.status());
-  }
-  passwords_.Check(*held->view, std::move(login), done);
-}
 
 void LocalMailStore::FindRecipient(std::string address, Done<UserRef> done) {
   PostRead<UserRef>(std::move(done), [this, address](StoreReader& reader) -> Result<UserRef> {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "common/executor.h"
+#include "common/sasl.h"
 #include "server/mail_store.h"
 #include "server/store/access.h"
 #include "server/store/reader.h"
@@ -43,7 +44,7 @@ class LocalMailStore final : public MailStore {
  public:
   /// Nothing is owned; all outlive this.
   LocalMailStore(const WritePath& path, TextPages& pages, PasswordCheck& passwords,
-                 const Credentials& credentials, MailStoreOptions options);
+                 Credentials& credentials, MailStoreOptions options);
   LocalMailStore(const LocalMailStore&) = delete;
   LocalMailStore& operator=(const LocalMailStore&) = delete;
   ~LocalMailStore() override;
@@ -53,6 +54,8 @@ class LocalMailStore final : public MailStore {
   std::uint64_t reads_begun() const { return reads_begun_.load(std::memory_order_relaxed); }
 
   void Authenticate(LoginRequest login, Done<UserRef> done) override;
+  std::vector<std::string> LoginMechanisms(const LoginClient& client) override;
+  Result<std::unique_ptr<LoginExchange>> StartLogin(LoginStart start) override;
   void FindRecipient(std::string address, Done<UserRef> done) override;
   void ListMailboxes(UserId user, Done<std::vector<MailboxListing>> done) override;
   void FindMailbox(UserId user, std::string name, Done<MailboxState> done) override;
@@ -93,7 +96,8 @@ class LocalMailStore final : public MailStore {
   std::uint64_t message_bytes_max() const override { return options_.message_bytes_max; }
 
  private:
-  struct Held;  // a snapshot in use
+  struct Held;     // a snapshot in use
+  class Exchange;  // a run of SASL
   /// A name resolved: whose mailbox it is, what he calls it, and who asks if that is another one.
   struct Place {
     UserId owner;
@@ -114,6 +118,15 @@ class LocalMailStore final : public MailStore {
   void ReadNow(const Done<T>& done, const std::function<Result<T>(StoreReader&)>& read);
   template <typename T>
   void PostRead(Done<T> done, std::function<Result<T>(StoreReader&)> read);
+  // local_logins.cc
+  /// Who has logged in, if the claim holds.
+  void Judge(SaslClaim claim, const LoginClient& client, Done<UserRef> done);
+  void SplitName(SaslClaim* claim) const;
+  /// Folded name of another user that the claim is about, and may be; empty: it is about its own.
+  Result<std::string> OtherUser(const SaslClaim& claim) const;
+  Result<UserRef> ActAs(const std::string& other, const UserRef& master, const LoginClient& client);
+  Result<UserRef> FindUser(const std::string& name);
+
   /// Tries in memory first, on the caller's thread.
   template <typename T>
   void ReadInline(Done<T> done, std::function<Result<T>(StoreReader&)> read);
@@ -128,7 +141,7 @@ class LocalMailStore final : public MailStore {
   const WritePath& path_;
   TextPages& pages_;
   PasswordCheck& passwords_;
-  const Credentials& credentials_;
+  Credentials& credentials_;
   const MailStoreOptions options_;
   std::atomic<std::uint64_t> reads_begun_{0};
   Executor reads_;

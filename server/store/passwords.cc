@@ -1,5 +1,6 @@
 #include "server/store/passwords.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -15,7 +16,7 @@ PasswordCheck::PasswordCheck(Engine& engine, Credentials& credentials)
     : engine_(engine), credentials_(credentials), pool_("auth", 2, limits::kAuthWaitingMax) {}
 
 Result<PasswordCheck::Login> PasswordCheck::Find(const View& view, LoginRequest request) {
-  Login login{{}, "", std::move(request.password), std::move(request.address)};
+  Login login{{}, "", {}, std::move(request.password), std::move(request.address)};
   const Result<std::string> name = credentials_.FoldName(request.user);
   if (!name.ok()) {
     return login;
@@ -32,6 +33,9 @@ Result<PasswordCheck::Login> PasswordCheck::Find(const View& view, LoginRequest 
     return DataLoss("the header of user " + login.user.id.ToHex() + " is missing");
   }
   login.password_hash = header->password_hash();
+  for (const proto::AppPassword& app : header->app_passwords()) {
+    login.app_hashes.push_back(app.hash());
+  }
   return login;
 }
 
@@ -40,10 +44,18 @@ void PasswordCheck::Check(const View& view, LoginRequest request, const Done<Use
   if (!login.ok()) {
     return done(login.status());
   }
-  if (credentials_.Remembers(login->user.name, login->password, login->password_hash)) {
+  if (IsRight(*login)) {
     return done(login->user);
   }
   Queue(std::move(*login), done);
+}
+
+bool PasswordCheck::IsRight(const Login& login) {
+  return credentials_.Remembers(login.user.name, login.password, login.password_hash) ||
+         std::any_of(login.app_hashes.begin(), login.app_hashes.end(),
+                     [&](const std::string& hash) {
+                       return credentials_.IsAppPassword(login.password, hash);
+                     });
 }
 
 void PasswordCheck::Queue(Login login, const Done<UserRef>& done) {

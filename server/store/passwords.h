@@ -1,11 +1,13 @@
 // PasswordCheck: is this the password of that user? Finds the user's hash; what the hash means is
 // for Credentials to say, and so is who may ask. Checks are slow by design, so they run on two
 // threads of their own, with a bounded queue in which user names take turns; a password that is
-// remembered does not wait in that line. So a storm of reconnecting clients holds up nobody who was
-// here before, and two hundred guesses at one name hold up the others by one or two checks.
+// remembered, or one for an app, does not wait in that line. So a storm of reconnecting clients
+// holds up nobody who was here before, and two hundred guesses at one name hold up the others by
+// one or two checks.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "common/executor.h"
 #include "common/fair_line.h"
@@ -33,6 +35,7 @@ class PasswordCheck {
   struct Login {
     UserRef user;
     std::string password_hash;  // empty: no such user, or no login
+    std::vector<std::string> app_hashes;
     std::string password;
     std::string address;
   };
@@ -42,6 +45,8 @@ class PasswordCheck {
   };
 
   Result<Login> Find(const View& view, LoginRequest request);
+  /// What can be told at once: that it is right.
+  bool IsRight(const Login& login);
   void Queue(Login login, const Done<UserRef>& done);
   void CheckNext();
   void TurnNextAway();

@@ -1,9 +1,11 @@
 #include "server/store/users.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "common/limits.h"
+#include "common/utf8.h"
 #include "server/store/engine.h"
 #include "server/store/mailbox_ops.h"
 #include "server/store/quota.h"
@@ -34,6 +36,37 @@ void SetLogin(const MadeCredentials& login, Modseq modseq, proto::UserHeader* he
   header->set_password_modseq(modseq.value());
 }
 
+MadeCredentials LoginOf(const proto::UserHeader& header) {
+  return {header.password_hash(),
+          {header.scram().begin(), header.scram().end()},
+          {header.app_passwords().begin(), header.app_passwords().end()}};
+}
+
+bool SameLogin(const proto::UserHeader& one, const proto::UserHeader& other) {
+  return one.password_hash() == other.password_hash() &&
+         std::equal(one.app_passwords().begin(), one.app_passwords().end(),
+                    other.app_passwords().begin(), other.app_passwords().end(),
+                    [](const auto& a, const auto& b) { return a.hash() == b.hash(); });
+}
+
+Status CheckLabel(const std::string& label) {
+  const bool printable = std::none_of(label.begin(), label.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  });
+  if (label.empty() || label.size() > limits::kAppPasswordLabelBytesMax || !printable ||
+      !IsUtf8(label)) {
+    return InvalidArgument("a label has 1 to " + std::to_string(limits::kAppPasswordLabelBytesMax) +
+                           " bytes of printable UTF-8");
+  }
+  return OkStatus();
+}
+
+auto FindLabel(proto::UserHeader* header, const std::string& label) {
+  auto* all = header->mutable_app_passwords();
+  return std::find_if(all->begin(), all->end(),
+                      [&](const proto::AppPassword& one) { return one.label() == label; });
+}
+
 }  // namespace
 
 Result<UserRef> UserAdmin::MakeUser(StoreTxn& txn, const UserRef& user,
@@ -50,6 +83,7 @@ Result<UserRef> UserAdmin::MakeUser(StoreTxn& txn, const UserRef& user,
   header.set_created_modseq(modseq.value());
   header.set_created_ns(txn.now_ns());
   SetLogin(login, modseq, &header);
+  header.mutable_app_passwords()->Assign(login.app_passwords.begin(), login.app_passwords.end());
   proto::UserItem* item = txn.Add(user.id)->mutable_user();
   item->set_modseq(modseq.value());
   ASSIGN_OR_RETURN(const MailboxState inbox, writer.Make("INBOX", 0, first));
@@ -173,6 +207,69 @@ void UserAdmin::SetPassword(const std::string& name, const std::string& password
   });
 }
 
+template <typename T>
+void UserAdmin::ChangeLogin(
+    const std::string& name, const Done<T>& done,
+    const std::function<Result<T>(proto::UserHeader*, std::int64_t)>& change) {
+  const Result<UserRef> user = Find(name);
+  if (!user.ok()) {
+    return done(user.status());
+  }
+  RunTxn<T>(path_, user->id, Admission::kSmall, done, [&](StoreTxn& txn) -> Result<T> {
+    ASSIGN_OR_RETURN(const HeadUser* head, LiveUser(txn, user->id));
+    proto::UserHeader header = head->header->decoded;
+    ASSIGN_OR_RETURN(T result, change(&header, txn.now_ns()));
+    ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user->id));
+    header.set_password_modseq(modseq.value());
+    AddUserItem(txn, user->id, modseq, header);
+    return result;
+  });
+}
+
+void UserAdmin::AddAppPassword(const std::string& name, const std::string& label,
+                               Done<std::string> done) {
+  if (const Status bad = CheckLabel(label); !bad.ok()) {
+    return done(bad);
+  }
+  ChangeLogin<std::string>(
+      name, done, [&](proto::UserHeader* header, std::int64_t now_ns) -> Result<std::string> {
+        if (FindLabel(header, label) != header->mutable_app_passwords()->end()) {
+          return AlreadyExists("there is an app password " + label + " already");
+        }
+        if (static_cast<std::size_t>(header->app_passwords_size()) >= limits::kAppPasswordsMax) {
+          return LimitExceeded("the user has too many app passwords: remove one first");
+        }
+        MadeAppPassword made = credentials_.MakeAppPassword();
+        proto::AppPassword* added = header->add_app_passwords();
+        added->set_label(label);
+        added->set_hash(made.hash);
+        added->set_created_ns(now_ns);
+        return std::move(made.text);
+      });
+}
+
+void UserAdmin::RemoveAppPassword(const std::string& name, const std::string& label,
+                                  const Done<Unit>& done) {
+  ChangeLogin<Unit>(name, done, [&](proto::UserHeader* header, std::int64_t) -> Result<Unit> {
+    const auto found = FindLabel(header, label);
+    if (found == header->mutable_app_passwords()->end()) {
+      return NotFound("there is no app password " + label);
+    }
+    header->mutable_app_passwords()->erase(found);
+    return Unit{};
+  });
+}
+
+Result<std::vector<proto::AppPassword>> UserAdmin::AppPasswords(const std::string& name) {
+  ASSIGN_OR_RETURN(const UserRef user, Find(name));
+  ASSIGN_OR_RETURN(const auto header, ReadUserHeader(path_.engine, user.id, nullptr));
+  if (!header) {
+    return NotFound("there is no user named " + user.name);
+  }
+  return std::vector<proto::AppPassword>(header->app_passwords().begin(),
+                                         header->app_passwords().end());
+}
+
 void UserAdmin::Delete(const std::string& name, const Done<Unit>& done) {
   const Result<UserRef> user = Find(name);
   if (!user.ok()) {
@@ -213,8 +310,7 @@ void UserAdmin::MakeAgain(UserId user, const proto::UserHeader& header,
   if (const Result<UserRef> there = Find(header.name()); there.ok() && there->id == user) {
     return done(OkStatus());
   }
-  const MadeCredentials login{header.password_hash(),
-                              {header.scram().begin(), header.scram().end()}};
+  const MadeCredentials login = LoginOf(header);
   // The lead passes over what the other node may have given out for him.
   Register(
       {user, header.name()}, login, limits::kUidValidityJump,
@@ -236,22 +332,21 @@ void UserAdmin::DeleteUntouched(UserId user, Modseq until, std::function<void(St
 void UserAdmin::SetLoginUntouched(UserId user, Modseq password_modseq,
                                   const proto::UserHeader& header,
                                   std::function<void(Status)> done) {
-  const MadeCredentials login{header.password_hash(),
-                              {header.scram().begin(), header.scram().end()}};
   RunTxn<Unit>(
       path_, user, Admission::kSmall,
       Done<Unit>([done = std::move(done)](const Result<Unit>& set) { done(set.status()); }),
       [&](StoreTxn& txn) -> Result<Unit> {
         ASSIGN_OR_RETURN(const HeadUser* head, LiveUser(txn, user));
         proto::UserHeader next = head->header->decoded;
-        if (next.password_hash() == login.password_hash) {
+        if (SameLogin(next, header)) {
           return Unit{};
         }
         if (Modseq(next.password_modseq()) != password_modseq) {
           return Conflict("the password was set anew meanwhile");
         }
         ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user));
-        SetLogin(login, modseq, &next);
+        SetLogin(LoginOf(header), modseq, &next);
+        *next.mutable_app_passwords() = header.app_passwords();
         AddUserItem(txn, user, modseq, next);
         return Unit{};
       });
@@ -286,6 +381,11 @@ Result<std::vector<UserListing>> UserAdmin::List() {
     line.user = {UserId::FromBytes(it.value()), std::string(it.key().substr(prefix.size()))};
     ASSIGN_OR_RETURN(const auto row,
                      path_.engine.Get(Family::kUsers, UserStateKey(line.user.id), snapshot));
+    ASSIGN_OR_RETURN(const auto header, ReadUserHeader(path_.engine, line.user.id, snapshot));
+    if (header) {
+      line.has_password = !header->password_hash().empty();
+      line.app_passwords = static_cast<std::uint32_t>(header->app_passwords_size());
+    }
     if (row) {
       ASSIGN_OR_RETURN(const UserState state, DecodeUserState(*row));
       line.mailboxes = state.mailboxes;

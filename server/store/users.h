@@ -22,6 +22,8 @@ class Snapshot;
 
 struct UserListing {
   UserRef user;
+  bool has_password = false;
+  std::uint32_t app_passwords = 0;
   std::uint32_t mailboxes = 0;
   std::uint64_t messages = 0;
   std::uint64_t bytes = 0;
@@ -49,6 +51,14 @@ class UserAdmin {
   /// An empty password allows no login from now on. kNotFound, kInvalidArgument.
   void SetPassword(const std::string& name, const std::string& password, const Done<Unit>& done);
   void Delete(const std::string& name, const Done<Unit>& done);
+
+  /// Makes a password for one device or program; `done` gets it, and nobody can read it again.
+  /// kNotFound; kAlreadyExists: the user has one of this label; kInvalidArgument; kLimit.
+  void AddAppPassword(const std::string& name, const std::string& label, Done<std::string> done);
+  /// From the moment that `done` is told it lets nobody in. kNotFound.
+  void RemoveAppPassword(const std::string& name, const std::string& label, const Done<Unit>& done);
+  /// In the order in which they were made, acked or not. kNotFound.
+  Result<std::vector<proto::AppPassword>> AppPasswords(const std::string& name);
 
   // What a former primary had done and gives back (take_back.h). `done` gets the outcome once
   // acked.
@@ -79,6 +89,10 @@ class UserAdmin {
   Result<UserRef> MakeUser(StoreTxn& txn, const UserRef& user, const MadeCredentials& login,
                            std::uint32_t lead, proto::UserHeader::Kind kind);
   Status AddQuota(const Snapshot* snapshot, UserListing* line);
+  /// Changes the header of a user, as a change of what one logs in by.
+  template <typename T>
+  void ChangeLogin(const std::string& name, const Done<T>& done,
+                   const std::function<Result<T>(proto::UserHeader*, std::int64_t now_ns)>& change);
   /// Nothing is made of an empty password.
   Result<MadeCredentials> MakeLogin(const std::string& password);
 

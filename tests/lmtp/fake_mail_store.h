@@ -88,6 +88,8 @@ class FakeMailStore final : public MailStore {
   std::uint64_t message_bytes_max() const override { return message_bytes; }
 
   void Authenticate(LoginRequest, Done<UserRef> d) override { d(None()); }
+  std::vector<std::string> LoginMechanisms(const LoginClient&) override { return {}; }
+  Result<std::unique_ptr<LoginExchange>> StartLogin(LoginStart) override { return None(); }
   void ListMailboxes(UserId, Done<std::vector<MailboxListing>> d) override { d(None()); }
   void FindMailbox(UserId, std::string, Done<MailboxState> d) override { d(None()); }
   void GetState(MailboxRef, Done<MailboxState> d) override { d(None()); }

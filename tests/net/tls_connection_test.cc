@@ -124,9 +124,13 @@ TEST_F(TlsConnectionTest, ForgedRecordEndsTheConnection) {
 }
 
 TEST_F(TlsConnectionTest, ClientCertificateGivesItsName) {
-  const auto listener = Open(
-      Options({.start = [](SessionHost& host) { host.Write(host.tls().client_name + "\r\n"); }},
-              TlsMode::kImplicit));
+  const auto listener = Open(Options(
+      {.start =
+           [](SessionHost& host) {
+             host.Write((host.tls().client_names.empty() ? "" : host.tls().client_names.back()) +
+                        "\r\n");
+           }},
+      TlsMode::kImplicit));
   const auto known = IssueCertificate(authority_, {.common_name = "mta.example"}).value();
   Client with = Client::Tcp(listener->port());
   ASSERT_TRUE(with.StartTls(known.certificate_pem, known.key_pem));

@@ -55,6 +55,14 @@ class Obedient : public Operations {
                            const std::function<bool(const proto::AclInfo&)>&) override {
     return User();
   }
+  proto::UserReply AppPasswordAdd(const proto::AppPasswordRequest&) override { return User(); }
+  proto::UserReply AppPasswordRemove(const proto::AppPasswordRequest&) override { return User(); }
+  proto::UserReply AppPasswordList(
+      const proto::AppPasswordRequest&,
+      const std::function<bool(const proto::AppPasswordInfo&)>&) override {
+    return User();
+  }
+  proto::UserReply Reload(const proto::ReloadRequest&) override { return User(); }
   proto::UserReply MailboxList(const proto::MailboxListRequest&,
                                const std::function<bool(const proto::MailboxInfo&)>&) override {
     return User();

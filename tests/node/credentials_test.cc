@@ -11,7 +11,8 @@ namespace {
 class NodeCredentialsTest : public ::testing::Test {
  protected:
   ManualClock clock_;
-  NodeCredentials credentials_{{"example.org"}, {}, clock_, SystemRandom(), auth::kTestCost};
+  NodeCredentials credentials_{
+      {.local_domains = {"example.org"}, .cost = auth::kTestCost}, clock_, SystemRandom()};
 };
 
 TEST_F(NodeCredentialsTest, MakeAHashAndBothVerifiers) {

@@ -54,6 +54,14 @@ class Still : public Operations {
                            const std::function<bool(const proto::AclInfo&)>&) override {
     return {};
   }
+  proto::UserReply AppPasswordAdd(const proto::AppPasswordRequest&) override { return {}; }
+  proto::UserReply AppPasswordRemove(const proto::AppPasswordRequest&) override { return {}; }
+  proto::UserReply AppPasswordList(
+      const proto::AppPasswordRequest&,
+      const std::function<bool(const proto::AppPasswordInfo&)>&) override {
+    return {};
+  }
+  proto::UserReply Reload(const proto::ReloadRequest&) override { return {}; }
   proto::UserReply MailboxList(const proto::MailboxListRequest&,
                                const std::function<bool(const proto::MailboxInfo&)>&) override {
     return {};

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "server/store/credentials.h"
@@ -37,6 +40,23 @@ class QuickCredentials final : public Credentials {
     ++verified;
     return Right(password, password_hash);
   }
+  MadeAppPassword MakeAppPassword() override {
+    const std::string text = "app" + std::to_string(++made_apps);
+    return {text, "#" + text};
+  }
+  bool IsAppPassword(std::string_view password, std::string_view hash) override {
+    return hash == "#" + std::string(password);
+  }
+  bool IsMaster(std::string_view name) const override { return name == "master"; }
+  std::vector<std::string> Mechanisms(const LoginClient&) const override { return {"PROOF"}; }
+  /// PROOF: the client names a user whose verifier is to be asked for, or says what claim it makes.
+  Result<std::unique_ptr<SaslMechanism>> StartMechanism(const LoginStart& start,
+                                                        FindVerifiers find) override {
+    if (start.mechanism != "PROOF") {
+      return NotFound("not here");
+    }
+    return std::unique_ptr<SaslMechanism>(std::make_unique<Proof>(*this, std::move(find)));
+  }
   Result<std::string> FoldName(std::string_view name) const override {
     if (name.empty()) {
       return InvalidArgument("not a user name");
@@ -55,13 +75,33 @@ class QuickCredentials final : public Credentials {
 
   std::atomic<bool> remember{false};
   std::atomic<int> verified{0};
+  std::atomic<int> made_apps{0};
   std::mutex verifying;  // a test that holds it makes the checks wait
   // What the guard says, and what it was told last; to be touched between two logins only.
   Status enter;
   Status welcome;
   std::string left;
 
+  /// What the mechanism makes of a message of the client's, having found such verifiers.
+  std::function<Result<SaslStep>(std::string_view octets,
+                                 const std::vector<proto::ScramVerifier>& found)>
+      on_step;
+
  private:
+  class Proof final : public SaslMechanism {
+   public:
+    Proof(QuickCredentials& owner, FindVerifiers find) : owner_(owner), find_(std::move(find)) {}
+    const std::string& first_challenge() const override { return first_; }
+    Result<SaslStep> Step(std::string_view octets) override {
+      return owner_.on_step(octets, find_(std::string(octets)));
+    }
+
+   private:
+    const std::string first_ = "who?";
+    QuickCredentials& owner_;
+    const FindVerifiers find_;
+  };
+
   static bool Right(std::string_view password, std::string_view password_hash) {
     return password_hash == "$" + std::string(password);
   }

@@ -10,6 +10,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "server/net/session.h"
 
@@ -20,10 +22,14 @@ class DrivenSession : public net::SessionHost {
   struct Options {
     bool tls_available = true;
     bool secure_enough = true;
+    std::string tls_exporter = {};
+    std::vector<std::string> certificate_names = {};
   };
 
   explicit DrivenSession(Options options)
-      : options_(options), secure_enough_(options.secure_enough) {}
+      : options_(std::move(options)), secure_enough_(options_.secure_enough) {
+    tls_.client_names = options_.certificate_names;
+  }
   /// Makes the session and has it greet.
   void Begin(const net::SessionFactory& factory);
 
@@ -69,6 +75,7 @@ class DrivenSession : public net::SessionHost {
   void StartTls() override;
   bool tls_available() const override { return options_.tls_available; }
   const net::TlsInfo& tls() const override { return tls_; }
+  std::string tls_exporter() const override { return options_.tls_exporter; }
   /// Only says so: a mark in the output, and no octet is changed.
   bool StartCompression() override;
   bool compressed() const override { return compressed_; }

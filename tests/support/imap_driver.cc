@@ -347,6 +347,12 @@ std::string TranscriptRunner::Misbehave(const std::string& verb, const std::stri
     options_.secure_enough = false;
   } else if (verb == "notls") {
     options_.tls_available = false;
+  } else if (verb == "exporter") {
+    options_.tls_exporter = rest;
+  } else if (verb == "certificate") {
+    for (std::string name; words >> name;) {
+      options_.certificate_names.push_back(name);
+    }
   } else {
     return "no such directive: @" + verb;
   }

@@ -17,7 +17,9 @@
 // @expunge USER MAILBOX UID · @fail CALL CODE TEXT · @block / @unblock writes · @serving TEXT
 // (empty: serves again) · @timeout N · @deadline N · @shutdown N TEXT · @purge USER MAILBOX ·
 // @damage USER MAILBOX UID · @deletebox USER MAILBOX · @limit BYTES · @insecure (sessions opened
-// from here need TLS for passwords) · @notls.
+// from here need TLS for passwords) · @notls
+// · @certificate NAME… (they show such a certificate) · @exporter TEXT (they have a channel
+// binding).
 #pragma once
 
 #include <cstdint>

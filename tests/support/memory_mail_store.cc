@@ -121,18 +121,6 @@ UserRef MemoryMailStore::AddUser(std::string name, std::string password, bool fo
   return kept.ref;
 }
 
-void MemoryMailStore::Authenticate(LoginRequest login, Done<UserRef> done) {
-  if (Status status = Enter("Authenticate"); !status.ok()) {
-    return Complete<UserRef>(done, status);
-  }
-  for (const auto& [id, one] : users_) {
-    if (one.ref.name == Lower(login.user) && one.password == login.password) {
-      return Complete<UserRef>(done, one.ref);
-    }
-  }
-  Complete<UserRef>(done, Unauthenticated("wrong user name or password"));
-}
-
 void MemoryMailStore::FindRecipient(std::string address, Done<UserRef> done) {
   if (Status status = Enter("FindRecipient"); !status.ok()) {
     return Complete<UserRef>(done, status);

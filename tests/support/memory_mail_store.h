@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "common/env.h"
+#include "common/sasl.h"
 #include "server/mail_store.h"
 
 namespace twinspool::testing {
@@ -73,6 +74,8 @@ class MemoryMailStore : public MailStore {
 
   // --- MailStore
   void Authenticate(LoginRequest login, Done<UserRef> done) override;
+  std::vector<std::string> LoginMechanisms(const LoginClient& client) override;
+  Result<std::unique_ptr<LoginExchange>> StartLogin(LoginStart start) override;
   void FindRecipient(std::string address, Done<UserRef> done) override;
   void ListMailboxes(UserId user, Done<std::vector<MailboxListing>> done) override;
   void FindMailbox(UserId user, std::string name, Done<MailboxState> done) override;
@@ -151,6 +154,7 @@ class MemoryMailStore : public MailStore {
   class MemoryWatch;
   class MemoryUserWatch;
   class MemoryStage;
+  class MemoryExchange;
 
   /// A user and one of his mailboxes, or why there is none; who looks at it, and what he may do.
   struct Place {
@@ -175,6 +179,7 @@ class MemoryMailStore : public MailStore {
   Status EnterWrite(const std::string& call);
 
   Result<User*> FindUser(UserId id);
+  Result<UserRef> Judge(const SaslClaim& claim);
   /// kNotFound without any right, kPermissionDenied without `needed`.
   Result<Place> Find(MailboxRef ref, Rights needed = kRightRead);
   Result<Named> Resolve(UserId id, const std::string& name);
