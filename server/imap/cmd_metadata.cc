@@ -99,8 +99,7 @@ class SetTask : public MetadataTask {
     });
     const std::optional<std::string> use = TakeUse();
     if (!use) {
-      return core().store().SetAnnotations(core().user().id, mailbox, std::move(command_.changes),
-                                           std::move(done));
+      return core().store().SetAnnotations(mailbox, std::move(command_.changes), std::move(done));
     }
     const std::optional<SpecialUse> uses = ReadSpecialUse(*use);
     if (!mailbox.own()) {

@@ -127,7 +127,7 @@ class SortTask : public ArrangeTask {
       AppendEsearch(&core().out(), core().tag(), command(), answer);
     }
     if (command().update && sound()) {
-      AddContext(core(), command(), criteria_, found(), Uids(answer.sorted));
+      AddContext(core(), command(), table_->criteria(), found(), Uids(answer.sorted));
     }
     Finish("SORT completed");
   }

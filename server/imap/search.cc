@@ -270,7 +270,7 @@ Truth SearchProgram::JudgeRecord(const Node& node, const SearchFacts& facts) {
     case SearchOp::kSmaller:
       return Of(record.size < node.number);
     case SearchOp::kThreadId:
-      return Of(facts.thread_id == node.key);
+      return Of(facts.thread_id == node.text);
     default:
       return Of(EmailIdText(record.guid) == node.text);
   }

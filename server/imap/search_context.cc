@@ -204,22 +204,22 @@ void ContextUpdate::Order() {
   const SearchContext& context = core_.contexts()[at_];
   UidSet all = context.found.Minus(removed_);
   all.Add(added_);
-  rows_ = std::make_shared<std::vector<SortRow>>();
+  if (all.Count() > limits::kSortContextMessagesMax) {
+    return GiveUp("Too many messages were found");
+  }
+  table_ = std::make_shared<SortTable>(context.criteria);
   reader_ = std::make_unique<SummaryReader>(task_, core_, core_.view()->ref());
   reader_->Begin(
       std::move(all), NeedsSummary(context.criteria),
-      [this](const FetchedMessage& message, const mime::SortSummary& summary) {
-        rows_->push_back(MakeSortRow(core_.contexts()[at_].criteria, message.uid.value(),
-                                     message.record, summary));
+      [this](const FetchedMessage& message, const mime::SortSummaryView& summary) {
+        table_->Add(message.uid.value(), message.record, summary);
       },
       [this](const Status& status) {
-        if (!status.ok() || rows_->size() > limits::kSortContextMessagesMax) {
-          return Later([this] { GiveUp("Too many messages were found"); });
+        if (!status.ok()) {
+          return Later([this] { GiveUp("Messages cannot be read"); });
         }
         task_.Aside<std::vector<std::uint32_t>>(
-            [rows = rows_, criteria = core_.contexts()[at_].criteria] {
-              return Sorted(criteria, *rows);
-            },
+            [table = table_] { return table->Sorted(); },
             [this](Result<std::vector<std::uint32_t>> order) { Tell(std::move(*order)); });
       });
 }

@@ -24,7 +24,7 @@ class SearchScan;
 class SelectedView;
 class SummaryReader;
 class Task;
-struct SortRow;
+class SortTable;
 
 struct SearchContext {
   std::string tag;
@@ -78,7 +78,7 @@ class ContextUpdate {
   std::size_t at_ = 0;
   std::unique_ptr<SearchScan> scan_;
   std::unique_ptr<SummaryReader> reader_;
-  std::shared_ptr<std::vector<SortRow>> rows_;
+  std::shared_ptr<SortTable> table_;
   UidSet added_;
   UidSet removed_;
   std::string lines_;

@@ -6,6 +6,7 @@
 #include "server/store/engine.h"
 #include "server/store/local_mail_store_inl.h"
 #include "server/store/passwords.h"
+#include "server/store/reader.h"
 #include "server/store/schema.h"
 
 namespace twinspool::store {
@@ -174,7 +175,14 @@ Result<UserRef> LocalMailStore::FindUser(const std::string& name) {
   if (!id) {
     return Refused();
   }
-  return UserRef{UserId::FromBytes(*id), *folded};
+  const UserId user = UserId::FromBytes(*id);
+  ASSIGN_OR_RETURN(const auto header,
+                   ReadUserHeader(path_.engine, user, held.view->snapshot.get()));
+  // A shared namespace has a name, but nobody is it.
+  if (!header || header->kind() == proto::UserHeader::SHARED) {
+    return Refused();
+  }
+  return UserRef{user, *folded};
 }
 
 void LocalMailStore::Judge(SaslClaim claim, const LoginClient& client, Done<UserRef> done) {

@@ -218,6 +218,9 @@ void UserAdmin::ChangeLogin(
   RunTxn<T>(path_, user->id, Admission::kSmall, done, [&](StoreTxn& txn) -> Result<T> {
     ASSIGN_OR_RETURN(const HeadUser* head, LiveUser(txn, user->id));
     proto::UserHeader header = head->header->decoded;
+    if (header.kind() == proto::UserHeader::SHARED) {
+      return InvalidArgument(header.name() + " is a shared namespace: nobody logs in to it");
+    }
     ASSIGN_OR_RETURN(T result, change(&header, txn.now_ns()));
     ASSIGN_OR_RETURN(const Modseq modseq, txn.NextModseq(user->id));
     header.set_password_modseq(modseq.value());
