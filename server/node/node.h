@@ -76,8 +76,9 @@ class Node final : public Operations {
       const proto::ExpungedListRequest& request,
       const std::function<bool(const proto::ExpungedInfo&)>& sink) override;
   proto::UserReply ExpungedRestore(const proto::RestoreRequest& request) override;
-  proto::UserReply MailboxDeleted(const proto::MailboxListRequest& request,
-                                  const std::function<bool(const proto::DeletedInfo&)>& sink) override;
+  proto::UserReply MailboxDeleted(
+      const proto::MailboxListRequest& request,
+      const std::function<bool(const proto::DeletedInfo&)>& sink) override;
   proto::UserReply MailboxRestore(const proto::RestoreRequest& request) override;
   proto::UserReply UserQuota(const proto::UserQuotaRequest& request) override;
   proto::UserReply AclSet(const proto::AclSetRequest& request) override;

@@ -33,7 +33,7 @@ class Watching : public ::testing::Test {
   }
   Status Annotate(MailboxId mailbox, const std::string& entry, const std::string& value) {
     return Await<Unit>([&](Done<Unit> done) {
-             box_.mail().SetAnnotations(user_.id, mailbox, {{entry, value}}, done);
+             box_.mail().SetAnnotations(MailboxRef{user_.id, mailbox}, {{entry, value}}, done);
            })
         .status();
   }
