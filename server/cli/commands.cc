@@ -374,8 +374,8 @@ std::vector<CommandInfo> SalvageCommands() {
 const std::vector<CommandInfo>& Commands() {
   static const auto* const kCommands = [] {
     auto* all = new std::vector<CommandInfo>(LookingCommands());
-    for (const auto& family : {RoleCommands(), PairCommands(), UserCommands(), RecoveryCommands(),
-                               SalvageCommands()}) {
+    for (const auto& family :
+         {RoleCommands(), PairCommands(), UserCommands(), RecoveryCommands(), SalvageCommands()}) {
       all->insert(all->end(), family.begin(), family.end());
     }
     return all;

@@ -158,8 +158,7 @@ class AdminService final : public proto::Admin::Service {
     });
   }
 
-  grpc::Status ExpungedList(grpc::ServerContext* context,
-                            const proto::ExpungedListRequest* request,
+  grpc::Status ExpungedList(grpc::ServerContext* context, const proto::ExpungedListRequest* request,
                             grpc::ServerWriter<proto::ExpungedInfo>* writer) override {
     return List(*context, "ExpungedList", [&] {
       return operations_.ExpungedList(
