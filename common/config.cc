@@ -10,6 +10,7 @@
 #include <boost/program_options.hpp>
 
 #include "common/limits.h"
+#include "common/networks.h"
 
 namespace twinspool {
 namespace {
@@ -182,6 +183,13 @@ std::vector<Option> AccessOptions() {
            "certificate chain for IMAP and POP3; empty: a self-signed one is made",
            &C::tls_certificate),
       Text("tls-key", "", "a PEM file", "its private key", &C::tls_key),
+      List("tls-more-certificates",
+           "further ones, each CERTIFICATE:KEY, or one file with both; shown to clients that ask "
+           "for a name in it",
+           &C::tls_more_certificates),
+      Text("tls-client-ca", "", "a PEM file",
+           "CA whose certificates log their users in (EXTERNAL), by mail address or common name",
+           &C::tls_client_ca),
       Flag("allow-plaintext", "passwords without TLS, on loopback only", &C::allow_plaintext),
       List("local-domains", "domains whose local part alone names a user", &C::local_domains),
       List("lmtp-allow", "addresses beyond loopback that may deliver", &C::lmtp_allow),
@@ -191,6 +199,37 @@ std::vector<Option> AccessOptions() {
       List("master-users",
            "users who may log in as any other, with their own password, to migrate mail",
            &C::master_users),
+      List("proxy-from",
+           "addresses and networks (CIDR) whose IMAP and POP3 connections begin by a header of the "
+           "PROXY protocol, version 2",
+           &C::proxy_from),
+  };
+}
+
+std::vector<Option> TokenOptions() {
+  return {
+      Text("oauth-keys", "", "a PEM file",
+           "public keys (RS256, ES256) by which tokens of OAuth 2.0 are checked", &C::oauth_keys),
+      Text("oauth-secret-file", "", "a file", "the secret (HS256) by which they are checked",
+           &C::oauth_secret_file),
+      Text("oauth-introspection-url", "", "https://host[:port]/path",
+           "where others are asked about (RFC 7662); http on loopback only",
+           &C::oauth_introspection_url),
+      Text("oauth-introspection-login", "", "a file", "id:secret by which this node may ask there",
+           &C::oauth_introspection_login),
+      Text("oauth-introspection-ca", "", "a PEM file", "CA of that server; empty: the system's",
+           &C::oauth_introspection_ca),
+      Text("oauth-issuer", "", "a name", "what a token must have as iss; empty: anything",
+           &C::oauth_issuer),
+      Text("oauth-audience", "", "a name", "what must be in its aud; empty: anything",
+           &C::oauth_audience),
+      Text("oauth-scope", "", "a word", "what must be in its scope; empty: anything",
+           &C::oauth_scope),
+      Text("oauth-user-claim", "email", "a name", "which claim names the user",
+           &C::oauth_user_claim),
+      Text("oauth-discovery-url", "", "a URL",
+           "openid-configuration that a client without a good token is told of",
+           &C::oauth_discovery_url),
   };
 }
 
@@ -235,6 +274,8 @@ std::vector<Option> BoundOptions() {
              &C::connections_max),
       Number("connections-per-address-max", 1000, 1, 1'000'000, "clients at once from one address",
              &C::connections_per_address_max),
+      Number("connections-per-user-max", limits::kConnectionsPerUserMax, 1, 1'000'000,
+             "sessions at once of one user", &C::connections_per_user_max),
       Choice("log-level", "info", "debug|info|warn|error", "least severe line that is written",
              &C::log_level),
       Flag("log-json", "log lines as JSON", &C::log_json),
@@ -244,7 +285,7 @@ std::vector<Option> BoundOptions() {
 /// In the order of the help and the manual.
 std::vector<Option> MakeOptions() {
   std::vector<Option> all = PlaceOptions();
-  for (const auto& more : {AccessOptions(), BoundOptions()}) {
+  for (const auto& more : {AccessOptions(), TokenOptions(), BoundOptions()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;
@@ -369,6 +410,14 @@ Status CheckConfig(const NodeConfig& config) {
   if (config.lmtp_listen.enabled() && !config.lmtp_listen.loopback() && config.lmtp_allow.empty()) {
     return InvalidArgument(
         "lmtp-listen: LMTP beyond loopback needs lmtp-allow, the addresses that may deliver");
+  }
+  TRY(Networks::Parse(config.proxy_from).status().Annotate("proxy-from"));
+  if (!config.oauth_introspection_login.empty() && config.oauth_introspection_url.empty()) {
+    return InvalidArgument(
+        "oauth-introspection-login is of no use without oauth-introspection-url");
+  }
+  if (config.takes_tokens() && config.oauth_user_claim.empty()) {
+    return InvalidArgument("oauth-user-claim: something in a token must name its user");
   }
   if (config.sync_wait_ms > 0 && config.mode != "async") {
     return InvalidArgument("sync-wait-ms only has a meaning with mode = async");

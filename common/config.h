@@ -44,11 +44,28 @@ struct NodeConfig {
 
   std::string tls_certificate;
   std::string tls_key;
+  std::vector<std::string> tls_more_certificates;  // chosen by the name that a client asks for
+  std::string tls_client_ca;                       // for logins by certificate
   bool allow_plaintext = false;
   std::vector<std::string> local_domains;
   std::vector<std::string> lmtp_allow;    // addresses that may speak LMTP beyond loopback
   std::vector<std::string> login_fronts;  // addresses of webmail servers and proxies
   std::vector<std::string> master_users;  // who may log in as others
+  std::vector<std::string> proxy_from;    // addresses and networks that send a PROXY header
+
+  std::string oauth_keys;  // file with public keys; this, or one of the next two: tokens are taken
+  std::string oauth_secret_file;  // for HS256
+  std::string oauth_introspection_url;
+  std::string oauth_introspection_login;  // file with "id:secret"
+  std::string oauth_introspection_ca;
+  std::string oauth_issuer;
+  std::string oauth_audience;
+  std::string oauth_scope;
+  std::string oauth_user_claim;
+  std::string oauth_discovery_url;
+  bool takes_tokens() const {
+    return !oauth_keys.empty() || !oauth_secret_file.empty() || !oauth_introspection_url.empty();
+  }
 
   std::uint64_t message_bytes_max = 0;
   std::uint64_t outbox_bytes_max = 0;
@@ -68,6 +85,7 @@ struct NodeConfig {
   int txn_threads = 0;
   std::uint64_t connections_max = 0;
   std::uint64_t connections_per_address_max = 0;
+  std::uint64_t connections_per_user_max = 0;
 
   std::string log_level;
   bool log_json = false;

@@ -1,18 +1,24 @@
 #include "common/tls.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <utility>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 namespace twinspool {
 namespace {
 
-using CtxPtr = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
+struct FreeContext {
+  void operator()(SSL_CTX* ctx) const { SSL_CTX_free(ctx); }
+};
+using CtxPtr = std::unique_ptr<SSL_CTX, FreeContext>;
 using BioPtr = std::unique_ptr<BIO, decltype(&BIO_free_all)>;
 using X509Ptr = std::unique_ptr<X509, decltype(&X509_free)>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
@@ -110,6 +116,96 @@ Status SetPolicy(SSL_CTX* ctx) {
   return OkStatus();
 }
 
+// --- SNI
+
+/// Contexts by the names in their certificates, in lower case, "*.example.org" as it is. Owned by
+/// the context that clients begin with, for that one may outlive the TlsContext.
+using NameTable = std::map<std::string, CtxPtr, std::less<>>;
+
+void FreeNames(void* /*context*/, void* table, CRYPTO_EX_DATA* /*data*/, int /*index*/,
+               long /*argl*/, void* /*argp*/) {
+  delete static_cast<NameTable*>(table);
+}
+
+int NamesIndex() {
+  static const int kIndex = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, FreeNames);
+  return kIndex;
+}
+
+std::string LowerCase(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return lower;
+}
+
+std::vector<std::string> DnsNamesOf(SSL_CTX* ctx) {
+  std::vector<std::string> names;
+  auto* all = static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(SSL_CTX_get0_certificate(ctx), NID_subject_alt_name, nullptr, nullptr));
+  for (int i = 0; i < sk_GENERAL_NAME_num(all); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(all, i);
+    if (name->type == GEN_DNS) {
+      const ASN1_STRING* text = name->d.dNSName;
+      names.push_back(LowerCase({reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                                 static_cast<std::size_t>(ASN1_STRING_length(text))}));
+    }
+  }
+  GENERAL_NAMES_free(all);
+  return names;
+}
+
+SSL_CTX* FindByName(const NameTable& table, const std::string& name) {
+  auto found = table.find(name);
+  if (const std::size_t dot = name.find('.'); found == table.end() && dot != std::string::npos) {
+    found = table.find("*" + name.substr(dot));
+  }
+  return found == table.end() ? nullptr : found->second.get();
+}
+
+int ChooseByName(SSL* ssl, int* /*alert*/, void* /*argument*/) {
+  const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  const auto* table =
+      static_cast<const NameTable*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), NamesIndex()));
+  SSL_CTX* chosen =
+      name == nullptr || table == nullptr ? nullptr : FindByName(*table, LowerCase(name));
+  if (chosen != nullptr) {
+    SSL_set_SSL_CTX(ssl, chosen);
+  }
+  return SSL_TLSEXT_ERR_OK;
+}
+
+Result<CtxPtr> MakeContext(const TlsServerPems& pems, const TlsServerPems::Pair& shown) {
+  ERR_clear_error();
+  CtxPtr ctx(SSL_CTX_new(TLS_server_method()));
+  if (ctx == nullptr) {
+    return TlsError("no TLS context");
+  }
+  TRY(SetPolicy(ctx.get()));
+  TRY(UseChain(ctx.get(), shown.certificate));
+  TRY(UseKey(ctx.get(), shown.key));
+  if (!pems.client_ca.empty()) {
+    TRY(UseClientAuthorities(ctx.get(), pems.client_ca, pems.require_client_certificate));
+  } else if (pems.require_client_certificate) {
+    return InvalidArgument("client certificates are required, but there is no CA to check them");
+  }
+  return ctx;
+}
+
+// The first certificate wins where two hold the same name.
+Status AddNames(CtxPtr ctx, NameTable* table) {
+  const std::vector<std::string> names = DnsNamesOf(ctx.get());
+  if (names.empty()) {
+    return InvalidArgument("the certificate holds no DNS name to choose it by");
+  }
+  for (const std::string& name : names) {
+    SSL_CTX_up_ref(ctx.get());
+    table->emplace(name, CtxPtr(ctx.get()));
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
 std::string TakeTlsError() {
@@ -120,18 +216,17 @@ std::string TakeTlsError() {
 }
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::FromPem(const TlsServerPems& pems) {
-  ERR_clear_error();
-  CtxPtr ctx(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
-  if (ctx == nullptr) {
-    return TlsError("no TLS context");
+  ASSIGN_OR_RETURN(CtxPtr ctx, MakeContext(pems, {pems.certificate, pems.key}));
+  auto table = std::make_unique<NameTable>();
+  for (const TlsServerPems::Pair& one : pems.more) {
+    ASSIGN_OR_RETURN(CtxPtr made, MakeContext(pems, one));
+    TRY(AddNames(std::move(made), table.get()));
   }
-  TRY(SetPolicy(ctx.get()));
-  TRY(UseChain(ctx.get(), pems.certificate));
-  TRY(UseKey(ctx.get(), pems.key));
-  if (!pems.client_ca.empty()) {
-    TRY(UseClientAuthorities(ctx.get(), pems.client_ca, pems.require_client_certificate));
-  } else if (pems.require_client_certificate) {
-    return InvalidArgument("client certificates are required, but there is no CA to check them");
+  if (!table->empty()) {
+    SSL_CTX_set_ex_data(ctx.get(), NamesIndex(), table.release());
+    // What the macro SSL_CTX_set_tlsext_servername_callback does, without its old-style cast.
+    SSL_CTX_callback_ctrl(ctx.get(), SSL_CTRL_SET_TLSEXT_SERVERNAME_CB,
+                          reinterpret_cast<void (*)()>(ChooseByName));
   }
   return std::shared_ptr<const TlsContext>(new TlsContext(ctx.release()));
 }
@@ -144,6 +239,15 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::Load(const TlsServerOption
     ASSIGN_OR_RETURN(pems.client_ca, ReadPem(options.client_ca_file));
   }
   pems.require_client_certificate = options.require_client_certificate;
+  for (const TlsServerOptions::Files& files : options.more) {
+    TlsServerPems::Pair& pair = pems.more.emplace_back();
+    ASSIGN_OR_RETURN(pair.certificate, ReadPem(files.certificate_file));
+    ASSIGN_OR_RETURN(pair.key, ReadPem(files.key_file));
+    // Each by itself first, so that an error can name its file.
+    TRY(FromPem({.certificate = pems.certificate, .key = pems.key, .more = {pair}})
+            .status()
+            .Annotate("certificate " + files.certificate_file + ", key " + files.key_file));
+  }
   auto context = FromPem(pems);
   if (!context.ok()) {
     return context.status().Annotate(

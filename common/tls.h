@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/status.h"
 
@@ -25,6 +26,13 @@ struct TlsServerOptions {
   /// With client_ca_file: a client without a good certificate is refused in the handshake.
   /// Otherwise it may come without one, and TlsInfo::client_name stays empty.
   bool require_client_certificate = false;
+  /// Further ones, each shown to clients that ask for a name in it (SNI, RFC 6066 §3); whoever asks
+  /// for no name, or an unknown one, is shown the first.
+  struct Files {
+    std::string certificate_file;
+    std::string key_file;
+  };
+  std::vector<Files> more = {};
 };
 
 /// The same as TlsServerOptions with the PEM texts themselves.
@@ -33,6 +41,11 @@ struct TlsServerPems {
   std::string key = {};
   std::string client_ca = {};
   bool require_client_certificate = false;
+  struct Pair {
+    std::string certificate;
+    std::string key;
+  };
+  std::vector<Pair> more = {};
 };
 
 /// An immutable server context: TLS 1.2 and 1.3, ECDHE with AEAD ciphers only, no renegotiation, no

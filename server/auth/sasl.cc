@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/auth/plain.h"
+#include "server/auth/sasl_oauth.h"
 #include "server/auth/sasl_scram.h"
 #include "server/auth/user_name.h"
 
@@ -86,7 +87,11 @@ std::vector<std::string> MechanismNames(const SaslPlace& place) {
   if (!place.tls_exporter.empty()) {
     names.insert(names.end(), {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"});
   }
-  names.insert(names.end(), {"SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN"});
+  names.insert(names.end(), {"SCRAM-SHA-256", "SCRAM-SHA-1"});
+  if (place.tokens) {
+    names.insert(names.end(), {"OAUTHBEARER", "XOAUTH2"});
+  }
+  names.insert(names.end(), {"PLAIN", "LOGIN"});
   return names;
 }
 
@@ -102,6 +107,10 @@ Result<std::unique_ptr<SaslMechanism>> MakeMechanism(std::string_view name, cons
   std::unique_ptr<SaslMechanism> made;
   if (name == "EXTERNAL") {
     made = std::make_unique<External>(place.certificate_names);
+  } else if (name == "OAUTHBEARER") {
+    made = MakeOauthBearer(*place.tokens);
+  } else if (name == "XOAUTH2") {
+    made = MakeXoauth2(*place.tokens);
   } else if (name == "LOGIN") {
     made = std::make_unique<Login>();
   } else {

@@ -2,6 +2,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <iostream>
@@ -47,6 +48,11 @@ ExitCode RunUser(Client& client, const Arguments& arguments,
     }
   }
   return Show(client.Call(method, request), arguments);
+}
+
+std::string LastLoginText(const proto::UserInfo& user) {
+  const std::int64_t last = std::max(user.last_imap_login_s(), user.last_pop3_login_s());
+  return last == 0 ? "no login known" : "last login " + WallTime(last * 1'000'000'000);
 }
 
 }  // namespace
@@ -111,6 +117,8 @@ ExitCode RunUserList(Client& client, const Arguments& arguments) {
                               .Add("messages_max", std::uint64_t{user.messages_max()})
                               .Add("has_password", user.has_password())
                               .Add("app_passwords", user.app_passwords())
+                              .Add("last_imap_login", std::int64_t{user.last_imap_login_s()})
+                              .Add("last_pop3_login", std::int64_t{user.last_pop3_login_s()})
                               .Finish()
                               .c_str());
     } else {
@@ -118,7 +126,7 @@ ExitCode RunUserList(Client& client, const Arguments& arguments) {
       line += user.messages_max() > 0
                   ? ", at most " + std::to_string(user.messages_max()) + " messages"
                   : "";
-      line += user.shared() ? "  (shared)" : "";
+      line += "  " + (user.shared() ? std::string("(shared)") : LastLoginText(user));
       std::printf("%-40s %8" PRIu64 " messages %12s%s\n", user.name().c_str(), user.messages(),
                   HumanBytes(user.bytes()).c_str(), line.c_str());
     }

@@ -17,14 +17,6 @@ const CommandOption kTimeout = {"timeout", "S", "give up after S seconds"};
 
 std::vector<CommandInfo> LookingCommands() {
   return {
-      {"reload",
-       "",
-       "read certificates and keys for clients again; sessions go on",
-       "twinspoolctl reload   (after the certificate was renewed)",
-       {},
-       0,
-       0,
-       RunReload},
       {"status",
        "",
        "role, epoch, lag, disk, what a promotion would lose, the command that helps",
@@ -65,6 +57,14 @@ std::vector<CommandInfo> LookingCommands() {
        0,
        0,
        RunWait},
+      {"reload",
+       "",
+       "read certificates and keys for clients again; sessions go on",
+       "twinspoolctl reload   (after the certificate was renewed)",
+       {},
+       0,
+       0,
+       RunReload},
   };
 }
 

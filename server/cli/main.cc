@@ -57,7 +57,7 @@ int PrintHelp() {
                "Looks at and steers a node of a Twinspool pair.\n\nCommands\n";
   for (const CommandInfo& command : Commands()) {
     const std::string name = std::string(command.name) + " " + command.synopsis;
-    std::printf("  %-24s %s\n", name.c_str(), command.help);
+    std::printf("  %-30s %s\n", name.c_str(), command.help);
   }
   std::cout.flush();
   std::cout

@@ -31,7 +31,9 @@ class LoginTask : public Task {
  protected:
   void OnAnswer(Result<UserRef> result) {
     if (result.ok()) {
-      core().LoggedIn(std::move(*result));
+      if (!core().LoggedIn(std::move(*result))) {
+        return core().No("[LIMIT] You have too many connections: close some and try again");
+      }
       return core().Ok("[CAPABILITY " + core().Capabilities() + "] Logged in");
     }
     if (result.status().Is(Code::kLimit)) {

@@ -371,13 +371,20 @@ bool Core::FlushAndCheckBlocked() {
 
 // --- the session's state
 
-void Core::LoggedIn(UserRef user) {
+bool Core::LoggedIn(UserRef user) {
+  if (options_.seats) {
+    seat_ = options_.seats->Take(std::string(user.id.bytes()));
+    if (seat_ == nullptr) {
+      return false;
+    }
+  }
   user_ = std::move(user);
   state_ = State::kAuthenticated;
   reader_.set_authenticated(true);
   reader_.set_message_bytes_max(store_.message_bytes_max());
   host_.SetTimeout(limits::kIdleMs);
   host_.SetDeadline(0);
+  return true;
 }
 
 void Core::LoggedOut() {
@@ -385,6 +392,7 @@ void Core::LoggedOut() {
   notifier_.reset();
   user_news_ = false;
   user_ = UserRef();
+  seat_.reset();
   state_ = State::kNotAuthenticated;
   condstore_ = qresync_ = utf8_ = rev2_ = uid_only_ = false;
   known_structure_ = KnownStructure();

@@ -117,7 +117,8 @@ class Core : public net::Session {
   // --- the session's state
   State state() const { return state_; }
   const UserRef& user() const { return user_; }
-  void LoggedIn(UserRef user);
+  /// False: the user has all the sessions that he may have.
+  bool LoggedIn(UserRef user);
   /// UNAUTHENTICATE (RFC 8437): as if nobody had logged in yet.
   void LoggedOut();
   /// The selected mailbox; null outside kSelected.
@@ -248,6 +249,7 @@ class Core : public net::Session {
 
   State state_ = State::kNotAuthenticated;
   UserRef user_;
+  std::shared_ptr<void> seat_;  // of the user's sessions
   std::unique_ptr<SelectedView> view_;
   std::vector<SearchContext> contexts_;
   UidSet own_;

@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "common/env.h"
+#include "server/auth/user_seats.h"
 #include "server/imap/load_budget.h"
 #include "server/mail_store.h"
 #include "server/net/session.h"
@@ -29,6 +30,8 @@ struct SessionOptions {
   std::string version = "0.1";
   /// First pause before a refused login is answered, in ms; doubled with each further refusal.
   std::int64_t login_delay_ms = 500;
+  /// Bounds the sessions of one user; null: nothing does.
+  std::shared_ptr<auth::UserSeats> seats;
   /// What large loads of all sessions share; one for the whole process.
   std::shared_ptr<LoadBudget> loads = std::make_shared<LoadBudget>();
   /// Runs what computes for long (large messages) on another thread. False: it was not taken.

@@ -27,6 +27,17 @@ Connection::~Connection() = default;
 
 void Connection::Begin() {
   Touch();
+  phase_since_ = IoThread::Now();
+  if (peer_.unnamed) {
+    phase_ = Phase::kProxy;
+    ArmRead();
+    ArmDeadline();
+    return;
+  }
+  BeginClient();
+}
+
+void Connection::BeginClient() {
   if (registry_->options().tls_mode == TlsMode::kImplicit) {
     BeginHandshake();
   } else {
@@ -205,7 +216,8 @@ void Connection::BeginStop(std::string_view reason, std::int64_t drain_ms) {
   if (phase_ == Phase::kDead) {
     return;
   }
-  const bool nobody_to_tell = session_ == nullptr && phase_ == Phase::kHandshake;
+  const bool nobody_to_tell =
+      session_ == nullptr && (phase_ == Phase::kHandshake || phase_ == Phase::kProxy);
   if (nobody_to_tell || drain_ms <= 0) {
     Drop();
     return;
@@ -252,7 +264,7 @@ void Connection::FailHandshake(std::string_view reason) {
 Instant Connection::NextDeadline() const {
   const ListenerOptions& options = registry_->options();
   Instant next = cut_at_.ns > 0 ? cut_at_ : kNever;
-  if (phase_ == Phase::kHandshake) {
+  if (phase_ == Phase::kHandshake || phase_ == Phase::kProxy) {
     next = std::min(next, phase_since_.PlusMs(options.handshake_ms));
   }
   if (phase_ == Phase::kLingering) {

@@ -3,6 +3,8 @@
 // Internal to server/net (it shows Asio, which is used here only to wait until the socket is
 // ready). All of it runs on one IoThread, but for Post, poster, Shutdown and Kill.
 //
+//     kProxy (the header of a proxy)
+//        ▼
 //   kHandshake ──▶ kOpen ──▶ kFlushing ──▶ kLingering ──▶ kDead
 //        ▲           │        (session gone, output      (our end closed; input
 //        └─kStartTls◀┘         on its way)                swallowed for a moment)
@@ -32,10 +34,11 @@ struct Peer {
   std::string address;  // numeric, without port; "unix" for a Unix socket
   bool local = false;   // Unix socket
   bool loopback = false;
+  bool unnamed = false;  // a proxy, which has not said yet for whom it is here
   /// What per-address limits count; empty: none.
   const std::string& key() const {
     static const std::string kNone;
-    return local ? kNone : address;
+    return local || unnamed ? kNone : address;
   }
 };
 
@@ -75,9 +78,10 @@ class Connection final : public SessionHost,
   void OnTime(Instant now) override;
 
  private:
-  enum class Phase { kHandshake, kOpen, kStartTls, kFlushing, kLingering, kDead };
+  enum class Phase { kProxy, kHandshake, kOpen, kStartTls, kFlushing, kLingering, kDead };
 
   // Session calls. Every one goes through Call, and ends in Settle.
+  void BeginClient();
   void StartSession();
   template <typename Fn>
   void Call(Fn&& fn);
@@ -92,6 +96,10 @@ class Connection final : public SessionHost,
   void ArmRead();
   void OnReadable();
   void OnBytes(std::string_view bytes);
+  void OnProxyBytes(std::string_view bytes);
+  /// What the header said; false: the client is refused.
+  bool NameClient(const std::string& address);
+  void Refuse();
   void OnCipherText(std::string_view bytes);
   /// Plain text, still compressed if the session wants that.
   void OnPlainText(std::string_view bytes);
@@ -129,7 +137,8 @@ class Connection final : public SessionHost,
 
   // Constant.
   const std::shared_ptr<IoThread> thread_;
-  const Peer peer_;
+  // (of the thread once it has begun: a proxy names it)
+  Peer peer_;
   const std::shared_ptr<Registry> registry_;
 
   // The thread's own.
@@ -138,6 +147,7 @@ class Connection final : public SessionHost,
   std::unique_ptr<Session> session_;
   std::unique_ptr<TlsEngine> engine_;
   TlsInfo tls_;
+  std::string proxy_bytes_;  // in kProxy
   std::unique_ptr<Deflate> deflate_;
   bool inflating_ = false;      // Inflate is at work
   bool inflate_asked_ = false;  // and will be again

@@ -6,7 +6,9 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "common/log.h"
 #include "server/net/connection.h"
+#include "server/net/proxy_header.h"
 
 namespace twinspool::net {
 namespace {
@@ -22,6 +24,7 @@ constexpr int kReadsPerTurn = 4;
 
 bool Connection::WantsInput() const {
   switch (phase_) {
+    case Phase::kProxy:
     case Phase::kHandshake:
       return !ended_;
     case Phase::kOpen:
@@ -87,11 +90,55 @@ void Connection::OnBytes(std::string_view bytes) {
     return;
   }
   Touch();
-  if (engine_ != nullptr) {
+  if (phase_ == Phase::kProxy) {
+    OnProxyBytes(bytes);
+  } else if (engine_ != nullptr) {
     OnCipherText(bytes);
   } else {
     OnPlainText(bytes);
   }
+}
+
+void Connection::OnProxyBytes(std::string_view bytes) {
+  proxy_bytes_.append(bytes);
+  ProxyHeader header;
+  const ProxyParse parsed = ParseProxyHeader(proxy_bytes_, &header);
+  if (parsed == ProxyParse::kMore) {
+    return;
+  }
+  if (parsed == ProxyParse::kBad) {
+    LogWarn("proxy_header_bad",
+            {{"listener", registry_->options().name}, {"proxy", peer_.address}});
+    return Drop();
+  }
+  const std::string rest = std::exchange(proxy_bytes_, std::string()).substr(header.size);
+  if (!header.address.empty() && !NameClient(header.address)) {
+    return Refuse();
+  }
+  BeginClient();
+  if (!rest.empty() && phase_ != Phase::kDead) {
+    OnBytes(rest);
+  }
+}
+
+// Never taken for loopback: who speaks to the proxy without TLS is far away.
+bool Connection::NameClient(const std::string& address) {
+  if (!registry_->Name(address)) {
+    return false;
+  }
+  peer_.address = address;
+  peer_.loopback = false;
+  peer_.unnamed = false;
+  return true;
+}
+
+void Connection::Refuse() {
+  registry_->stats().refused.fetch_add(1);
+  phase_ = Phase::kFlushing;
+  if (registry_->options().tls_mode != TlsMode::kImplicit) {
+    Queue(registry_->options().refusal);
+  }
+  Flush();
 }
 
 void Connection::OnPlainText(std::string_view bytes) {

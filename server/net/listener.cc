@@ -91,6 +91,7 @@ class Listener::Acceptor final : public Timed, public std::enable_shared_from_th
   }
 
   void Admit(Fd fd, Peer peer) {
+    peer.unnamed = registry_->options().proxies.Contains(peer.address);
     if (!registry_->Reserve(peer.key())) {
       Refuse(fd.get());
       return;

@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "common/limits.h"
+#include "common/networks.h"
 #include "common/status.h"
 #include "common/tls.h"
 #include "server/net/io_pool.h"
@@ -43,6 +44,9 @@ struct ListenerOptions {
   std::shared_ptr<TlsSource> tls = {};  // needed unless tls_mode is kNone
   /// Clients from loopback may send passwords without TLS (SessionHost::secure_enough).
   bool plain_text_on_loopback = false;
+  /// From these addresses a connection begins by a header that says who the client is
+  /// (proxy_header.h); without a good one it is closed. From others there is none.
+  Networks proxies = {};
   SessionFactory factory;
   std::size_t connections_max = limits::kConnectionsMax;
   std::size_t connections_per_address_max = limits::kConnectionsPerAddressMax;

@@ -23,6 +23,16 @@ bool Registry::Reserve(const std::string& address) {
   return true;
 }
 
+bool Registry::Name(const std::string& address) {
+  const std::lock_guard lock(mutex_);
+  std::size_t& count = per_address_[address];
+  if (count >= options_.connections_per_address_max) {
+    return false;
+  }
+  ++count;
+  return true;
+}
+
 void Registry::ReleaseLocked(const std::string& address) {
   --places_;
   if (!address.empty()) {

@@ -28,6 +28,9 @@ class Registry {
   /// Reserves a place for a client of `address`. False: over a limit. An empty address (Unix
   /// socket) counts only in the total.
   bool Reserve(const std::string& address);
+  /// The client of a place that was reserved without an address has this one. False: over a limit;
+  /// the place stays as it is.
+  bool Name(const std::string& address);
   /// Gives a reserved place back that never became a connection.
   void Release(const std::string& address);
   /// Fills a reserved place.

@@ -36,10 +36,6 @@ auth::ScramVerifier Loaded(const proto::ScramVerifier& stored) {
           stored.server_key()};
 }
 
-auth::SaslPlace PlaceOf(const LoginClient& client) {
-  return {client.tls_exporter, client.certificate_names};
-}
-
 }  // namespace
 
 NodeCredentials::NodeCredentials(CredentialOptions options, Clock& clock, Random& random)
@@ -47,6 +43,7 @@ NodeCredentials::NodeCredentials(CredentialOptions options, Clock& clock, Random
       random_(random),
       cache_(clock, random),
       guard_(clock, options_.login_fronts),
+      tokens_(options_.token_rules, options_.introspect, clock),
       decoy_secret_(random.NewId<Guid>().bytes()) {}
 
 void NodeCredentials::SetDecoySecret(std::string secret) {
@@ -103,6 +100,15 @@ bool NodeCredentials::IsMaster(std::string_view name) const {
                        const auto folded = auth::FoldUserName(master);
                        return folded.ok() && *folded == name;
                      });
+}
+
+auth::SaslPlace NodeCredentials::PlaceOf(const LoginClient& client) const {
+  return {client.tls_exporter, client.certificate_names, options_.tokens};
+}
+
+void NodeCredentials::CheckToken(const std::string& token,
+                                 const std::function<void(Result<std::string>)>& done) {
+  tokens_.Check(token, done);
 }
 
 std::vector<std::string> NodeCredentials::Mechanisms(const LoginClient& client) const {

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,7 +13,9 @@
 #include "server/auth/login_cache.h"
 #include "server/auth/login_guard.h"
 #include "server/auth/password.h"
+#include "server/auth/sasl.h"
 #include "server/auth/scram.h"
+#include "server/auth/tokens.h"
 #include "server/store/credentials.h"
 
 namespace twinspool::node {
@@ -21,7 +24,11 @@ struct CredentialOptions {
   std::vector<std::string> local_domains = {};  // see auth::RecipientCandidates
   std::vector<std::string> login_fronts = {};   // see auth::LoginGuard
   std::vector<std::string> master_users = {};   // who may log in as others, in any spelling
-  unsigned long cost = auth::kDefaultCost;      // as auth::HashPassword takes it
+  /// Nothing: tokens of OAuth 2.0 are not taken.
+  std::optional<auth::TokenOffer> tokens = {};
+  auth::TokenRules token_rules = {};
+  auth::Introspect introspect = {};         // empty: tokens are checked by keys only
+  unsigned long cost = auth::kDefaultCost;  // as auth::HashPassword takes it
 };
 
 /// Thread-safe.
@@ -30,6 +37,8 @@ class NodeCredentials final : public store::Credentials {
   /// `clock` and `random` outlive this.
   NodeCredentials(CredentialOptions options, Clock& clock, Random& random);
 
+  /// What tokens are checked by from now on.
+  void SetTokenKeys(auth::JwtKeys keys) { tokens_.SetKeys(std::move(keys)); }
   /// See auth/decoy.h. Until it is set, decoys are this process' own.
   void SetDecoySecret(std::string secret);
 
@@ -47,10 +56,13 @@ class NodeCredentials final : public store::Credentials {
   std::vector<std::string> Mechanisms(const LoginClient& client) const override;
   Result<std::unique_ptr<SaslMechanism>> StartMechanism(const LoginStart& start,
                                                         FindVerifiers find) override;
+  void CheckToken(const std::string& token,
+                  const std::function<void(Result<std::string>)>& done) override;
   Result<std::string> FoldName(std::string_view name) const override;
   std::vector<std::string> RecipientCandidates(std::string_view address) const override;
 
  private:
+  auth::SaslPlace PlaceOf(const LoginClient& client) const;
   /// The stored verifier, or a decoy that looks like one.
   auth::ScramVerifier Verifier(auth::ScramHash hash, const std::string& user,
                                const FindVerifiers& find);
@@ -59,6 +71,7 @@ class NodeCredentials final : public store::Credentials {
   Random& random_;
   auth::LoginCache cache_;
   auth::LoginGuard guard_;
+  auth::TokenChecker tokens_;
   std::mutex mutex_;
   std::string decoy_secret_;  // guarded by mutex_
 };

@@ -66,14 +66,16 @@ imap::SessionOptions ImapOptions(Executor& scans) {
 
 }  // namespace
 
-Listeners::Listeners(std::size_t threads)
-    : scans_("scan", kScanThreads, kScansWaitingMax), pool_(threads) {}
+Listeners::Listeners(const NodeConfig& config)
+    : seats_(std::make_shared<auth::UserSeats>(config.connections_per_user_max)),
+      scans_("scan", kScanThreads, kScansWaitingMax),
+      pool_(static_cast<std::size_t>(config.net_threads)) {}
 
 Result<std::unique_ptr<Listeners>> Listeners::Open(const NodeConfig& config,
                                                    const std::shared_ptr<TlsSource>& tls,
                                                    MailStore& store, Operations& operations,
                                                    Clock& clock) {
-  std::unique_ptr<Listeners> listeners(new Listeners(static_cast<std::size_t>(config.net_threads)));
+  std::unique_ptr<Listeners> listeners(new Listeners(config));
   TRY(listeners->OpenImap(config, tls, store, clock));
   TRY(listeners->OpenPop3(config, tls, store, clock));
   TRY(listeners->OpenLmtp(config, store));
@@ -101,6 +103,7 @@ Status Listeners::OpenShell(const NodeConfig& config, const std::shared_ptr<TlsS
         mode == net::TlsMode::kImplicit ? shell.name + "s" : shell.name, *address, config);
     options.tls_mode = mode;
     options.tls = tls;
+    ASSIGN_OR_RETURN(options.proxies, Networks::Parse(config.proxy_from));
     options.factory = shell.factory;
     options.refusal = shell.refusal;
     ASSIGN_OR_RETURN(auto listener, net::Listener::Open(pool_, std::move(options)));
@@ -111,7 +114,9 @@ Status Listeners::OpenShell(const NodeConfig& config, const std::shared_ptr<TlsS
 
 Status Listeners::OpenImap(const NodeConfig& config, const std::shared_ptr<TlsSource>& tls,
                            MailStore& store, Clock& clock) {
-  const auto factory = [&store, &clock, options = ImapOptions(scans_)](net::SessionHost& host) {
+  imap::SessionOptions session = ImapOptions(scans_);
+  session.seats = seats_;
+  const auto factory = [&store, &clock, options = std::move(session)](net::SessionHost& host) {
     return imap::MakeSession(host, store, clock, options);
   };
   return OpenShell(config, tls,
@@ -121,8 +126,9 @@ Status Listeners::OpenImap(const NodeConfig& config, const std::shared_ptr<TlsSo
 
 Status Listeners::OpenPop3(const NodeConfig& config, const std::shared_ptr<TlsSource>& tls,
                            MailStore& store, Clock& clock) {
-  const auto factory = [&store, &clock](net::SessionHost& host) {
+  const auto factory = [&store, &clock, seats = seats_](net::SessionHost& host) {
     pop3::SessionOptions options;
+    options.seats = seats;
     options.on_fault = [](std::string_view id, const Status& status) {
       LogError("pop3_fault", {{"id", id}, {"error", status.ToString()}});
     };

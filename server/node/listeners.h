@@ -13,6 +13,7 @@
 #include "common/executor.h"
 #include "common/status.h"
 #include "common/tls.h"
+#include "server/auth/user_seats.h"
 #include "server/mail_store.h"
 #include "server/net/io_pool.h"
 #include "server/net/listener.h"
@@ -37,7 +38,7 @@ class Listeners {
   std::size_t sessions() const;
 
  private:
-  explicit Listeners(std::size_t threads);
+  explicit Listeners(const NodeConfig& config);
   struct Shell;
   /// The doors of a protocol for mail clients: where TLS is asked for, and where it comes first.
   Status OpenShell(const NodeConfig& config, const std::shared_ptr<TlsSource>& tls,
@@ -49,6 +50,7 @@ class Listeners {
   Status OpenLmtp(const NodeConfig& config, MailStore& store);
   Status OpenHttp(const NodeConfig& config, Operations& operations);
 
+  std::shared_ptr<auth::UserSeats> seats_;  // of IMAP and POP3 together
   Executor scans_;  // outlives the sessions, which give it what computes for long
   net::IoPool pool_;
   std::vector<std::unique_ptr<net::Listener>> mail_;

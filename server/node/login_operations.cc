@@ -3,6 +3,7 @@
 #include "server/node/await.h"
 #include "server/node/node.h"
 #include "server/node/outcome.h"
+#include "server/node/token_options.h"
 
 namespace twinspool::node {
 
@@ -47,13 +48,26 @@ proto::UserReply Node::AppPasswordList(
 }
 
 twinspool::Status Node::Reload() {
-  twinspool::Status reloaded = mail_tls_->Reload();
+  // The keys first: they are kept only if the certificates are good, too.
+  auto keys = LoadTokenKeys(config_);
+  twinspool::Status reloaded = keys.ok() ? mail_tls_->Reload() : keys.status();
   if (reloaded.ok()) {
+    credentials_.SetTokenKeys(std::move(*keys));
     LogInfo("reload", {{"result", "certificates and keys for clients are read again"}});
   } else {
     LogError("reload", {{"result", "everything stays as it was"}, {"error", reloaded.ToString()}});
   }
   return reloaded;
+}
+
+twinspool::Status Node::OpenTokens() {
+  ASSIGN_OR_RETURN(auth::JwtKeys keys, LoadTokenKeys(config_));
+  credentials_.SetTokenKeys(std::move(keys));
+  if (config_.oauth_introspection_url.empty()) {
+    return OkStatus();
+  }
+  ASSIGN_OR_RETURN(introspection_, OpenIntrospection(config_));
+  return OkStatus();
 }
 
 proto::UserReply Node::Reload(const proto::ReloadRequest&) {

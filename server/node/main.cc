@@ -15,6 +15,8 @@
 #include "common/tls.h"
 #include "server/node/node.h"
 #include "server/node/systemd.h"
+#include "server/node/tls_files.h"
+#include "server/node/token_options.h"
 #include "server/node/version.h"
 
 namespace twinspool::node {
@@ -103,13 +105,9 @@ int Run(const NodeConfig& config) {
 
 /// --check-config: what a start would fail on though every option is well-formed.
 Status CheckCertificate(const NodeConfig& config) {
-  if (config.tls_certificate.empty()) {
-    return OkStatus();
-  }
-  TlsServerOptions tls;
-  tls.certificate_file = config.tls_certificate;
-  tls.key_file = config.tls_key;
-  return TlsSource::Open(tls).status();
+  TRY(LoadTokenKeys(config).status());
+  ASSIGN_OR_RETURN(TlsServerOptions tls, MailTlsOptions(config));
+  return tls.certificate_file.empty() ? OkStatus() : TlsSource::Open(tls).status();
 }
 
 int Main(int argc, char** argv) {

@@ -11,6 +11,7 @@
 
 #include "common/log.h"
 #include "server/mime/summary.h"
+#include "server/node/token_options.h"
 #include "server/node/version.h"
 
 namespace twinspool::node {
@@ -60,14 +61,6 @@ store::StoreOptions StoreOptionsFor(const NodeConfig& config) {
   return options;
 }
 
-CredentialOptions CredentialOptionsFor(const NodeConfig& config) {
-  CredentialOptions options;
-  options.local_domains = config.local_domains;
-  options.login_fronts = config.login_fronts;
-  options.master_users = config.master_users;
-  return options;
-}
-
 NodeConfig WithNames(NodeConfig config) {
   if (config.node_name.empty()) {
     config.node_name = HostName();
@@ -89,7 +82,7 @@ Result<std::unique_ptr<Node>> Node::Start(const NodeConfig& config) {
 Node::Node(const NodeConfig& config)
     : config_(config),
       tls_files_(config.data_dir),
-      credentials_(CredentialOptionsFor(config), SystemClock(), SystemRandom()) {}
+      credentials_(CredentialOptionsFor(config, introspection_), SystemClock(), SystemRandom()) {}
 
 Node::~Node() {
   Stop();
@@ -97,6 +90,7 @@ Node::~Node() {
 
 twinspool::Status Node::Build() {
   TRY(MakeDataDirectory(config_.data_dir));
+  TRY(OpenTokens());
   TRY(OpenStore());
   TRY(LoadLoginSecret());
   if (control_->role().grant == replica::core::Grant::kStanding) {
@@ -227,9 +221,7 @@ void Node::ClosePeer() {
 }
 
 twinspool::Status Node::OpenDoors() {
-  TlsServerOptions tls;
-  tls.certificate_file = config_.tls_certificate;
-  tls.key_file = config_.tls_key;
+  ASSIGN_OR_RETURN(TlsServerOptions tls, MailTlsOptions(config_));
   if (tls.certificate_file.empty()) {
     ASSIGN_OR_RETURN(const TlsFiles::MailPaths own, tls_files_.MailCertificate(config_.node_name));
     tls.certificate_file = own.certificate;
@@ -273,6 +265,7 @@ void Node::Stop() {
   if (listeners_ != nullptr) {
     listeners_->Stop("this node is shutting down; connect again");
   }
+  introspection_ = nullptr;  // nobody logs in any more, and what is under way needs the store
   if (admin_socket_ != nullptr) {
     admin_socket_->Stop();
   }

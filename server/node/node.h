@@ -22,6 +22,7 @@
 #include "common/tls.h"
 #include "replica/grpc_link.h"
 #include "replica/pair.h"
+#include "server/net/http_client.h"
 #include "server/node/admin_service.h"
 #include "server/node/control.h"
 #include "server/node/credentials.h"
@@ -105,6 +106,8 @@ class Node final : public Operations {
  private:
   explicit Node(const NodeConfig& config);
   twinspool::Status Build();
+  /// What tokens of OAuth 2.0 are checked by.
+  twinspool::Status OpenTokens();
   twinspool::Status OpenStore();
   twinspool::Status StartPair();
   /// Peer link and peer-listen, as far as this node has certificates.
@@ -134,6 +137,7 @@ class Node final : public Operations {
 
   const NodeConfig config_;
   const TlsFiles tls_files_;
+  std::unique_ptr<net::HttpClient> introspection_;
   NodeCredentials credentials_;
   twinspool::Metrics metrics_;
   std::unique_ptr<NodeControl> control_;

@@ -439,6 +439,8 @@ proto::UserReply Node::UserList(const proto::UserListRequest& request,
     shown.set_bytes_max(user.quota.bytes.value_or(0));
     shown.set_messages_max(user.quota.messages.value_or(0));
     shown.set_has_password(user.has_password);
+    shown.set_last_imap_login_s(user.last_imap_login_s);
+    shown.set_last_pop3_login_s(user.last_pop3_login_s);
     shown.set_app_passwords(user.app_passwords);
     if (!sink(shown)) {
       break;

@@ -40,6 +40,22 @@ Status WriteSynced(int fd, const std::string& path, const std::string& text) {
 
 }  // namespace
 
+Result<TlsServerOptions> MailTlsOptions(const NodeConfig& config) {
+  TlsServerOptions tls;
+  tls.certificate_file = config.tls_certificate;
+  tls.key_file = config.tls_key;
+  tls.client_ca_file = config.tls_client_ca;
+  for (const std::string& text : config.tls_more_certificates) {
+    const std::size_t colon = text.find(':');
+    const bool both = colon == std::string::npos;
+    tls.more.push_back({text.substr(0, colon), both ? text : text.substr(colon + 1)});
+    if (tls.more.back().certificate_file.empty() || tls.more.back().key_file.empty()) {
+      return InvalidArgument("tls-more-certificates: '" + text + "' is not CERTIFICATE:KEY");
+    }
+  }
+  return tls;
+}
+
 Status TlsFiles::MakeDirectory() const {
   std::error_code error;
   std::filesystem::create_directories(dir_, error);

@@ -12,8 +12,10 @@
 #include <string>
 
 #include "common/certificates.h"
+#include "common/config.h"
 #include "common/env.h"
 #include "common/status.h"
+#include "common/tls.h"
 #include "common/types.h"
 
 namespace twinspool::node {
@@ -27,6 +29,10 @@ struct NodeCertificates {
   std::string ca_pem;
   KeyAndCertificate node;
 };
+
+/// What mail clients are shown, by the options of `config`; the first certificate is left out when
+/// none is configured.
+Result<TlsServerOptions> MailTlsOptions(const NodeConfig& config);
 
 class TlsFiles {
  public:

@@ -90,6 +90,12 @@ void Session::Login(std::string user, std::string password) {
 
 void Session::OnLogin(Result<UserRef> user) {
   if (user.ok()) {
+    if (options_.seats) {
+      seat_ = options_.seats->Take(std::string(user->id.bytes()));
+      if (seat_ == nullptr) {
+        return Err(kCodeSysTemp, "You have too many connections: close some and try again");
+      }
+    }
     host_.SetDeadline(0);
     return OpenMaildrop(user->id);
   }

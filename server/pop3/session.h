@@ -37,6 +37,7 @@
 #include "common/env.h"
 #include "common/limits.h"
 #include "common/status.h"
+#include "server/auth/user_seats.h"
 #include "server/mail_store.h"
 #include "server/net/session.h"
 #include "server/pop3/command.h"
@@ -51,6 +52,8 @@ struct SessionOptions {
   std::string product = "Twinspool";
   /// First pause before a refused login is answered, in ms; doubled with each further refusal.
   std::int64_t login_delay_ms = 500;
+  /// Bounds the sessions of one user; null: nothing does.
+  std::shared_ptr<auth::UserSeats> seats;
   /// Told of every fault of ours (kInternal, kIo, kDataLoss) with the id that the client's answer
   /// shows in place of it. May be empty.
   std::function<void(std::string_view error_id, const Status& status)> on_fault;
@@ -177,6 +180,7 @@ class Session final : public net::Session {
 
   std::optional<std::string> user_name_;     // of USER
   std::unique_ptr<LoginExchange> exchange_;  // of AUTH
+  std::shared_ptr<void> seat_;               // of the user's sessions
   bool logged_in_ = false;
   Maildrop drop_;
   std::optional<Reading> reading_;

@@ -68,6 +68,11 @@ class Credentials {
   virtual Result<std::unique_ptr<SaslMechanism>> StartMechanism(const LoginStart& start,
                                                                 FindVerifiers find) = 0;
 
+  /// Whose token of OAuth 2.0 it is, by the name that it gives. kUnauthenticated: nobody's here;
+  /// kUnavailable: that could not be found out. Calls `done` once, perhaps on another thread.
+  virtual void CheckToken(const std::string& token,
+                          const std::function<void(Result<std::string>)>& done) = 0;
+
   /// The one spelling under which a user is stored and found. kInvalidArgument, saying why.
   virtual Result<std::string> FoldName(std::string_view name) const = 0;
   /// Folded names to look up for a recipient's address, best first; empty: nobody's.

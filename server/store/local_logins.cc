@@ -4,10 +4,12 @@
 #include "common/log.h"
 #include "server/store/credentials.h"
 #include "server/store/engine.h"
+#include "server/store/last_login.h"
 #include "server/store/local_mail_store_inl.h"
 #include "server/store/passwords.h"
 #include "server/store/reader.h"
 #include "server/store/schema.h"
+#include "server/store/write_calls.h"
 
 namespace twinspool::store {
 namespace {
@@ -185,17 +187,62 @@ Result<UserRef> LocalMailStore::FindUser(const std::string& name) {
   return UserRef{user, *folded};
 }
 
+// Refused tokens count as wrong passwords do, under the name that the client gave, if any.
+void LocalMailStore::JudgeToken(SaslClaim claim, const LoginClient& client, Done<UserRef> done) {
+  const Result<std::string> folded = credentials_.FoldName(claim.act_for);
+  const std::string name = folded.ok() ? *folded : "";
+  if (const Status refused = credentials_.Enter(name, client.address); !refused.ok()) {
+    return done(refused);
+  }
+  const std::string token = std::exchange(claim.secret, "");
+  credentials_.CheckToken(token, [this, claim = std::move(claim), name, client,
+                                  done = std::move(done)](const Result<std::string>& user) {
+    credentials_.Leave(name, client.address, user.status().Is(Code::kUnauthenticated));
+    if (!user.ok()) {
+      LogInfo("token_refused", {{"client", client.address}, {"why", user.status().ToString()}});
+      return done(user.status());
+    }
+    SaslClaim given = claim;
+    given.proof = SaslClaim::Proof::kGiven;
+    given.user = *user;
+    Judge(std::move(given), client, done);
+  });
+}
+
+void LocalMailStore::NoteLogin(UserId user, LoginService service) {
+  if (options_.last_login_every_s > 0) {
+    (void)txns_.TryPost([this, user, service] {
+      RunTxn<Unit>(
+          path_, user, Admission::kSmall, [](const Result<Unit>&) {},
+          [&](StoreTxn& txn) -> Result<Unit> {
+            TRY(store::NoteLogin(txn, user, service, options_.last_login_every_s));
+            return Unit{};
+          });
+    });
+  }
+}
+
 void LocalMailStore::Judge(SaslClaim claim, const LoginClient& client, Done<UserRef> done) {
   const Result<Held> held = Hold();
   if (!held.ok()) {
     return done(held.status());
+  }
+  if (claim.proof == SaslClaim::Proof::kToken) {
+    return JudgeToken(std::move(claim), client, std::move(done));
   }
   SplitName(&claim);
   const Result<std::string> other = OtherUser(claim);
   if (!other.ok()) {
     return done(other.status());
   }
-  if (!other->empty()) {
+  if (other->empty()) {
+    done = [this, client, done](const Result<UserRef>& who) {
+      if (who.ok()) {
+        NoteLogin(who->id, client.service);
+      }
+      done(who);
+    };
+  } else {
     done = [this, other = *other, client, done](const Result<UserRef>& master) {
       done(master.ok() ? ActAs(other, *master, client) : master);
     };
@@ -206,9 +253,8 @@ void LocalMailStore::Judge(SaslClaim claim, const LoginClient& client, Done<User
           *held->view,
           {std::move(claim.user), std::move(claim.secret), client.address, client.service}, done);
     case SaslClaim::Proof::kGiven:
-      return done(FindUser(claim.user));
     case SaslClaim::Proof::kToken:
-      return done(Refused());
+      return done(FindUser(claim.user));
   }
 }
 

@@ -38,6 +38,8 @@ struct MailStoreOptions {
   int txn_threads = 2;
   int read_threads = 2;
   std::size_t queue_max = 50'000;
+  /// A user's last login is written down no oftener than this; 0: never.
+  std::int64_t last_login_every_s = limits::kLastLoginSeconds;
 };
 
 class LocalMailStore final : public MailStore {
@@ -121,6 +123,10 @@ class LocalMailStore final : public MailStore {
   // local_logins.cc
   /// Who has logged in, if the claim holds.
   void Judge(SaslClaim claim, const LoginClient& client, Done<UserRef> done);
+  /// The same for a claim by a token.
+  void JudgeToken(SaslClaim claim, const LoginClient& client, Done<UserRef> done);
+  /// Has it written down some time, or not at all: nobody waits for it.
+  void NoteLogin(UserId user, LoginService service);
   void SplitName(SaslClaim* claim) const;
   /// Folded name of another user that the claim is about, and may be; empty: it is about its own.
   Result<std::string> OtherUser(const SaslClaim& claim) const;

@@ -8,6 +8,7 @@
 #include "common/limits.h"
 #include "common/uid_set.h"
 #include "server/store/engine.h"
+#include "server/store/last_login.h"
 #include "server/store/message_ops.h"
 #include "server/store/page.h"
 #include "server/store/row_view.h"
@@ -45,7 +46,7 @@ class SalvageReader {
             item, "mailbox", Family::kMailboxes,
             MailboxKey(UserId::FromBytes(item.user_id()), MailboxId::FromBytes(item.mailbox_id())));
       case proto::OutboxItem::MISC:
-        return AddSmallRow(item);
+        return IsLastLogin(item.key()) ? OkStatus() : AddSmallRow(item);
       case proto::OutboxItem::PURGE: {
         ASSIGN_OR_RETURN(SalvageRecord record, Start(item, "purge"));
         record.header = item.uids();

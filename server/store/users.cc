@@ -7,6 +7,7 @@
 #include "common/limits.h"
 #include "common/utf8.h"
 #include "server/store/engine.h"
+#include "server/store/last_login.h"
 #include "server/store/mailbox_ops.h"
 #include "server/store/quota.h"
 #include "server/store/reader.h"
@@ -59,6 +60,13 @@ Status CheckLabel(const std::string& label) {
                            " bytes of printable UTF-8");
   }
   return OkStatus();
+}
+
+Result<std::int64_t> LastLogin(Engine& engine, UserId user, LoginService service,
+                               const Snapshot* snapshot) {
+  const std::string key = MiscKey(user, proto::MiscItem::LAST_LOGIN, LastLoginKey(service));
+  ASSIGN_OR_RETURN(const auto row, engine.Get(Family::kMisc, key, snapshot));
+  return row ? LastLoginOf(*row) : 0;
 }
 
 auto FindLabel(proto::UserHeader* header, const std::string& label) {
@@ -396,6 +404,10 @@ Result<std::vector<UserListing>> UserAdmin::List() {
       line.bytes = state.bytes;
     }
     TRY(AddQuota(snapshot, &line));
+    ASSIGN_OR_RETURN(line.last_imap_login_s,
+                     LastLogin(path_.engine, line.user.id, LoginService::kImap, snapshot));
+    ASSIGN_OR_RETURN(line.last_pop3_login_s,
+                     LastLogin(path_.engine, line.user.id, LoginService::kPop3, snapshot));
     users.push_back(std::move(line));
   }
   TRY(it.status());

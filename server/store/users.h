@@ -24,6 +24,8 @@ struct UserListing {
   UserRef user;
   bool has_password = false;
   std::uint32_t app_passwords = 0;
+  std::int64_t last_imap_login_s = 0;  // seconds since 1970, to some minutes; 0: none is known
+  std::int64_t last_pop3_login_s = 0;
   std::uint32_t mailboxes = 0;
   std::uint64_t messages = 0;
   std::uint64_t bytes = 0;

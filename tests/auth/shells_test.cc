@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "common/limits.h"
+#include "server/auth/user_seats.h"
 #include "server/imap/session.h"
 #include "server/pop3/session.h"
 #include "tests/auth/gsasl_client.h"
@@ -32,17 +33,21 @@ struct Dialect {
   std::function<std::unique_ptr<net::Session>(net::SessionHost&, MailStore&, Clock&)> make;
 };
 
-Dialect Imap() {
+Dialect Imap(std::shared_ptr<auth::UserSeats> seats = nullptr) {
   return {"a AUTHENTICATE ", "a OK ", "a NO [AUTHENTICATIONFAILED]", "a BAD ",
-          [](net::SessionHost& host, MailStore& store, Clock& clock) {
-            return imap::MakeSession(host, store, clock, {});
+          [seats](net::SessionHost& host, MailStore& store, Clock& clock) {
+            imap::SessionOptions options;
+            options.seats = seats;
+            return imap::MakeSession(host, store, clock, options);
           }};
 }
 
-Dialect Pop3() {
+Dialect Pop3(std::shared_ptr<auth::UserSeats> seats = nullptr) {
   return {"AUTH ", "+OK ", "-ERR [AUTH]", "-ERR ",
-          [](net::SessionHost& host, MailStore& store, Clock& clock) {
-            return std::make_unique<pop3::Session>(host, store, clock);
+          [seats](net::SessionHost& host, MailStore& store, Clock& clock) {
+            pop3::SessionOptions options;
+            options.seats = seats;
+            return std::make_unique<pop3::Session>(host, store, clock, options);
           }};
 }
 
@@ -92,7 +97,7 @@ class ShellLogin : public ::testing::TestWithParam<std::string> {
     return answer;
   }
 
-  const Dialect dialect_ = GetParam() == "imap" ? Imap() : Pop3();
+  Dialect dialect_ = GetParam() == "imap" ? Imap() : Pop3();
   ManualClock clock_;
   SeededRandom random_{1};
   MemoryMailStore store_{clock_, random_};
@@ -159,6 +164,20 @@ TEST_P(ShellLogin, TheConnectionMayBreakWhileAStepIsUnderWay) {
   session_->Run();
   session_->Drop();
   EXPECT_GT(store_.RunCompletions(), 0u);
+}
+
+TEST_P(ShellLogin, TheSessionsOfOneUserAreBounded) {
+  const auto seats = std::make_shared<auth::UserSeats>(1);
+  dialect_ = GetParam() == "imap" ? Imap(seats) : Pop3(seats);
+  const auto log_in = [this] { return LogIn("PLAIN", GsaslClient::Login("anna", "pencil"), true); };
+  EXPECT_THAT(log_in(), StartsWith(dialect_.good));
+  const auto first = std::move(session_);
+  const std::string refused = log_in();
+  EXPECT_THAT(refused, StartsWith(GetParam() == "imap" ? "a NO [LIMIT] " : "-ERR [SYS/TEMP] "));
+  EXPECT_THAT(refused, HasSubstr("too many connections"));
+  EXPECT_FALSE(session_->closed());
+  first->Drop();
+  EXPECT_THAT(Say(dialect_.command + "PLAIN AGFubmEAcGVuY2ls"), StartsWith(dialect_.good));
 }
 
 INSTANTIATE_TEST_SUITE_P(Shells, ShellLogin, ::testing::Values("imap", "pop3"),

@@ -92,5 +92,24 @@ TEST(Config, AddressesRoundTrip) {
   EXPECT_FALSE(ParseListenAddress("0.0.0.0:993")->loopback());
 }
 
+TEST(Config, LoginsAreCheckedAtTheStart) {
+  const auto problem = [](std::vector<const char*> options) {
+    std::vector<const char*> all = {"--data-dir", "/tmp/x"};
+    all.insert(all.end(), options.begin(), options.end());
+    return std::string(Parse(all).status().message());
+  };
+  EXPECT_EQ(problem({"--proxy-from", "192.0.2.0/24 2001:db8::1"}), "");
+  EXPECT_NE(problem({"--proxy-from", "192.0.2.0/99"}).find("proxy-from"), std::string::npos);
+  EXPECT_NE(problem({"--oauth-introspection-login", "/x"}).find("oauth-introspection-url"),
+            std::string::npos);
+  EXPECT_NE(problem({"--oauth-keys", "/x", "--oauth-user-claim", ""}).find("oauth-user-claim"),
+            std::string::npos);
+  const auto line = Parse({"--data-dir", "/tmp/x", "--master-users", "a b", "--oauth-keys", "/x"});
+  ASSERT_TRUE(line.ok());
+  EXPECT_EQ(line->config.master_users, (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(line->config.takes_tokens());
+  EXPECT_FALSE(Parse({"--data-dir", "/tmp/x"})->config.takes_tokens());
+}
+
 }  // namespace
 }  // namespace twinspool

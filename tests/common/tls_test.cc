@@ -194,5 +194,99 @@ TEST_F(TlsFiles, ReloadSwitchesAndFailedReloadKeepsTheOld) {
   EXPECT_EQ(source->Get(), second);
 }
 
+// --- SNI
+
+/// The common name that a client which asks for `name` is shown.
+std::string ShownTo(const TlsContext& context, const char* name) {
+  SSL_CTX* client_context = SSL_CTX_new(TLS_client_method());
+  SSL* server = SSL_new(context.native());
+  SSL* client = SSL_new(client_context);
+  if (name != nullptr) {
+    SSL_ctrl(client, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+             const_cast<char*>(name));
+  }
+  BIO* up = nullptr;
+  BIO* down = nullptr;
+  BIO_new_bio_pair(&up, 1 << 17, &down, 1 << 17);
+  SSL_set_bio(server, up, up);
+  SSL_set_bio(client, down, down);
+  SSL_set_accept_state(server);
+  SSL_set_connect_state(client);
+  for (int i = 0; i < 10 && !(SSL_is_init_finished(server) && SSL_is_init_finished(client)); ++i) {
+    SSL_do_handshake(client);
+    SSL_do_handshake(server);
+  }
+  char shown[100] = "nothing";
+  if (X509* certificate = SSL_get1_peer_certificate(client)) {
+    X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, shown,
+                              sizeof(shown));
+    X509_free(certificate);
+  }
+  SSL_free(server);
+  SSL_free(client);
+  SSL_CTX_free(client_context);
+  return shown;
+}
+
+class Sni : public TlsFiles {
+ protected:
+  void SetUp() override {
+    TlsFiles::SetUp();
+    Add("one", {"mail.one.example", "imap.one.example"});
+    Add("two", {"*.two.example", "two.example"});
+  }
+  void Add(const std::string& name, std::vector<std::string> dns_names) {
+    const auto made =
+        IssueCertificate(authority_, {.common_name = name, .dns_names = std::move(dns_names)})
+            .value();
+    options_.more.push_back(
+        {Put(name + ".pem", made.certificate_pem), Put(name + ".key", made.key_pem)});
+  }
+};
+
+TEST_F(Sni, TheCertificateFitsTheNameThatIsAskedFor) {
+  const auto context = TlsContext::Load(options_).value();
+  EXPECT_EQ(ShownTo(*context, nullptr), "mail.example");
+  EXPECT_EQ(ShownTo(*context, "mail.example"), "mail.example");
+  EXPECT_EQ(ShownTo(*context, "unknown.example"), "mail.example");
+  EXPECT_EQ(ShownTo(*context, "mail.one.example"), "one");
+  EXPECT_EQ(ShownTo(*context, "IMAP.One.Example"), "one");
+  EXPECT_EQ(ShownTo(*context, "mail.two.example"), "two");
+  EXPECT_EQ(ShownTo(*context, "two.example"), "two");
+  EXPECT_EQ(ShownTo(*context, "a.b.two.example"), "mail.example") << "a star is one label";
+  EXPECT_EQ(ShownTo(*context, "two"), "mail.example");
+}
+
+TEST_F(Sni, AHandshakeMayOutliveAReload) {
+  auto context = TlsContext::Load(options_).value();
+  SSL* waiting = SSL_new(context->native());
+  context.reset();
+  EXPECT_NE(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(waiting), 0), &waiting);
+  SSL_free(waiting);  // frees the names with the last reference
+}
+
+TEST_F(Sni, AReloadTakesNewCertificatesAndABrokenOneLeavesAllAsItWas) {
+  const auto source = TlsSource::Open(options_).value();
+  const auto renewed = IssueCertificate(authority_, {.common_name = "one, renewed",
+                                                     .dns_names = {"mail.one.example"}})
+                           .value();
+  Put("one.pem", renewed.certificate_pem);
+  const Status broken = source->Reload();
+  EXPECT_EQ(broken.code(), Code::kInvalidArgument);
+  EXPECT_THAT(broken.ToString(), HasSubstr("one.pem"));
+  EXPECT_THAT(broken.ToString(), HasSubstr("does not belong"));
+  EXPECT_EQ(ShownTo(*source->Get(), "mail.one.example"), "one");
+  Put("one.key", renewed.key_pem);
+  ASSERT_TRUE(source->Reload().ok());
+  EXPECT_EQ(ShownTo(*source->Get(), "mail.one.example"), "one, renewed");
+}
+
+TEST_F(Sni, ACertificateWithoutANameIsRefusedByItsFile) {
+  Add("nameless", {});
+  const auto context = TlsContext::Load(options_);
+  EXPECT_EQ(context.code(), Code::kInvalidArgument);
+  EXPECT_THAT(context.status().ToString(), HasSubstr("nameless.pem"));
+}
+
 }  // namespace
 }  // namespace twinspool

@@ -9,9 +9,10 @@ import unittest
 
 import harness
 
-COMMANDS = ["status", "is-primary", "is-standby", "is-eligible", "wait", "promote", "switchover", "demote", "undemote",
+COMMANDS = ["status", "is-primary", "is-standby", "is-eligible", "wait", "reload", "promote", "switchover", "demote", "undemote",
             "fence", "solo", "accept-epoch", "pair init", "pair invite", "pair join", "pair dissolve", "verify-pair",
-            "user add", "user passwd", "user delete", "user list", "mailbox list", "salvage list", "salvage show", "salvage export",
+            "user add", "user passwd", "user delete", "user list",
+            "user app-password add", "user app-password list", "user app-password remove", "mailbox list", "salvage list", "salvage show", "salvage export",
             "salvage reinject", "salvage discard"]
 ROLE_FIELDS = ["ok", "exit_code", "role", "epoch", "message", "next"]
 PAIR_FIELDS = ["ok", "exit_code", "message", "join_string", "pair_id", "node_index", "next"]
@@ -42,7 +43,7 @@ class Help(unittest.TestCase):
     def test_every_command_explains_itself_with_an_example(self):
         general = ctl("--help")
         self.assertEqual(general.returncode, 0)
-        listed = re.findall(r"(?m)^  ((?:pair |user |mailbox |salvage )?[a-z-]+)", general.stdout.partition("Options")[0])
+        listed = re.findall(r"(?m)^  ((?:pair |user app-password |user |mailbox |salvage )?[a-z-]+)", general.stdout.partition("Options")[0])
         self.assertEqual(sorted(listed), sorted(COMMANDS))
         for part in ("--host", "--tls-cert", "Exit codes", "Examples"):
             self.assertIn(part, general.stdout)
@@ -137,7 +138,8 @@ class Commands(harness.PairTest):
         for verb in ("passwd", "delete"):
             self.assertEqual(list(one("user", verb, "anna", *(["--password", "y"] if verb == "passwd" else []))), USER_FIELDS)
         lines = lambda *arguments: [json.loads(line) for line in self.pair.ctl("b", *arguments, "--json").stdout.splitlines()]
-        self.assertEqual(list(lines("user", "list", "user")[0]), ["name", "user_id", "mailboxes", "messages", "bytes"])
+        self.assertEqual(list(lines("user", "list", "user")[0]), ["name", "user_id", "mailboxes", "messages", "bytes",
+                                                                     "has_password", "app_passwords", "last_imap_login", "last_pop3_login"])
         self.assertEqual(list(lines("mailbox", "list", "user1")[0]), ["name", "mailbox_id", "uid_validity", "uid_next",
                                                                      "highest_modseq", "exists", "unseen", "bytes", "digest"])
         for refused in (["pair", "init"], ["pair", "invite", "127.0.0.1:1"], ["pair", "join", "x"]):

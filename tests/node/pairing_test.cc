@@ -50,6 +50,8 @@ TEST_F(PairingTest, ACertificateNamesTheNodeThatJoined) {
   for (const NodeId node : {first_, second_}) {
     const proto::JoinReply reply = Join(node);
     EXPECT_EQ(reply.refused(), "");
+    EXPECT_GE(reply.login_secret().size(), 32u);
+    EXPECT_EQ(reply.login_secret(), *files_.LoginSecret(SystemRandom())) << "the same on both";
     const auto facts = ReadCertificate(reply.certificate_pem());
     ASSERT_TRUE(facts.ok());
     EXPECT_THAT(facts->uris, Contains(NodeUri(pair, 1)));

@@ -223,5 +223,110 @@ TEST_F(AppPasswords, StayWhenThePasswordChangesAndGoWithTheUser) {
   EXPECT_FALSE(LetsIn(phone));
 }
 
+// --- tokens
+
+TEST_F(Logins, ATokenSaysWhoseItIs) {
+  const auto token = [](const std::string& secret, const std::string& act_for = "") {
+    return SaslClaim{SaslClaim::Proof::kToken, "", act_for, secret, "{}"};
+  };
+  EXPECT_EQ(Login(token("token of Anna"))->user->id, user_.id);
+  EXPECT_EQ(Login(token("token of anna", "ANNA"))->user->id, user_.id);
+  EXPECT_EQ(credentials().left, "anna 192.0.2.1");
+  EXPECT_EQ(Login(token("token of anna", "berta")).code(), Code::kPermissionDenied);
+  EXPECT_EQ(Login(token("stolen", "anna"))->challenge, "{}") << "told before it is refused";
+  EXPECT_EQ(credentials().left, "anna 192.0.2.1 wrong");
+  EXPECT_EQ(Login(token("token of nobody"))->challenge, "{}");
+  EXPECT_EQ(Login(token("late")).code(), Code::kUnavailable);
+  EXPECT_EQ(credentials().left, " 192.0.2.1") << "nobody's fault";
+  box_.AddUser("master");
+  EXPECT_EQ(Login(token("token of master", "anna"))->user->id, user_.id);
+  credentials().enter = LimitExceeded("too often");
+  EXPECT_EQ(Login(token("token of anna")).code(), Code::kLimit);
+}
+
+// --- last logins
+
+class LastLogins : public ::testing::Test {
+ protected:
+  LastLogins() {
+    BoxOptions options;
+    options.clock = &clock_;
+    box_ = std::make_unique<StoreBox>(options);
+    user_ = box_->AddUser("anna");
+  }
+  void Login(LoginService service, const std::string& user = "anna") {
+    ASSERT_TRUE(Await<UserRef>([&](Done<UserRef> done) {
+                  box_->mail().Authenticate({user, "pass", "192.0.2.1", service}, std::move(done));
+                }).ok());
+  }
+  UserListing Line() { return box_->store().users().List()->at(0); }
+  /// What is written after an answer is written by the time that this is.
+  void Settle() {
+    for (int i = 0; i < 20; ++i) {
+      ASSERT_TRUE(box_->Append(box_->Inbox(user_).ref, "x").ok());
+    }
+  }
+  std::int64_t NowS() { return clock_.WallNs() / 1'000'000'000; }
+
+  ManualClock clock_;
+  std::unique_ptr<StoreBox> box_;
+  UserRef user_;
+};
+
+TEST_F(LastLogins, AreWrittenDownPerProtocol) {
+  EXPECT_EQ(Line().last_imap_login_s, 0);
+  Login(LoginService::kImap);
+  while (Line().last_imap_login_s == 0) {
+    Settle();
+  }
+  const std::int64_t first = NowS();
+  EXPECT_EQ(Line().last_imap_login_s, first);
+  EXPECT_EQ(Line().last_pop3_login_s, 0);
+  clock_.AdvanceMs(5'000);
+  Login(LoginService::kPop3);
+  while (Line().last_pop3_login_s == 0) {
+    Settle();
+  }
+  EXPECT_EQ(Line().last_imap_login_s, first);
+  EXPECT_EQ(Line().last_pop3_login_s, first + 5);
+}
+
+TEST_F(LastLogins, AreWrittenNowAndThenOnly) {
+  Login(LoginService::kImap);
+  while (Line().last_imap_login_s == 0) {
+    Settle();
+  }
+  const std::int64_t first = NowS();
+  for (int i = 1; i < 10; ++i) {
+    clock_.AdvanceMs(limits::kLastLoginSeconds * 100);
+    Login(LoginService::kImap);
+  }
+  Settle();
+  EXPECT_EQ(Line().last_imap_login_s, first);
+  clock_.AdvanceMs(limits::kLastLoginSeconds * 100);
+  Login(LoginService::kImap);
+  while (Line().last_imap_login_s == first) {
+    Settle();
+  }
+  EXPECT_EQ(Line().last_imap_login_s, first + limits::kLastLoginSeconds);
+}
+
+TEST_F(LastLogins, KeepNoLoginWaitingForAStandbyThatIsAway) {
+  box_->pair().HoldAcks();
+  Login(LoginService::kImap);
+  EXPECT_EQ(Line().last_imap_login_s, 0) << "nobody sees what is not acked";
+  box_->pair().ReleaseAcks();
+}
+
+TEST_F(LastLogins, ComeBackAfterARestart) {
+  Login(LoginService::kImap);
+  while (Line().last_imap_login_s == 0) {
+    Settle();
+  }
+  box_->Reopen();
+  box_->BePrimary(4);
+  EXPECT_EQ(Line().last_imap_login_s, NowS());
+}
+
 }  // namespace
 }  // namespace twinspool::store

@@ -16,7 +16,7 @@ std::string Lower(std::string text) {
 }
 
 auth::SaslPlace PlaceOf(const LoginClient& client) {
-  return {client.tls_exporter, client.certificate_names};
+  return {client.tls_exporter, client.certificate_names, auth::TokenOffer{.scope = "mail"}};
 }
 
 }  // namespace
@@ -59,6 +59,12 @@ class MemoryMailStore::MemoryExchange final : public LoginExchange {
 };
 
 Result<UserRef> MemoryMailStore::Judge(const SaslClaim& claim) {
+  if (claim.proof == SaslClaim::Proof::kToken) {
+    SaslClaim given{SaslClaim::Proof::kGiven, "", claim.act_for, "", ""};
+    constexpr std::string_view kPrefix = "token-of-";
+    given.user = claim.secret.starts_with(kPrefix) ? claim.secret.substr(kPrefix.size()) : "";
+    return given.user.empty() ? Unauthenticated("nobody's token") : Judge(given);
+  }
   if (!claim.act_for.empty() && Lower(claim.act_for) != Lower(claim.user)) {
     return PermissionDenied("Nobody may act for another user here");
   }
