@@ -74,7 +74,7 @@ struct NodeConfig {
   std::uint64_t disk_hard_reserve = 0;
   std::uint64_t ballast_bytes = 0;
   std::int64_t expunged_retention_h = 0;
-  bool keep_parents = false;  // DELETE refuses a mailbox that has others below it
+  bool keep_parents = false;               // DELETE refuses a mailbox that has others below it
   std::uint64_t quota_bytes = 0;           // of users who have no quota of their own; 0: none
   std::uint64_t quota_messages = 0;        // the same
   std::uint64_t scrub_mib_per_second = 0;  // 0: no pass begins by itself
