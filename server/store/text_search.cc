@@ -65,10 +65,11 @@ Result<TextBatch> TextSearch::Run(const MailboxState& mailbox) {
   const std::uint64_t removals = engine_.removals();
   std::uint32_t next = query_.uids.Min();
   while (next != 0 && !Spent()) {
-    UidSet uids = OfPage(query_.uids, next);
-    const std::uint32_t last = uids.Max();
+    // A page comes more than once when much of it is not packed.
+    UidSet uids = OfPage(query_.uids, next).Minus(batch_.judged);
     const std::uint32_t page = next >> kPageBits;
-    if (TextPages::Complete(page, mailbox.uid_next) && !InPage(mailbox, page, &uids)) {
+    packable_ = TextPages::Complete(page, mailbox.uid_next);
+    if (packable_ && !InPage(mailbox, page, &uids)) {
       pages_.PackLater(mailbox.ref.id, page);
     }
     UidSet some;  // a step of them, so that the batch stays bounded
@@ -77,13 +78,15 @@ Result<TextBatch> TextSearch::Run(const MailboxState& mailbox) {
         some.Add(uid);
       }
     });
-    const std::uint32_t after = Above(query_.uids, some.Count() < uids.Count() ? some.Max() : last);
+    const std::uint32_t last = some.Count() < uids.Count() ? some.Max() : next | 0xff;
+    const std::uint32_t after = Above(query_.uids, last);
     const std::uint32_t stopped = some.empty() ? 0 : OneByOne(mailbox.ref, some);
     next = stopped != 0 ? stopped : after;
   }
   pages_.Keep(mailbox.ref.owner, made_, removals);
   if (next != 0) {
-    batch_.rest = query_.uids.Intersect(UidSet::Of(next, UINT32_MAX));
+    // Of its page some may be judged already: those that are packed.
+    batch_.rest = query_.uids.Intersect(UidSet::Of(next, UINT32_MAX)).Minus(batch_.judged);
   }
   return std::move(batch_);
 }
@@ -164,7 +167,10 @@ void TextSearch::Try(UserId owner, Uid uid, const MessageRecord& record) {
   folded_ += (*octets)->size();
   std::string text = mime::FoldedText(**octets);
   Judge(uid, text);
-  made_.emplace_back(record.body, std::move(text));
+  // Where a page is about to be packed, a row beside it would be left over.
+  if (!packable_ || text.size() > limits::kPackedTextBytesMax) {
+    made_.emplace_back(record.body, std::move(text));
+  }
 }
 
 void TextSearch::Judge(Uid uid, std::string_view folded) {

@@ -39,6 +39,7 @@ class TextSearch {
   const TextQuery& query_;
   std::vector<bool> columns_;  // which ones the keys ask for
   std::string kinds_;          // the same as letters
+  bool packable_ = false;      // the page at hand is complete
   TextBatch batch_;
   std::vector<std::pair<BodyNo, std::string>> made_;
   std::size_t looked_through_ = 0;
