@@ -32,10 +32,14 @@ class QuickCredentials final : public Credentials {
   Status Enter(std::string_view, std::string_view) override { return enter; }
   Status Welcome(std::string_view, std::string_view) override { return welcome; }
   void Leave(std::string_view user, std::string_view address, bool wrong) override {
+    const std::lock_guard lock(leaving_);
     left = std::string(user) + " " + std::string(address) + (wrong ? " wrong" : "");
   }
-  bool Verify(std::string_view, std::string_view password,
+  bool Verify(std::string_view user, std::string_view password,
               std::string_view password_hash) override {
+    if (on_verify) {
+      on_verify(user);
+    }
     const std::lock_guard lock(verifying);
     ++verified;
     return Right(password, password_hash);
@@ -86,7 +90,8 @@ class QuickCredentials final : public Credentials {
   std::atomic<int> verified{0};
   std::atomic<int> made_apps{0};
   std::mutex verifying;  // a test that holds it makes the checks wait
-  // What the guard says, and what it was told last; to be touched between two logins only.
+  std::function<void(std::string_view user)> on_verify;  // as a check begins, on its thread
+  // What the guard says, and what it was told last; to be looked at between two logins only.
   Status enter;
   Status welcome;
   std::string left;
@@ -97,6 +102,8 @@ class QuickCredentials final : public Credentials {
       on_step;
 
  private:
+  std::mutex leaving_;  // two threads check
+
   class Proof final : public SaslMechanism {
    public:
     Proof(QuickCredentials& owner, FindVerifiers find) : owner_(owner), find_(std::move(find)) {}

@@ -30,6 +30,7 @@ class WriteRules : public ::testing::Test {
                               done);
     });
   }
+  ManualClock clock_;  // of boxes that ask for it; derived rows are made until the box is closed
   std::unique_ptr<StoreBox> box_;
   UserRef user_;
   MailboxRef inbox_;
@@ -90,19 +91,18 @@ TEST_F(WriteRules, BlockedWritesAreRefusedBeforehandAndReadsGoOn) {
 }
 
 TEST_F(WriteRules, EnqueuedWritesEndUnknownAfterTheHoldNeverNegative) {
-  ManualClock clock;
   BoxOptions options;
-  options.clock = &clock;
+  options.clock = &clock_;
   Start(options);
   ASSERT_TRUE(box_->Append(inbox_, "one").ok());
   box_->pair().HoldAcks();
   const std::size_t groups = box_->pair().groups();
   auto stored = BeginFlag(1, kSeen);
   box_->pair().WaitGroups(groups + 1);
-  clock.AdvanceMs(limits::kWriteHoldMs - 1000);
+  clock_.AdvanceMs(limits::kWriteHoldMs - 1000);
   box_->store().Tick();
   EXPECT_FALSE(Ready(stored));
-  clock.AdvanceMs(2000);
+  clock_.AdvanceMs(2000);
   box_->store().Tick();
   EXPECT_TRUE(stored.get().status().Is(Code::kOutcomeUnknown));
   box_->pair().ReleaseAcks();
@@ -290,9 +290,8 @@ TEST_F(WriteRules, LargeBodiesAreStagedAheadInTheirOwnGroups) {
 }
 
 TEST_F(WriteRules, ARetriedDeliveryIsAnsweredWithoutStoringTwice) {
-  ManualClock clock;
   BoxOptions options;
-  options.clock = &clock;
+  options.clock = &clock_;
   Start(options);
   const auto first = box_->Deliver(user_, "mail");
   ASSERT_TRUE(first.ok());
@@ -304,15 +303,14 @@ TEST_F(WriteRules, ARetriedDeliveryIsAnsweredWithoutStoringTwice) {
   EXPECT_EQ(again->uid, first->uid);
   EXPECT_FALSE(box_->Deliver(user_, "mail", "other@example.org")->duplicate);
   EXPECT_EQ(box_->State(inbox_).exists, 2u);
-  clock.AdvanceMs((limits::kDeliveryMemorySeconds + 10) * 1000);
+  clock_.AdvanceMs((limits::kDeliveryMemorySeconds + 10) * 1000);
   EXPECT_FALSE(box_->Deliver(user_, "mail")->duplicate) << "remembered for a day";
 }
 
 TEST_F(WriteRules, AFullDiskRefusesBodiesFirstAndThenEverything) {
   for (const bool peer : {false, true}) {
-    ManualClock clock;
     BoxOptions options;
-    options.clock = &clock;
+    options.clock = &clock_;
     options.store.disk = {1'000'000'000, 100'000'000, 0};
     Start(options);
     const auto free_bytes = [&](std::uint64_t bytes) {
@@ -414,22 +412,21 @@ TEST_F(WriteRules, SingleModeNumbersCommitsWithoutEntriesOrFrames) {
 }
 
 TEST_F(WriteRules, PurgeRaisesTheFloorAndCollectionFreesTheBody) {
-  ManualClock clock;
   BoxOptions options;
-  options.clock = &clock;
+  options.clock = &clock_;
   Start(options);
   ASSERT_TRUE(box_->Append(inbox_, "one", Flags(kDeleted)).ok());
   ASSERT_TRUE(box_->Append(inbox_, "two").ok());
   const Modseq old = box_->State(inbox_).highest_modseq;
   ASSERT_TRUE(box_->Expunge(inbox_).ok());
   EXPECT_EQ(box_->Octets(inbox_, 1), "one") << "expunged mail is still served";
-  clock.AdvanceMs(8ll * 24 * 3600 * 1000);
+  clock_.AdvanceMs(8ll * 24 * 3600 * 1000);
   EXPECT_EQ(box_->store().RunJobsNow()->purged, 1u);
   IndexQuery query;
   query.since = old;
   EXPECT_EQ(box_->Index(inbox_, query)->vanished.ToString(), "1");
   EXPECT_GT(box_->State(inbox_).purge_floor, old);
-  clock.AdvanceMs(2ll * 3600 * 1000);
+  clock_.AdvanceMs(2ll * 3600 * 1000);
   EXPECT_EQ(box_->store().RunJobsNow()->collected, 1u);
   const auto row = box_->path().engine.Get(Family::kGuids, GuidKey(user_.id, GuidOf("one")));
   EXPECT_FALSE(row->has_value());
