@@ -381,7 +381,7 @@ TEST_F(Texts, ASearchEndsThatAPageFills) {
               }).ok());
   box_->store().SettleDerived();
   ASSERT_EQ(Pages(), 1u);
-  const Answer answer = Search({{TextKey::In::kText, "", "XXX"}}, UidSet::Of(1, 300));
+  const Answer answer = Search({{TextKey::In::kText, "", "XX"}}, UidSet::Of(1, 300));
   EXPECT_EQ(answer.found[0].ToString(), "1:300");
   EXPECT_LE(answer.batches, 5);
 }
