@@ -104,7 +104,7 @@ bool TextSearch::InPage(const MailboxState& mailbox, std::uint32_t page, UidSet*
     if (!reader.ok() || (!readers.empty() && reader->numbers() != readers.front().numbers())) {
       return false;
     }
-    looked_through_ += row.size();
+    in_pages_ += row.size();
     readers.push_back(std::move(*reader));
   }
   const UidSet among = uids->Intersect(readers.front().numbers());
@@ -136,7 +136,7 @@ std::uint32_t TextSearch::OneByOne(MailboxRef mailbox, const UidSet& uids) {
   });
   const auto rows = engine_.GetEach(Family::kRecords, keys, snapshot_);
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (Spent()) {
+    if (i > 0 && SpentOneByOne()) {
       return places[i].value();
     }
     // One that cannot be read is left to whoever fetches the octets: there the damage is told.
@@ -153,7 +153,7 @@ std::uint32_t TextSearch::OneByOne(MailboxRef mailbox, const UidSet& uids) {
 
 void TextSearch::Try(UserId owner, Uid uid, const MessageRecord& record) {
   if (const auto text = pages_.TextOf(owner, record.body)) {
-    looked_through_ += text->size();
+    one_by_one_ += text->size();
     return Judge(uid, *text);
   }
   if (record.size > limits::kFetchBatchBytes) {

@@ -25,9 +25,12 @@ class TextSearch {
   Result<TextBatch> Run(const MailboxState& mailbox);
 
  private:
-  bool Spent() const {
-    return looked_through_ >= limits::kSearchBatchBytes || folded_ >= limits::kSearchFoldBytes;
+  /// What is looked through one by one has a measure of its own: a page can fill the batch, and
+  /// what is left of it must not wait for a batch that the page does not fill.
+  bool SpentOneByOne() const {
+    return one_by_one_ >= limits::kSearchBatchBytes || folded_ >= limits::kSearchFoldBytes;
   }
+  bool Spent() const { return in_pages_ >= limits::kSearchBatchBytes || SpentOneByOne(); }
   bool InPage(const MailboxState& mailbox, std::uint32_t page, UidSet* uids);
   std::uint32_t OneByOne(MailboxRef mailbox, const UidSet& uids);
   void Try(UserId owner, Uid uid, const MessageRecord& record);
@@ -42,7 +45,8 @@ class TextSearch {
   bool packable_ = false;      // the page at hand is complete
   TextBatch batch_;
   std::vector<std::pair<BodyNo, std::string>> made_;
-  std::size_t looked_through_ = 0;
+  std::size_t in_pages_ = 0;  // octets looked through
+  std::size_t one_by_one_ = 0;
   std::size_t folded_ = 0;
 };
 

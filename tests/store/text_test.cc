@@ -132,7 +132,10 @@ class Texts : public ::testing::Test {
       judged.Add(batch->judged);
       answer.open.Add(batch->open);
       query.uids = batch->rest;
-      ++answer.batches;
+      if (++answer.batches > 1000) {
+        ADD_FAILURE() << "it does not end: " << query.uids.ToString();
+        break;
+      }
     }
     EXPECT_EQ(judged.ToString(), uids.Minus(answer.open).ToString());
     return answer;
@@ -362,6 +365,25 @@ TEST_F(Texts, ALongSearchComesInPieces) {
   const Answer answer = Search({{TextKey::In::kBody, "", "XXY"}}, UidSet::Of(1, 5));
   EXPECT_GE(answer.batches, 3) << "no more than " << limits::kSearchFoldBytes
                                << " octets at a time";
+}
+
+// The page alone is more than a batch, and has texts beside it that are too long to be packed.
+TEST_F(Texts, ASearchEndsThatAPageFills) {
+  Open(true);
+  std::vector<AppendMessage> messages;
+  for (int i = 0; i < 300; ++i) {
+    const std::size_t size = i % 50 == 7 ? 2 * limits::kPackedTextBytesMax : 20'000;
+    mails_.push_back("Subject: " + std::to_string(i) + "\r\n\r\n" + std::string(size, 'x'));
+    messages.emplace_back().body = box_->Stage(user_.id, mails_.back());
+  }
+  ASSERT_TRUE(Await<AppendResult>([&](Done<AppendResult> done) {
+                box_->mail().Append(inbox_, std::move(messages), done);
+              }).ok());
+  box_->store().SettleDerived();
+  ASSERT_EQ(Pages(), 1u);
+  const Answer answer = Search({{TextKey::In::kText, "", "XX"}}, UidSet::Of(1, 300));
+  EXPECT_EQ(answer.found[0].ToString(), "1:300");
+  EXPECT_LE(answer.batches, 5);
 }
 
 TEST_F(Texts, LargeOnesAreLeftToTheirReaderUntilTheyAreMade) {
