@@ -135,8 +135,9 @@ Target ReadTarget(const po::variables_map& values) {
   return target;
 }
 
-int Run(const CommandInfo& command, const std::vector<std::string>& rest, const Target& target,
-        bool json) {
+/// `plain` stood behind "--": arguments, whatever they begin with.
+int Run(const CommandInfo& command, const std::vector<std::string>& rest,
+        const std::vector<std::string>& plain, const Target& target, bool json) {
   po::options_description options = CommandOptions(command);
   options.add_options()("positional", po::value<std::vector<std::string>>());
   options.add_options()("json", "");
@@ -155,6 +156,7 @@ int Run(const CommandInfo& command, const std::vector<std::string>& rest, const 
   if (values.contains("positional")) {
     arguments.positional = values["positional"].as<std::vector<std::string>>();
   }
+  arguments.positional.insert(arguments.positional.end(), plain.begin(), plain.end());
   for (const CommandOption& option : command.options) {
     if (Status status = ReadOption(option, values, &arguments); !status.ok()) {
       return Fail(status, arguments.json);
@@ -175,7 +177,10 @@ int Main(int argc, char** argv) {
   all.add_options()("words", po::value<std::vector<std::string>>());
   po::positional_options_description positional;
   positional.add("words", -1);
-  const po::parsed_options parsed = po::command_line_parser(argc, argv)
+  char** const end = std::find(argv + 1, argv + argc, std::string_view("--"));
+  const std::vector<std::string> given(argv + 1, end);
+  const std::vector<std::string> plain(end == argv + argc ? end : end + 1, argv + argc);
+  const po::parsed_options parsed = po::command_line_parser(given)
                                         .options(all)
                                         .positional(positional)
                                         .style(kStyle)
@@ -200,7 +205,7 @@ int Main(int argc, char** argv) {
     return PrintCommandHelp(*command);
   }
   words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(used));
-  return Run(*command, words, ReadTarget(values), values.contains("json"));
+  return Run(*command, words, plain, ReadTarget(values), values.contains("json"));
 }
 
 }  // namespace

@@ -11,7 +11,8 @@ import harness
 
 COMMANDS = ["status", "is-primary", "is-standby", "is-eligible", "wait", "reload", "promote", "switchover", "demote", "undemote",
             "fence", "solo", "accept-epoch", "pair init", "pair invite", "pair join", "pair dissolve", "verify-pair",
-            "user add", "user passwd", "user delete", "user list",
+            "user add", "user passwd", "user delete", "user list", "user quota", "acl set", "acl list",
+            "expunged list", "expunged restore", "mailbox deleted", "mailbox restore",
             "user app-password add", "user app-password list", "user app-password remove", "mailbox list", "salvage list", "salvage show", "salvage export",
             "salvage reinject", "salvage discard"]
 ROLE_FIELDS = ["ok", "exit_code", "role", "epoch", "message", "next"]
@@ -43,7 +44,7 @@ class Help(unittest.TestCase):
     def test_every_command_explains_itself_with_an_example(self):
         general = ctl("--help")
         self.assertEqual(general.returncode, 0)
-        listed = re.findall(r"(?m)^  ((?:pair |user app-password |user |mailbox |salvage )?[a-z-]+)", general.stdout.partition("Options")[0])
+        listed = re.findall(r"(?m)^  ((?:pair |user app-password |user |mailbox |salvage |acl |expunged )?[a-z-]+)", general.stdout.partition("Options")[0])
         self.assertEqual(sorted(listed), sorted(COMMANDS))
         for part in ("--host", "--tls-cert", "Exit codes", "Examples"):
             self.assertIn(part, general.stdout)
@@ -139,7 +140,7 @@ class Commands(harness.PairTest):
             self.assertEqual(list(one("user", verb, "anna", *(["--password", "y"] if verb == "passwd" else []))), USER_FIELDS)
         lines = lambda *arguments: [json.loads(line) for line in self.pair.ctl("b", *arguments, "--json").stdout.splitlines()]
         self.assertEqual(list(lines("user", "list", "user")[0]), ["name", "user_id", "mailboxes", "messages", "bytes",
-                                                                     "has_password", "app_passwords", "last_imap_login", "last_pop3_login"])
+                                                                     "shared", "bytes_max", "messages_max", "has_password", "app_passwords", "last_imap_login", "last_pop3_login"])
         self.assertEqual(list(lines("mailbox", "list", "user1")[0]), ["name", "mailbox_id", "uid_validity", "uid_next",
                                                                      "highest_modseq", "exists", "unseen", "bytes", "digest"])
         for refused in (["pair", "init"], ["pair", "invite", "127.0.0.1:1"], ["pair", "join", "x"]):

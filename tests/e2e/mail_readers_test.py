@@ -5,6 +5,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import subprocess
 import time
 import unittest
@@ -43,13 +44,18 @@ class Terminal:
     def end(self, seconds=60):
         """Reads what is left until the program has ended; answers its exit status."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            ready, _, _ = select.select([self.fd], [], [], 1)
+        while True:
+            ready, _, _ = select.select([self.fd], [], [], max(0, end - time.monotonic()))
+            if not ready:
+                os.kill(self.process, signal.SIGKILL)
+                raise AssertionError(f"it has not ended in {seconds} s; shown: {self.plain()[-3000:]}")
             try:
-                if ready and not os.read(self.fd, 65536):
-                    break
+                octets = os.read(self.fd, 65536)
             except OSError:
                 break
+            if not octets:
+                break
+            self.seen += octets.decode(errors="replace")
         _, status = os.waitpid(self.process, 0)
         os.close(self.fd)
         return os.waitstatus_to_exitcode(status)
