@@ -138,8 +138,8 @@ folderfilter = lambda name: name == 'INBOX'
         reader.keys("q")
         reader.keys("2\nF")  # a flag
         reader.keys("3\nd")  # away with it
-        reader.keys("$y")
-        reader.wait_for(r"letter 19|kept|deleted")
+        reader.keys("$")
+        reader.wait_for(r"19 kept, 1 deleted")
         reader.keys("q")
         self.assertEqual(reader.end(), 0)
         found = self.by_subject("a")
@@ -150,8 +150,10 @@ folderfilter = lambda name: name == 'INBOX'
         reader = self.neomutt("b")
         reader.wait_for(r"letter 19")
         reader.keys("1\n")
-        reader.keys("s=Archive\ny")  # files it
-        reader.keys("$y")
+        reader.keys("s=Archive\n")  # files it
+        reader.wait_for(r"(?i)archive.*done|Copying|Saving|appended|moved")
+        reader.keys("$")
+        reader.wait_for(r"18 kept, 1 deleted")
         reader.keys("q")
         self.assertEqual(reader.end(), 0)
         self.assertIn("letter 00", self.by_subject("b", "Archive"))
