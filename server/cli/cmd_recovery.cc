@@ -1,7 +1,6 @@
 // expunged list, expunged restore, mailbox deleted, mailbox restore.
 #include <cinttypes>
 #include <cstdio>
-#include <ctime>
 #include <string>
 
 #include "common/json.h"
@@ -12,32 +11,7 @@ namespace twinspool::cli {
 namespace {
 
 std::string TimeText(std::int64_t seconds) {
-  const std::time_t time = seconds;
-  std::tm parts{};
-  char text[32] = "";
-  localtime_r(&time, &parts);
-  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M", &parts);
-  return text;
-}
-
-ExitCode Restore(Client& client, const proto::RestoreRequest& request,
-                 Client::Method<proto::RestoreRequest, proto::UserReply> method, bool json) {
-  const auto reply = client.Call(method, request);
-  if (!reply.ok()) {
-    return Fail(reply.status(), json);
-  }
-  const bool ok = reply->outcome() == proto::DONE;
-  if (json) {
-    std::printf("%s\n", JsonWriter::Object()
-                            .Add("ok", ok)
-                            .Add("exit_code", static_cast<int>(reply->outcome()))
-                            .Add("message", reply->message())
-                            .Finish()
-                            .c_str());
-  } else {
-    std::fprintf(ok ? stdout : stderr, "%s\n", reply->message().c_str());
-  }
-  return reply->outcome();
+  return WallTime(seconds * 1'000'000'000);
 }
 
 }  // namespace
@@ -80,7 +54,7 @@ ExitCode RunExpungedRestore(Client& client, const Arguments& arguments) {
   if (request.uids().empty() != arguments.Has("all")) {
     return Fail(InvalidArgument("say which UIDs, as in 1:5,9, or --all"), arguments.json);
   }
-  return Restore(client, request, &proto::Admin::Stub::ExpungedRestore, arguments.json);
+  return Show(client.Call(&proto::Admin::Stub::ExpungedRestore, request), arguments);
 }
 
 ExitCode RunMailboxDeleted(Client& client, const Arguments& arguments) {
@@ -116,7 +90,7 @@ ExitCode RunMailboxRestore(Client& client, const Arguments& arguments) {
   request.set_mailbox(arguments.positional[1]);
   request.set_as_name(arguments.positional.size() > 2 ? arguments.positional[2] : "");
   request.set_actor(Actor());
-  return Restore(client, request, &proto::Admin::Stub::MailboxRestore, arguments.json);
+  return Show(client.Call(&proto::Admin::Stub::MailboxRestore, request), arguments);
 }
 
 }  // namespace twinspool::cli

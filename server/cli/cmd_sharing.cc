@@ -32,24 +32,6 @@ std::optional<std::uint64_t> ParseAmount(std::string_view text) {
   return number << shift;
 }
 
-ExitCode Tell(const Result<proto::UserReply>& reply, bool json) {
-  if (!reply.ok()) {
-    return Fail(reply.status(), json);
-  }
-  const bool ok = reply->outcome() == proto::DONE;
-  if (json) {
-    std::printf("%s\n", JsonWriter::Object()
-                            .Add("ok", ok)
-                            .Add("exit_code", static_cast<int>(reply->outcome()))
-                            .Add("message", reply->message())
-                            .Finish()
-                            .c_str());
-  } else {
-    std::fprintf(ok ? stdout : stderr, "%s\n", reply->message().c_str());
-  }
-  return reply->outcome();
-}
-
 }  // namespace
 
 ExitCode RunUserQuota(Client& client, const Arguments& arguments) {
@@ -76,7 +58,7 @@ ExitCode RunUserQuota(Client& client, const Arguments& arguments) {
   if (request.use_default() == (request.has_bytes_max() || request.has_messages_max())) {
     return Fail(InvalidArgument("say --storage or --messages, or --default alone"), arguments.json);
   }
-  return Tell(client.Call(&proto::Admin::Stub::UserQuota, request), arguments.json);
+  return Show(client.Call(&proto::Admin::Stub::UserQuota, request), arguments);
 }
 
 ExitCode RunAclSet(Client& client, const Arguments& arguments) {
@@ -86,7 +68,7 @@ ExitCode RunAclSet(Client& client, const Arguments& arguments) {
   request.set_identifier(arguments.positional[2]);
   request.set_rights(arguments.positional.size() > 3 ? arguments.positional[3] : "");
   request.set_actor(Actor());
-  return Tell(client.Call(&proto::Admin::Stub::AclSet, request), arguments.json);
+  return Show(client.Call(&proto::Admin::Stub::AclSet, request), arguments);
 }
 
 ExitCode RunAclList(Client& client, const Arguments& arguments) {

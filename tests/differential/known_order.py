@@ -40,6 +40,36 @@ def no_address(d):
                for name in used)
 
 
+def beyond_32_bits(d):
+    """A year that no unsigned 32-bit count of seconds reaches."""
+    found = known_search.DAY.search(b" ".join((known_search.sent_value(d.octets) or b"").split()))
+    return dated(d) and found is not None and not 1970 <= int(found.group(3)) < 2106
+
+
+def space_before_colon(d):
+    return dated(d) and re.search(rb"(?mi)^Date[ \t]+:", grammar.header_of(d.octets)) is not None
+
+
+def raw_octets_in_subject(d):
+    """No charset is named for them."""
+    value = raw(d.octets, b"Subject") or b""
+    return "SUBJECT" in d.item and any(octet >= 0x80 for octet in value) and not utf8(value)
+
+
+def utf8(value):
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def empty_first_address(d):
+    names = {"FROM": b"From", "TO": b"To", "CC": b"Cc"}
+    return d.item.startswith("SORT") and any(
+        key in d.item.split() and re.match(rb"\s*,", raw(d.octets, name) or b"") for key, name in names.items())
+
+
 def size_of_lone_cr(d):
     return d.item.startswith("SORT") and "SIZE" in d.item and re.search(rb"\r(?!\n)", d.octets) is not None
 
@@ -77,6 +107,19 @@ TABLE = [
           "The field holds no whole address, so no reading is prescribed. Ours takes what is missing as empty, Dovecot as the "
           "word that it writes for it.",
           no_address),
+    Known("SORT, THREAD by a date before 1970 or after 2105", "RFC 5256 §2.2; RFC 5322 §3.3",
+          "A sent date is any date with a year of four digits. Ours orders by all of them, Dovecot counts seconds in 32 bits without a sign.",
+          beyond_32_bits),
+    Known("SORT, THREAD by a Date with space before its colon", "RFC 5322 §4.5",
+          "Such fields must be understood. Ours does, Dovecot takes them for no Date.",
+          space_before_colon),
+    Known("SORT by a subject of octets without a charset", "RFC 5322 §2.2; RFC 5256 §2.1",
+          "A field is US-ASCII (or, RFC 6532, UTF-8); what stands for other octets is not said. Ours orders by what is left of the "
+          "text, Dovecot by the marks that it puts in their place.",
+          raw_octets_in_subject),
+    Known("SORT by addresses that begin with an empty one", "RFC 5322 §4.4",
+          "Empty members of a list mean nothing, so that the first address is the one behind the comma. Ours takes that, Dovecot nothing.",
+          empty_first_address),
     Known("SORT by size, lone CR", "RFC 5322 §2.3",
           "CR and LF only occur together; what to do with others is not said. Ours counts all octets.",
           size_of_lone_cr),
