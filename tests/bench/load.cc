@@ -287,6 +287,29 @@ void TestCorpus(const Options& options) {
   }
 }
 
+/// Whole sessions (connect, log in, leave) of one user, whom the server may remember, and the first
+/// logins of sixteen others, whose passwords have to be verified. On a server just started.
+void TestLogin(const Options& options) {
+  options.Connect()->Run("LOGOUT");
+  const std::uint64_t share = options.n / options.connections;
+  const double seconds = Parallel<int>(
+      options.connections, [](std::uint64_t) { return 0; },
+      [&](std::uint64_t, int&) {
+        for (std::uint64_t i = 0; i < share; ++i) {
+          options.Connect()->Run("LOGOUT");
+        }
+      });
+  Report("login" + Suffix(options), static_cast<double>(share * options.connections) / seconds,
+         "login/s");
+  if (options.connections == 1) {
+    Options other = options;
+    for (int i = 4; i < 20; ++i) {
+      other.user = "t" + std::to_string(i);
+      Report("login_first", 1 / Timed([&] { other.Connect()->Run("LOGOUT"); }), "login/s");
+    }
+  }
+}
+
 void TestRename(const Options& options) {
   const auto client = options.Connect();
   client->Run("DELETE small", false);
@@ -349,7 +372,7 @@ const std::map<std::string, void (*)(const Options&)> kTests = {
     {"append", TestAppend},     {"store", TestStore},          {"lmtp", TestLmtp},
     {"fetch", TestFetchBodies}, {"populate", TestBigPopulate}, {"read", TestBigRead},
     {"list", TestBigList},      {"rename", TestRename},        {"expunge", TestExpunge},
-    {"hotpage", TestHotPage},   {"corpus", TestCorpus},
+    {"hotpage", TestHotPage},   {"corpus", TestCorpus},        {"login", TestLogin},
 };
 
 }  // namespace
