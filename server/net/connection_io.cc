@@ -112,6 +112,8 @@ void Connection::OnProxyBytes(std::string_view bytes) {
     return Drop();
   }
   const std::string rest = std::exchange(proxy_bytes_, std::string()).substr(header.size);
+  // Never taken for loopback, named or not: who speaks to the proxy without TLS is far away.
+  peer_.loopback = false;
   if (!header.address.empty() && !NameClient(header.address)) {
     return Refuse();
   }
@@ -121,13 +123,11 @@ void Connection::OnProxyBytes(std::string_view bytes) {
   }
 }
 
-// Never taken for loopback: who speaks to the proxy without TLS is far away.
 bool Connection::NameClient(const std::string& address) {
   if (!registry_->Name(address)) {
     return false;
   }
   peer_.address = address;
-  peer_.loopback = false;
   peer_.unnamed = false;
   return true;
 }

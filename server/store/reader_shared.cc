@@ -69,6 +69,8 @@ Result<StoreReader::Loaded> StoreReader::Load(MailboxRef mailbox, Rights needed)
   if (mailbox.own()) {
     return LoadOwn(mailbox);
   }
+  // A session may outlive its user: whom nobody is any more, nothing is given.
+  TRY(LiveHeader(mailbox.viewer).status());
   ASSIGN_OR_RETURN(const Rights rights, RightsTo(mailbox, [this](const std::string& key) {
                      return Get(Family::kMisc, key);
                    }));

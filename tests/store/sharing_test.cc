@@ -100,6 +100,24 @@ TEST(SeenPageTest, ComesBackFromItsOctets) {
   EXPECT_TRUE(SeenPage::Decode("").status().Is(Code::kDataLoss));
 }
 
+TEST_F(SharingTest, ADeletedUsersSessionSeesNothingMore) {
+  ASSERT_TRUE(Grant("bob", "lrsi").ok());
+  ASSERT_TRUE(primary_.Append(box_, "one").ok());
+  const MailboxRef view = Seen(primary_, bob_);
+  ASSERT_TRUE(Await<Unit>([&](const Done<Unit>& done) {
+                primary_.store().users().Delete("bob", done);
+              }).ok());
+  EXPECT_TRUE(
+      Await<MailboxState>([&](Done<MailboxState> done) { primary_.mail().GetState(view, done); })
+          .status()
+          .Is(Code::kNotFound));
+  EXPECT_TRUE(Await<FetchBatch>([&](Done<FetchBatch> done) {
+                primary_.mail().Fetch(view, {UidSet::Of(Uid(1)), kFetchIndex}, done);
+              })
+                  .status()
+                  .Is(Code::kNotFound));
+}
+
 TEST_F(SharingTest, SeenIsEachViewersOwnAndHasModseqsOfItsOwn) {
   ASSERT_TRUE(Grant("bob", "lrsw").ok());
   ASSERT_TRUE(primary_.Append(box_, "one").ok());
