@@ -90,7 +90,7 @@ Status LoginGuard::WelcomeLocked(const std::string& user, const std::string& fai
   }
   const Instant now = clock_.Now();
   const int failed = addresses_.Of(failure_key, now);
-  const bool name_attacked = failed >= limits::kLoginFailuresSuspect &&
+  const bool name_attacked = !user.empty() && failed >= limits::kLoginFailuresSuspect &&
                              users_.Of(user, now) >= limits::kLoginFailuresPerUserMax;
   if (failed >= limits::kLoginFailuresPerAddressMax || name_attacked) {
     return LimitExceeded(
@@ -106,7 +106,7 @@ Status LoginGuard::Enter(std::string_view user, std::string_view address) {
   const std::lock_guard lock(mutex_);
   TRY(WelcomeLocked(name, failure_key));
   if (CountOf(waiting_by_address_, network) >= limits::kAuthWaitingPerAddressMax ||
-      CountOf(waiting_by_user_, name) >= limits::kAuthWaitingPerUserMax) {
+      (!name.empty() && CountOf(waiting_by_user_, name) >= limits::kAuthWaitingPerUserMax)) {
     return Unavailable("too many logins at once; try again");
   }
   ++waiting_by_address_[network];

@@ -60,7 +60,8 @@ class LoginGuard {
   LoginGuard(Clock& clock, std::vector<std::string> fronts);
 
   /// A login asks for its check. OK: it waits from now on, until Leave. kLimit: it, or its like,
-  /// failed too often. kUnavailable: too many wait already.
+  /// failed too often. kUnavailable: too many wait already. An empty name (a token that names its
+  /// user itself) is nobody's: only the address counts.
   Status Enter(std::string_view user, std::string_view address);
   /// Whether a check that waited is still worth its time: kLimit once too many before it failed.
   Status Welcome(std::string_view user, std::string_view address);

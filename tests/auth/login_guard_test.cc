@@ -92,6 +92,16 @@ TEST_F(LoginGuardTest, WaitingChecksAreBoundedPerNameAndPerAddress) {
   EXPECT_TRUE(guard_.Enter("anna", "127.0.0.1").ok()) << "a place came free";
 }
 
+TEST_F(LoginGuardTest, LoginsWithoutANameAreHeldAgainstTheirAddressesAlone) {
+  for (std::size_t i = 0; i < limits::kAuthWaitingPerUserMax; ++i) {
+    ASSERT_TRUE(guard_.Enter("", "192.0.2.1").ok());
+  }
+  EXPECT_TRUE(guard_.Enter("", "198.51.100.1").ok());
+  GuessOften(2 * limits::kLoginFailuresPerUserMax, "", "127.0.0.1");
+  GuessOften(limits::kLoginFailuresSuspect, "", "203.0.113.9");
+  EXPECT_TRUE(Lets("", "203.0.113.9"));
+}
+
 TEST_F(LoginGuardTest, WhatWaitedBehindTheGuessesIsNotCheckedEither) {
   const int waiting = 2 * limits::kLoginFailuresPerAddressMax;
   for (int i = 0; i < waiting; ++i) {
