@@ -233,24 +233,11 @@ std::vector<CommandInfo> UserCommands() {
        1,
        1,
        RunUserQuota},
-      {"acl set",
-       "USER MAILBOX WHO [RIGHTS]",
-       "set (+ adds, - takes away) what WHO may do with a mailbox of USER, or of a shared "
-       "namespace: letters of lrswipkxtea; WHO is a user or anyone, -WHO what he shall not; no "
-       "letters: nothing; behind --, arguments may begin with -",
-       "twinspoolctl acl set team INBOX anna@example.org lrswite",
-       {},
-       3,
-       4,
-       RunAclSet},
-      {"acl list",
-       "USER MAILBOX",
-       "who has which rights to a mailbox, its owner aside",
-       "twinspoolctl acl list team INBOX",
-       {},
-       2,
-       2,
-       RunAclList},
+  };
+}
+
+std::vector<CommandInfo> AppPasswordCommands() {
+  return {
       {"user app-password add",
        "NAME",
        "make a password for one device or program and print it, this once",
@@ -275,6 +262,29 @@ std::vector<CommandInfo> UserCommands() {
        1,
        1,
        RunAppPasswordRemove},
+  };
+}
+
+std::vector<CommandInfo> MailboxCommands() {
+  return {
+      {"acl set",
+       "USER MAILBOX WHO [RIGHTS]",
+       "set (+ adds, - takes away) what WHO may do with a mailbox of USER, or of a shared "
+       "namespace: letters of lrswipkxtea; WHO is a user or anyone, -WHO what he shall not; no "
+       "letters: nothing; behind --, arguments may begin with -",
+       "twinspoolctl acl set team INBOX anna@example.org lrswite",
+       {},
+       3,
+       4,
+       RunAclSet},
+      {"acl list",
+       "USER MAILBOX",
+       "who has which rights to a mailbox, its owner aside",
+       "twinspoolctl acl list team INBOX",
+       {},
+       2,
+       2,
+       RunAclList},
       {"mailbox list",
        "USER",
        "mailboxes of a user with their ids and counts",
@@ -283,11 +293,6 @@ std::vector<CommandInfo> UserCommands() {
        1,
        1,
        RunMailboxList},
-  };
-}
-
-std::vector<CommandInfo> RecoveryCommands() {
-  return {
       {"expunged list",
        "USER MAILBOX",
        "messages that were expunged and are still kept (expunged-retention-h)",
@@ -374,8 +379,8 @@ std::vector<CommandInfo> SalvageCommands() {
 const std::vector<CommandInfo>& Commands() {
   static const auto* const kCommands = [] {
     auto* all = new std::vector<CommandInfo>(LookingCommands());
-    for (const auto& family :
-         {RoleCommands(), PairCommands(), UserCommands(), RecoveryCommands(), SalvageCommands()}) {
+    for (const auto& family : {RoleCommands(), PairCommands(), UserCommands(),
+                               AppPasswordCommands(), MailboxCommands(), SalvageCommands()}) {
       all->insert(all->end(), family.begin(), family.end());
     }
     return all;

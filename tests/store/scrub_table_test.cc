@@ -42,6 +42,16 @@ class ScrubTable : public ScrubPair, public ::testing::WithParamInterface<Case> 
   bool node() const { return GetParam().standby; }
   bool lowest() const { return GetParam().lowest; }
 
+  Engine::Table LargestTable(Family family) {
+    Engine::Table largest;
+    for (const Engine::Table& table : engine(node()).Tables()) {
+      if (table.family == family && table.bytes > largest.bytes) {
+        largest = table;
+      }
+    }
+    return largest;
+  }
+
   /// The node stops, a bit in its largest table of the family is turned over, and it starts again.
   void FlipInTable(Family family) {
     before_ = RowsOf(node());
@@ -52,21 +62,25 @@ class ScrubTable : public ScrubPair, public ::testing::WithParamInterface<Case> 
       Compact(damaged.directory() + "/store");
       damaged.Open();
     }
-    Engine::Table largest;
-    for (const Engine::Table& table : engine(node()).Tables()) {
-      if (table.family == family && table.bytes > largest.bytes) {
-        largest = table;
+    // A merge that is under way as the node stops may take the table away.
+    std::string path;
+    while (path.empty() || !std::filesystem::exists(path)) {
+      if (!path.empty()) {
+        damaged.Open();
       }
+      const Engine::Table largest = LargestTable(family);
+      ASSERT_GT(largest.bytes, 0U);
+      damaged.Close();
+      path = damaged.directory() + "/store/" + largest.file;
     }
-    ASSERT_GT(largest.bytes, 0U);
-    damaged.Close();
     {
-      const std::string path = damaged.directory() + "/store/" + largest.file;
+      const auto third = static_cast<std::streamoff>(std::filesystem::file_size(path) / 3);
       std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-      file.seekg(static_cast<std::streamoff>(largest.bytes / 3));
+      file.seekg(third);
       const char octet = static_cast<char>(file.get() ^ 0x10);
-      file.seekp(static_cast<std::streamoff>(largest.bytes / 3));
+      file.seekp(third);
       file.put(octet);
+      ASSERT_TRUE(file.good());
     }
     Restart();
   }
