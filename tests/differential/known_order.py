@@ -25,12 +25,12 @@ def loosely_dated(d):
     return dated(d) and bad_date(d.octets)
 
 
-def loosely_dated_thread(d):
-    """Some message of the same subject or references has such a date, and the thread stands or begins elsewhere by it."""
-    if not d.item.startswith("THREAD"):
-        return False
-    others = [int(n) for n in re.findall(r"\d+", f"{d.ours} {d.theirs}")]
-    return any(bad_date(d.context["messages"][number - 1][1]) for number in others)
+def other_of_thread(says):
+    """Some message of the same subject or references is such a one, and the thread stands or begins elsewhere by it."""
+    def holds(d):
+        others = [int(n) for n in re.findall(r"\d+", f"{d.ours} {d.theirs}")] if d.item.startswith("THREAD") else []
+        return any(says(d.context["messages"][number - 1][1]) for number in others)
+    return holds
 
 
 def no_address(d):
@@ -40,20 +40,24 @@ def no_address(d):
                for name in used)
 
 
-def beyond_32_bits(d):
+def beyond_32_bits(octets):
     """A year that no unsigned 32-bit count of seconds reaches."""
-    found = known_search.DAY.search(b" ".join((known_search.sent_value(d.octets) or b"").split()))
-    return dated(d) and found is not None and not 1970 <= int(found.group(3)) < 2106
+    found = known_search.DAY.search(b" ".join((known_search.sent_value(octets) or b"").split()))
+    return found is not None and not 1970 <= int(found.group(3)) < 2106
 
 
-def space_before_colon(d):
-    return dated(d) and re.search(rb"(?mi)^Date[ \t]+:", grammar.header_of(d.octets)) is not None
+def space_before_colon(octets):
+    return re.search(rb"(?mi)^Date[ \t]+:", grammar.header_of(octets)) is not None
 
 
-def raw_octets_in_subject(d):
+def odd_date(octets):
+    return bad_date(octets) or beyond_32_bits(octets) or space_before_colon(octets)
+
+
+def raw_octets_in_subject(octets):
     """No charset is named for them."""
-    value = raw(d.octets, b"Subject") or b""
-    return "SUBJECT" in d.item and any(octet >= 0x80 for octet in value) and not utf8(value)
+    value = raw(octets, b"Subject") or b""
+    return any(octet >= 0x80 for octet in value) and not utf8(value)
 
 
 def utf8(value):
@@ -102,21 +106,24 @@ TABLE = [
           loosely_dated),
     Known("threads with such a Date in them", "RFC 5256 §3",
           "Siblings and threads are in the order of dates, so that one such date moves its neighbours.",
-          loosely_dated_thread),
+          other_of_thread(odd_date)),
     Known("SORT by an address that is none", "RFC 5256 §3; RFC 5322 §3.4",
           "The field holds no whole address, so no reading is prescribed. Ours takes what is missing as empty, Dovecot as the "
           "word that it writes for it.",
           no_address),
     Known("SORT, THREAD by a date before 1970 or after 2105", "RFC 5256 §2.2; RFC 5322 §3.3",
           "A sent date is any date with a year of four digits. Ours orders by all of them, Dovecot counts seconds in 32 bits without a sign.",
-          beyond_32_bits),
+          lambda d: dated(d) and beyond_32_bits(d.octets)),
     Known("SORT, THREAD by a Date with space before its colon", "RFC 5322 §4.5",
           "Such fields must be understood. Ours does, Dovecot takes them for no Date.",
-          space_before_colon),
+          lambda d: dated(d) and space_before_colon(d.octets)),
     Known("SORT by a subject of octets without a charset", "RFC 5322 §2.2; RFC 5256 §2.1",
           "A field is US-ASCII (or, RFC 6532, UTF-8); what stands for other octets is not said. Ours orders by what is left of the "
           "text, Dovecot by the marks that it puts in their place.",
-          raw_octets_in_subject),
+          lambda d: "SUBJECT" in d.item and raw_octets_in_subject(d.octets)),
+    Known("threads by such subjects", "RFC 5256 §2.1, §3",
+          "Messages of one base subject are one thread, whose text is not the same on both sides.",
+          lambda d: d.item.startswith("THREAD") and raw_octets_in_subject(d.octets) or other_of_thread(raw_octets_in_subject)(d)),
     Known("SORT by addresses that begin with an empty one", "RFC 5322 §4.4",
           "Empty members of a list mean nothing, so that the first address is the one behind the comma. Ours takes that, Dovecot nothing.",
           empty_first_address),
